@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud import farm_goals, vm_records
+from dr_sim.cloud import farm_goals, limits
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud_witness import cloud_broken
@@ -127,7 +127,7 @@ Patch = pytest.MonkeyPatch
 
 
 def test_who_does_not_look_at_the_limit_is_caught(tmp_path: Path, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(vm_records.VmRecords, "room", lambda self, side: None)
+    monkeypatch.setattr(limits.Room, "full", False)
     of = world(tmp_path, set_goals(AT_1H), (BIG_B, LIMIT))
     of.run()
     assert {breach.invariant for breach in cloud_broken(of.journal, of.scenario)} == {"cloud 10"}

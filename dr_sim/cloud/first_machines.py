@@ -1,11 +1,12 @@
 """The machines that run when the service is first started: each farm's goals, as far as a side has
-room and the image.
+room and the image, and limits allow it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from dr_sim.cloud.limits import Room
 from dr_sim.cloud.machine_config import FirstMachine, MachinesConfig
 from dr_sim.cloud.placing import Used, WantedPlace, place
 
@@ -18,7 +19,12 @@ def with_first(
     found: list[FirstMachine] = []
     for site in sites:
         used: dict[str, Used] = {}
+        rooms = {
+            farm.network: Room(config, farm.network, ())
+            for farm in config.farms
+        }
         for farm in config.farms:
+            room = rooms[farm.network]
             image = images[farm.image]
             if site not in image.sites:
                 continue
@@ -27,8 +33,9 @@ def with_first(
                     owner = config.owner(farm.network)
                     wanted = WantedPlace(image, farm.name, role, (), owner)
                     at = place(wanted, config.at(site), used)
-                    if not at:
+                    if not at or not room.has(farm.name):
                         break
+                    room.take(farm.name)
                     used.setdefault(at, Used()).take(image, farm.name, role)
                     found.append(
                         FirstMachine(

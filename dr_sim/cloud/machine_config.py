@@ -49,7 +49,7 @@ class LoadConfig:
 class FarmConfig:
     """A farm: its network, the image of its machines, how many of each role it is to have at first,
     and the databases that it serves. units: those databases, in groups that are moved together.
-    load: None where people set all goals.
+    load: None where people set all goals. tenant: whose it is; '': nobody's alone.
     """
 
     name: str
@@ -58,6 +58,7 @@ class FarmConfig:
     goals: tuple[tuple[str, int], ...]
     units: tuple[tuple[str, ...], ...] = ()
     load: LoadConfig | None = None
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class MachinesConfig:
     when the service is first started. most_silent_ppm: where a larger part of a network's
     machines at a site is silent nothing is repaired there. most: how many machines a network may
     have at a site, where it has a limit. apart: networks with physical machines of their own.
+    quotas: how many machines the farms of a tenant may have in a network at a site, by both.
     """
 
     physical: Mapping[str, tuple[PhysicalConfig, ...]]
@@ -91,6 +93,12 @@ class MachinesConfig:
     most: Mapping[str, int] = field(default_factory=dict)
     first: tuple[FirstMachine, ...] = field(default=())
     apart: frozenset[str] = frozenset()
+    quotas: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def tenant(self, farm: str) -> str:
+        """Return whose a farm is; '': nobody's alone."""
+        found = (of.tenant for of in self.farms if of.name == farm)
+        return next(found, "")
 
     def owner(self, network: str) -> str:
         """Return whose physical machines a network's machines run on; '': those of nobody."""

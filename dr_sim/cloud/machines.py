@@ -21,6 +21,7 @@ is decided about it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from dr_sim.cloud.commands import Notify, ReadMachines
@@ -266,12 +267,20 @@ class MachineManager:
 
     def _make(self, side: Side, missing: list[OfFarm], out: Out) -> None:
         """Make records of machines that are missing, as many as the network may have at a site."""
-        may_be = self._records.room(side)
-        made = missing if may_be is None else missing[:may_be]
-        for of in made:
-            self._records.new(side, of, (), out)
+        room = self._records.room(side)
+        beyond = 0
+        over: Counter[str] = Counter()
+        for of in missing:
+            tenant = room.over_quota(of[0])
+            if tenant:
+                over[tenant] += 1
+            elif room.full:
+                beyond += 1
+            else:
+                self._records.new(side, of, (), out)
+                room.take(of[0])
         network, site = side
-        beyond = len(missing) - len(made)
+        self._tell_over_quota(side, over, out)
         most = self.config.most.get(network)
         about = (
             f"{beyond} machines of {network} are beyond {most} at {site}"
@@ -280,6 +289,22 @@ class MachineManager:
         self._telling.tell(
             StateOfThings(network, Notice.AT_LIMIT, key, beyond, about), out
         )
+
+    def _tell_over_quota(
+        self, side: Side, over: Counter[str], out: Out
+    ) -> None:
+        for (network, tenant), quota in self.config.quotas.items():
+            if network != side[0]:
+                continue
+            count, site = over[tenant], side[1]
+            about = (
+                f"{count} machines of {tenant} are beyond {quota} at {site}"
+            )
+            key = ("quota", network, tenant, site)
+            self._telling.tell(
+                StateOfThings(network, Notice.AT_QUOTA, key, count, about),
+                out,
+            )
 
     def _upgrade_in_place(self, vm: Vm, out: Out) -> None:
         """Begin to make a machine one of its farm's new image, where that image is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dr_sim.cloud.limits import Room
 from dr_sim.cloud.machine_config import MachinesConfig
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.vm import IN_SERVICE, VMS, Vm, VmMove, VmState
@@ -62,13 +63,10 @@ class VmRecords:
             vm for vm in self.vms.values() if (vm.network, vm.site) == side
         ]
 
-    def room(self, side: Side) -> int | None:
-        """Return how many machines more the network may have at that site; None: any number."""
-        most = self._config.most.get(side[0])
-        if most is None:
-            return None
-        there = sum(vm.state in IN_SERVICE for vm in self.at(side))
-        return max(0, most - there)
+    def room(self, side: Side) -> Room:
+        """Return what the network may still have at that site."""
+        there = (vm.farm for vm in self.at(side) if vm.state in IN_SERVICE)
+        return Room(self._config, side[0], there)
 
     def new(
         self,

@@ -93,6 +93,6 @@ class VmRepair:
             Notify(vm.network, Notice.REPLACED, about, out.utc_us)
         )
         side, of = (vm.network, vm.site), (vm.farm, vm.role, vm.image)
-        if self._records.room(side) != 0:
+        if self._records.room(side).has(vm.farm):
             self._records.new(side, of, (vm.physical,), out)
         self._retire(vm, out)

@@ -158,6 +158,7 @@ class Notice(enum.StrEnum):
     NOT_CLEANED = "not cleaned"
     NO_ROOM = "no room"  # for machines, at a site
     AT_LIMIT = "at the limit"  # of machines in a network, at a site
+    AT_QUOTA = "at the quota"  # of a tenant's machines, at a site
     NO_IMAGE = "no image"  # at a site, nor where it could be copied from
     NOT_DEPLOYED = "not deployed"
     MANY_FAILED = "many failed"  # so many machines that none is replaced

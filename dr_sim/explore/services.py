@@ -194,7 +194,7 @@ def _tenants(tree: Tree) -> None:
 
 def _machines(r: random.Random, tree: Tree, has_tenants: bool) -> None:
     """Let it look after machines: small sites, one of which may have too little room, and an image
-    to upgrade to that the second site does not have yet.
+    to upgrade to that the second site does not have yet. Its front ends may follow a load.
     """
     kind = {
         "role": "front_end",
@@ -211,6 +211,9 @@ def _machines(r: random.Random, tree: Tree, has_tenants: bool) -> None:
         "new": {**kind, "at": ["A"]},
     }
     farm = {"image": "old", "front_end": r.choice("244"), "timer": "1"}
+    if r.random() < 0.4:
+        load = {"load": r.choice(["40 per s", "80 per s"])}
+        farm |= {"front_end": "1", "per_machine": "20 per s", **load}
     if has_tenants:
         farm["network"] = "shared"
     tree["farms"] = {"content": farm}

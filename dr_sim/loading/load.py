@@ -353,7 +353,7 @@ def _salvaged(
             continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             values[name] = _salvaged(kind, child, names)
-        elif get_origin(kind) is dict:
+        elif _holds_sections(kind):
             values[name] = {
                 key: _salvaged(get_args(kind)[1], inner, names)
                 for key, inner in child.items()
@@ -366,6 +366,14 @@ def _salvaged(
             except ValidationError:
                 continue
     return model.model_construct(**values)
+
+
+def _holds_sections(kind: Any) -> bool:
+    """Tell whether a field is a mapping of names to sections, and not to values."""
+    if get_origin(kind) is not dict:
+        return False
+    inner = get_args(kind)[1]
+    return isinstance(inner, type) and issubclass(inner, BaseModel)
 
 
 @cache

@@ -134,6 +134,8 @@ def _all_forms(node: dict[str, Any]) -> Iterator[str]:
         if len(shown) > _MOST_KEYS_SHOWN:
             shown = [*shown[:_MOST_KEYS_SHOWN], "..."]
         yield "{" + ", ".join(shown) + "}"
+    elif node.get("type") == "object":
+        yield "{name: value}"
     elif node.get("type") == "string":
         yield "a text"
     for one in node.get("anyOf", ()):

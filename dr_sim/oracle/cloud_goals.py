@@ -47,6 +47,7 @@ _KINDS = (
 _REASONS = (
     "no room",
     "at the limit",
+    "at the quota",
     "no image",
     "not deployed",
     "many failed",

@@ -3,7 +3,7 @@
 It reads what really happened to machines (`truth.cloud_machine`), what the manager was told and
 what it saved. Nothing of how it decides is imported. The numbers are those of docs/machines.md: 10
 capacity, 11 records and machines, 12 one version for each farm, 16 a machine where it failed, 17
-repair of many, 23 physical machines that are a network's own.
+repair of many, 23 physical machines that are a network's own, 26 quotas of tenants.
 """
 
 from __future__ import annotations
@@ -183,6 +183,7 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         )
         yield from _over_capacity(at, there, spec, seen)
         yield from _over_limit(at, there, spec, seen)
+        yield from _over_quota(at, there, spec, seen)
         yield from _among_others(at, there, spec)
     silent = at[1] in seen.silent.get((there.network, at[0]), ())
     if v["what"] == "stopped" and there.up and not silent:
@@ -230,6 +231,31 @@ def _over_limit(
         yield (
             10,
             f"{at[1]} is machine {count} of {new.network} at {at[0]}, which may have {most}",
+        )
+
+
+def _over_quota(
+    at: Place, new: _There, spec: Cloud, seen: _Watched
+) -> Broken:
+    """Check that a tenant's farms have no more machines in a network at a site than its quota."""
+    assert spec.machines is not None
+    whose = {farm.name: farm.tenant for farm in spec.machines.farms}
+    tenant = whose[new.farm]
+    network = next(of for of in spec.networks if of.name == new.network)
+    quota = dict(network.quotas).get(tenant)
+    if quota is None:
+        return
+    count = sum(
+        there.up or not there.was_up
+        for (site, _), there in seen.machines.items()
+        if site == at[0]
+        and there.network == new.network
+        and whose[there.farm] == tenant
+    )
+    if count > quota:
+        yield (
+            26,
+            f"{at[1]} is machine {count} of {tenant} at {at[0]}, whose quota is {quota}",
         )
 
 

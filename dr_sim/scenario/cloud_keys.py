@@ -21,11 +21,11 @@ from dr_sim.scenario.cloud_model import (
 )
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.laws import Law
+from dr_sim.scenario.limit_checks import own_of
 from dr_sim.scenario.machine_keys import SECTIONS as MACHINE_SECTIONS
 from dr_sim.scenario.machine_keys import (
     check_machines,
     machines_of,
-    own_of,
 )
 from dr_sim.scenario.quantities import (
     NEVER,
@@ -93,6 +93,10 @@ class NetworkKeys(Section):
     )
     own_machines: OwnMachinesKeys = about(
         "physical machines that are its alone"
+    )
+    quotas: dict[str, Annotated[Count, Positive]] = about(
+        "virtual machines that the farms of each tenant may have, at each of its sites; {}: "
+        "nobody has a quota"
     )
 
 
@@ -273,6 +277,7 @@ def _networks(root: Any) -> tuple[CloudNetwork, ...]:
                 mine,
                 keys.most_machines,
                 own_of(keys),
+                tuple(keys.quotas.items()),
             )
         )
     return tuple(found)

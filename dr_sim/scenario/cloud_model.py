@@ -30,7 +30,8 @@ HOMES = {"primary": FIRST, "secondary": SECOND}
 @dataclass(frozen=True, slots=True)
 class CloudNetwork:
     """tenants: () is shared. databases: indices. most_machines: at one site. own: how many physical
-    machines of a class are its alone at each site; () where it has none.
+    machines of a class are its alone at each site; () where it has none. quotas: how many machines
+    a tenant's farms may have at each site; () where nobody has a quota.
     """
 
     name: str
@@ -39,6 +40,7 @@ class CloudNetwork:
     databases: tuple[int, ...]
     most_machines: int
     own: tuple[tuple[str, int], ...] = ()
+    quotas: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dr_sim.errors import Problem
 from dr_sim.scenario.cloud_model import FIRST, CloudNetwork
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.laws import Law
+from dr_sim.scenario.limit_checks import check_limits, own_of
 from dr_sim.scenario.load_field import BUSIEST, LoadField
 from dr_sim.scenario.machine_model import (
     CLASSES,
@@ -35,7 +36,13 @@ from dr_sim.scenario.quantities import (
 )
 from dr_sim.scenario.section import Section, about
 from dr_sim.scenario.tree import Node
-from dr_sim.scenario.values import NameList, NamesOrAll, Positive, Rate
+from dr_sim.scenario.values import (
+    NameList,
+    NamesOrAll,
+    Positive,
+    Rate,
+    Tenants,
+)
 from dr_sim.units import HOUR_US, format_duration, format_size
 
 SECTIONS = ("physical", "images", "farms", "deployment")
@@ -75,6 +82,10 @@ class ImageKeys(Section):
 class FarmKeys(Section):
     network: str = about("the network that its machines are in")
     image: str = about("the image that its machines are made of")
+    tenant: Tenants = about(
+        "whose farm it is: its machines count for the tenant's quota (networks.*.quotas); none: "
+        "nobody's alone"
+    )
     databases: NamesOrAll = about(
         "the databases whose users it serves; all: those of its network that no farm names, in "
         "the network's first farm that takes all"
@@ -155,15 +166,6 @@ def machines_of(
     )
 
 
-def own_of(network: Any) -> tuple[tuple[str, int], ...]:
-    """Return how many physical machines of each class are a network's alone, as far as it could be
-    read.
-    """
-    own = getattr(network, "own_machines", None)
-    counts = ((name, getattr(own, name, None) or 0) for name in CLASSES)
-    return tuple((name, count) for name, count in counts if count)
-
-
 def _class(name: str, size: Any) -> MachineClass:
     return MachineClass(name, size.cpus, size.ram)
 
@@ -205,6 +207,7 @@ def _farms(
                 tuple((role, count) for role, count in goals if count),
                 mine,
                 _load(farm),
+                next(iter(farm.tenant), ""),
             )
         )
     return tuple(found)
@@ -233,8 +236,7 @@ def check_machines(
     for name, farm in _items(root, "farms"):
         problems += _farm(root, tree, name, farm, farms_of)
         problems += _wrong_load(tree, name, farm)
-    problems += _beyond(root, tree)
-    problems += _owned(root, tree)
+    problems += check_limits(root, tree)
     problems += _databases(root, tree)
     problems += _too_long(root, tree)
     problems += _too_big(root, tree)
@@ -411,41 +413,6 @@ def _wrong_load(tree: Node, name: str, farm: Any) -> Iterator[Problem]:
         yield tree.at(("farms", name, "load")).problem(
             f"{told}, {MOST_MACHINES:,} in all; write less, or more of farms.{name}.per_machine"
         )
-
-
-def _beyond(root: Any, tree: Node) -> Iterator[Problem]:
-    """Networks whose farms are to have more machines than there may be."""
-    wanted: dict[str, int] = {}
-    for _, farm in _items(root, "farms"):
-        network = getattr(farm, "network", None) or ""
-        goals = [getattr(farm, role, None) or 0 for role in ROLES]
-        wanted[network] = wanted.get(network, 0) + sum(goals)
-    for name, network in _items(root, "networks"):
-        most = getattr(network, "most_machines", None)
-        count = wanted.get(name, 0)
-        if most is not None and count > most:
-            told = f"networks.{name}.most_machines: its farms are to have {count:,} machines"
-            yield tree.at(("networks", name)).key_problem(
-                f"{told}, and {most:,} may be; write more, or fewer under farms"
-            )
-
-
-def _owned(root: Any, tree: Node) -> Iterator[Problem]:
-    """Networks that are to have more physical machines of their own than there are."""
-    owned: dict[str, int] = dict.fromkeys(CLASSES, 0)
-    for name, network in _items(root, "networks"):
-        for of, count in own_of(network):
-            owned[of] += count
-            for site, physical in _items(root, "physical"):
-                there = getattr(physical, of, None)
-                if there is None or owned[of] <= there:
-                    continue
-                told = f"networks.{name}.own_machines.{of}: {owned[of]} in all at {site}"
-                node = tree.at(("networks", name, "own_machines", of))
-                yield node.problem(
-                    f"{told}, where there are {there}; write fewer, or more of physical.{site}.{of}"
-                )
-                return
 
 
 def _databases(root: Any, tree: Node) -> Iterator[Problem]:

@@ -86,6 +86,7 @@ class Farm:
     goals: tuple[tuple[str, int], ...]
     databases: tuple[int, ...]
     load: FarmLoad | None = None
+    tenant: str = ""  # whose it is; '': nobody's alone
 
     def goal(self, role: str) -> int:
         return dict(self.goals).get(role, 0)

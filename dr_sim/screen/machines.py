@@ -12,6 +12,7 @@ from dr_sim.measures.summary.cloud_types import (
     ImageSummary,
     LoadSummary,
     PauseSummary,
+    QuotaSummary,
     ShortSummary,
     ToGoalSummary,
 )
@@ -53,6 +54,7 @@ def _facts(cloud: CloudSummary) -> list[tuple[str, str]]:
         found.append(("degraded", degraded_words(machines.degraded)))
         found.append(("second side", second_words(machines.second_short)))
         found += [("load", _load(each)) for each in machines.loads or ()]
+        found += [("quota", _quota(each)) for each in machines.quotas or ()]
         found += [
             ("to goal", _to_goal(each))
             for each in _longest(machines.to_goal)
@@ -118,6 +120,12 @@ def _load(each: LoadSummary) -> str:
         f"{each.farm}: {asked} requests per s needed {needed} front ends; "
         f"at the most {each.ran} ran"
     )
+
+
+def _quota(each: QuotaSummary) -> str:
+    """'acme in prod: at the most 24 of 30 machines ran at a site'."""
+    of = f"{each.tenant} in {each.network}"
+    return f"{of}: at the most {each.most} of {each.quota} machines ran at a site"
 
 
 def _to_goal(each: ToGoalSummary) -> str:

@@ -46,7 +46,7 @@ def test_every_kind_has_a_scenario() -> None:
         for of in (load_scenario(path),)
         for each in (*of.events, *of.faults)
     }
-    assert used >= CLOUD_KINDS and len(CLOUD_KINDS) == 30
+    assert used >= CLOUD_KINDS and len(CLOUD_KINDS) == 31
 
 
 def test_quiet_hours_are_told_of_to_nobody() -> None:

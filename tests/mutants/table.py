@@ -764,6 +764,12 @@ EARLIER: tuple[Mutant, ...] = (
         "                yield from old\n",
     ),
     one(
+        "quota_counts_one_farm", "C11", "a tenant's machines are not counted when more are made",
+        "cloud/limits.py",
+        "            self._taken.update(map(config.tenant, there))\n",
+        "            self._taken.clear()\n",
+    ),
+    one(
         "next_one_goes_too_early", "C9", "the next machine is replaced before the last one is back",
         "cloud/farm_goals.py",
         "            may_go = max(0, upgrade.at_once - lacking)\n",

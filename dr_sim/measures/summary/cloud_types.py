@@ -148,11 +148,21 @@ class LoadSummary:
     ran: int
 
 
+@dataclass(slots=True)
+class QuotaSummary:
+    """A tenant's quota of machines in a network. most: that ran at one time at a site."""
+
+    network: str
+    tenant: str
+    quota: int
+    most: int
+
+
 @dataclass(slots=True, kw_only=True)
 class MachinesSummary:
     """degraded: at the active side. second_short: at the second one; second_least_ppm: the least
     part of the front ends that a failover would have found. counts: of machines, by what became of
-    them. loads: that farms follow; None where none does.
+    them. loads: that farms follow, quotas: of tenants; None where there are none.
     """
 
     degraded: list[ShortSummary]
@@ -163,6 +173,9 @@ class MachinesSummary:
     upgrades: list[FarmUpgradeSummary]
     counts: dict[str, int]
     loads: list[LoadSummary] | None = field(default=None, metadata=OMITTED)
+    quotas: list[QuotaSummary] | None = field(
+        default=None, metadata=OMITTED
+    )
 
 
 @dataclass(slots=True, kw_only=True)

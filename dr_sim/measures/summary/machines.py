@@ -12,12 +12,14 @@ from dr_sim.measures.machines import (
     machines_found,
     pauses,
 )
+from dr_sim.measures.quotas import quota_use
 from dr_sim.measures.summary.cloud_types import (
     FarmUpgradeSummary,
     ImageSummary,
     LoadSummary,
     MachinesSummary,
     PauseSummary,
+    QuotaSummary,
     ShortSummary,
     ToGoalSummary,
 )
@@ -52,7 +54,16 @@ def machines_summary(
         ],
         counts=dict(sorted(found.counts.items())),
         loads=list(map(_load, found.loads)) or None,
+        quotas=_quotas(t, scenario) or None,
     )
+
+
+def _quotas(t: Tables, scenario: Scenario) -> list[QuotaSummary]:
+    assert scenario.cloud is not None
+    return [
+        QuotaSummary(each.network, each.tenant, each.quota, each.most)
+        for each in quota_use(t, scenario.cloud)
+    ]
 
 
 def _load(each: LoadNeeds) -> LoadSummary:

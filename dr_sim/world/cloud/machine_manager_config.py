@@ -38,6 +38,10 @@ def machines_config(
         _farm(farm, machines, scenario) for farm in machines.farms
     )
     apart = frozenset(of.name for of in spec.networks if of.own)
+    quotas: dict[tuple[str, str], int] = {}
+    for network in spec.networks:
+        for tenant, quota in network.quotas:
+            quotas[network.name, tenant] = quota
     config = MachinesConfig(
         physical=physical,
         images=images,
@@ -50,6 +54,7 @@ def machines_config(
             network.name: network.most_machines for network in spec.networks
         },
         apart=apart,
+        quotas=quotas,
     )
     return with_first(config, sites)
 
@@ -115,6 +120,7 @@ def _farm(farm: Farm, machines: Machines, scenario: Scenario) -> FarmConfig:
         goals,
         _units(farm, scenario),
         follows,
+        farm.tenant,
     )
 
 
