@@ -14,7 +14,7 @@ several databases have no copy, each gets an equal part of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,12 +65,9 @@ def fetched_from_share(
     t: Tables, scenario: Scenario, database: int, parts: int
 ) -> Fetched:
     """parts: number of databases that have no copy, which share the link."""
-    turns = _at_the_primary(t, database)
-    backs = list(ways_back_by(t, scenario, database, turns))
+    backs = backs_from_share(t, scenario, database, parts)
     takes = [
-        NO_WAY_US
-        if back.takes_us is None
-        else back.takes_us + _fetch_us(back, scenario, parts)
+        NO_WAY_US if back.takes_us is None else back.takes_us
         for back in backs
     ]
     since = [back.since_us for back in backs]
@@ -80,9 +77,26 @@ def fetched_from_share(
     )
 
 
+def backs_from_share(
+    t: Tables, scenario: Scenario, database: int, parts: int = 1
+) -> list[WayBack]:
+    """Return the ways back by what lies in the primary's share, from instant 0 on, with the time to
+    fetch it.
+    """
+    turns = _at_the_primary(t, database)
+    found = []
+    for back in ways_back_by(t, scenario, database, turns):
+        if back.takes_us is not None:
+            fetch_us = _fetch_us(back, scenario, parts)
+            takes_us = back.takes_us + fetch_us
+            back = replace(back, takes_us=takes_us, ready_us=0)
+        found.append(back)
+    return found
+
+
 def _fetch_us(back: WayBack, scenario: Scenario, parts: int) -> int:
     """Return the time to send all of it, the full as one stream, and to hash the full, which comes
-    last.
+    last. To a store it is on the road, too.
     """
     link = scenario.link
     width = max(1, link.bandwidth_bit_s // parts)
@@ -93,14 +107,25 @@ def _fetch_us(back: WayBack, scenario: Scenario, parts: int) -> int:
         -(-back.reads_bytes * 8 * _SECOND_US // width),
         -(-back.full_bytes * 8 * _SECOND_US // stream),
     )
-    hash_bytes_s = scenario.secondary.hash_bytes_s
+    if scenario.store is not None:
+        sent_us += scenario.store.transit_us
+    secondary = scenario.secondary
+    hash_bytes_s = min(secondary.hash_bytes_s, secondary.disk_bytes_s)
     return sent_us + -(-back.full_bytes * _SECOND_US // hash_bytes_s)
 
 
 def _at_the_primary(t: Tables, database: int) -> Iterator[Turn]:
     made = t.of("truth.backup_finished", database)
+    earlier = set(t.of("truth.carried", database)["file"].tolist())
+    lost = list(lost_at(t, database, "primary"))
+    # the first full of a store never lay there
+    never = {(at, number) for at, number, _ in lost}
     for at, number in zip(
         made["time_us"].tolist(), made["file"].tolist(), strict=True
     ):
-        yield at, number, True
-    yield from lost_at(t, database, "primary")
+        # an earlier primary's lies there only if it has landed at this one
+        if number not in earlier and (at, number) not in never:
+            yield at, number, True
+    for number in t.of("truth.carried_there", database)["file"].tolist():
+        yield 0, number, True
+    yield from lost

@@ -9,14 +9,14 @@ is still being hashed is waited for.
 Stated differences from a restore that is played: a newer full that is still hashed is waited for
 here, and the manager restores an older one and its logs at once, on the device that hashes, which
 takes about as long; what still lies in the primary's share when its host or a database is lost is
-fetched, and is not counted here; restores are as slow as the scenario says, whatever events make
-them slower.
+fetched, and is not counted here while a full lies at the store (else: outage_from_share.py);
+restores are as slow as the scenario says, whatever events make them slower.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -24,7 +24,7 @@ import numpy as np
 from dr_sim.backups.model import Kind
 from dr_sim.measures.falling import Falling
 from dr_sim.measures.tables import Tables, up_until_us
-from dr_sim.measures.way_over import NO_WAY_US, Way, way_over
+from dr_sim.measures.way_over import NO_WAY_US, SITE, Way, way_over
 from dr_sim.record.sets import each_once
 from dr_sim.scenario.model import Scenario
 
@@ -72,17 +72,41 @@ def outage_from_store(
     database: int,
     usual: bool,
     failure_class: str,
+    in_share: Sequence[WayBack] = (),
 ) -> Falling:
-    """Return the curve of one database by itself."""
+    """Return the curve of one database by itself. in_share: the ways back by the primary's share,
+    for as long as no full lies at the store.
+    """
     way = way_over(t, scenario, usual, database, failure_class)
     backs = list(ways_back(t, scenario, database))
+    if in_share:
+        backs = _or_else(backs, in_share)
     return _falling(backs, way, up_until_us(t, scenario, database))
 
 
+def _or_else(
+    here: Sequence[WayBack], there: Sequence[WayBack]
+) -> list[WayBack]:
+    """Return the ways back by what lies here, and where there is none those by what lies there."""
+    found = []
+    for at_us in sorted({back.since_us for back in (*here, *there)}):
+        back = _at(here, at_us)
+        if back.takes_us is None:
+            back = _at(there, at_us)
+        found.append(replace(back, since_us=at_us))
+    return found
+
+
 def outage_of_all_from_store(
-    t: Tables, scenario: Scenario, curves: Sequence[Falling], usual: bool
+    t: Tables,
+    scenario: Scenario,
+    curves: Sequence[Falling],
+    usual: bool,
+    failure_class: str,
 ) -> Falling | None:
-    """Return how long it takes to read what all databases need, where there are several."""
+    """Return how long it takes to read what all databases need, where there are several. What is
+    fetched from the primary's share first is read as it comes.
+    """
     databases = range(len(scenario.databases))
     if len(curves) < 2 or scenario.store is None:
         return None
@@ -92,6 +116,8 @@ def outage_of_all_from_store(
     together = []
     for at_us in instants:
         now = [_at(backs, at_us) for backs in each]
+        if failure_class != SITE:
+            now = [back for back in now if back.takes_us is not None]
         if any(back.takes_us is None for back in now):
             together.append(WayBack(at_us, None))
             continue

@@ -53,6 +53,7 @@ from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import Falling, joined_falling, worst_falling
 from dr_sim.measures.outage_from_share import (
     Fetched,
+    backs_from_share,
     fetched_from_share,
 )
 from dr_sim.measures.outage_from_store import (
@@ -86,8 +87,11 @@ def outage_if_now(
     """
     t = tables(record)
     if scenario.store is not None:
+        in_share = []
+        if failure_class != SITE:
+            in_share = backs_from_share(t, scenario, database)
         return outage_from_store(
-            t, scenario, database, usual, failure_class
+            t, scenario, database, usual, failure_class, in_share
         )
     end = up_until_us(t, scenario, database)
     way = way_over(t, scenario, usual, database, failure_class)
@@ -412,7 +416,9 @@ def outage_of_service(
     found = list(curves)
     t = tables(record)
     if scenario.store is not None:
-        all_of_it = outage_of_all_from_store(t, scenario, found, usual)
+        all_of_it = outage_of_all_from_store(
+            t, scenario, found, usual, failure_class
+        )
         return worst_falling(
             found if all_of_it is None else [*found, all_of_it]
         )

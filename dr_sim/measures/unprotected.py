@@ -54,6 +54,11 @@ def _lines(
             LedgerLine(from_us, until_us - from_us, NO_SECOND_SIDE, detail)
         )
     later, t = _first_to_restore(whole, following, name)
+    if later.scenario.store is not None:
+        detail = "only a store stands behind it"
+        return _some(
+            LedgerLine(from_us, until_us - from_us, NO_SECOND_SIDE, detail)
+        )
     shift_us = later.begins_us - leg.begins_us
     begins_us, ends_us = from_us - shift_us, until_us - shift_us
     in_place_us = min(
@@ -83,10 +88,21 @@ def _first_to_restore(
     whole: Whole, following: tuple[Leg, Tables], name: str
 ) -> tuple[Leg, Tables]:
     """Return what the standby has recorded that was the first to restore that database: it ended
-    the time.
+    the time. If none has: what the first of the standbys has recorded; of a store, where there is
+    no standby.
     """
-    found, first_us = following, NEVER_US
-    for leg, t in whole.at(following[0]):
+    standbys = [
+        one
+        for one in whole.at(following[0])
+        if one[0].scenario.store is None
+    ]
+    if not standbys:
+        return following
+    standbys.sort(key=lambda one: one[0].scenario.rank)
+    found, first_us = standbys[0], NEVER_US
+    if following[0].scenario.store is None:
+        found = following
+    for leg, t in standbys:
         index = [d.name for d in leg.scenario.databases].index(name)
         restored_us = restored_of_primary_us(t, index)[:1].tolist()
         if restored_us and restored_us[0] < first_us:

@@ -24,6 +24,7 @@ from dr_sim.measures.tables import Tables
 from dr_sim.measures.way_over import NO_WAY_US, SITE
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.kind import Explains
+from dr_sim.scenario.model import FAILURE_CLASSES
 
 CLOSED, POSSIBLE, TAKEN, FAILED = "closed", "possible", "taken", "failed"
 PROMOTE, RESTORE = "promote", "restore"
@@ -133,11 +134,10 @@ def _way(
         if outage_at(own, scenario, t_us) < NO_WAY_US // 2:
             why = _NOT_CONFIGURED
         return WaySummary(leg.secondary, how, CLOSED, why)
-    lost_us = whole.exposure_of_copy(one, failure_class).at(t_us)
-    why = ""
+    why, counts = "", failure_class
     if scenario.store is not None:
-        why = _read(t, leg, t_us)
-        why += "" if failure_class == SITE else ", and what the share has"
+        why, counts = _of_a_store(t, leg, t_us, failure_class)
+    lost_us = whole.exposure_of_copy(one, counts).at(t_us)
     return WaySummary(leg.secondary, how, POSSIBLE, why, lost_us, takes_us)
 
 
@@ -170,12 +170,34 @@ def _why_closed(t: Tables, leg: Leg, t_us: int) -> str:
     return f"{what} ({label})" if label else what
 
 
+def _of_a_store(
+    t: Tables, leg: Leg, t_us: int, failure_class: str
+) -> tuple[str, str]:
+    """Return what a restore from a store reads, and the class of failure whose loss it has: where
+    the primary's share is left, and what is on the road from there would come after the drain's
+    limit, that of the site.
+    """
+    scenario, read = leg.scenario, _read(t, leg, t_us)
+    if failure_class == SITE:
+        return read, SITE
+    if not read:
+        return "what the share has", failure_class
+    assert scenario.store is not None
+    limit_us = scenario.failover.drain_limit_us
+    failed = failure_class in FAILURE_CLASSES  # an order waits for longer
+    if failed and scenario.store.transit_us > limit_us:
+        return f"{read}; what the share has comes too late", SITE
+    return f"{read}, and what the share has", failure_class
+
+
 def _read(t: Tables, leg: Leg, t_us: int) -> str:
-    """Say what a restore from a store reads."""
+    """Say what a restore from a store reads; '' where nothing lies there that could be restored."""
     needed: list[WayBack] = []
     for database in range(len(leg.scenario.databases)):
         backs = ways_back(t, leg.scenario, database)
         needed.append([back for back in backs if back.since_us < t_us][-1])
     files = sum(back.files for back in needed)
     read = sum(back.reads_bytes for back in needed)
+    if not files:
+        return ""
     return f"{counted(files, 'file')}, {size(read)}"

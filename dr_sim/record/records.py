@@ -325,6 +325,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.behind", (("lacking_us", "int"),)),
     # it goes on with a log of an earlier pair; here: that lies at the standby already
     ("truth.carried", (("file", "int"), ("here", "int"))),
+    # a store can be sent that file of an earlier pair by the new primary, at whose site it lies
+    ("truth.carried_there", (("file", "int"),)),
     # the manager of a store begins with what that of an earlier pair there has saved of files
     ("truth.manager_goes_on", (("pair", "int"),)),
     # this copy begins a failover, and another one's has stopped the primary's writes before

@@ -111,6 +111,9 @@ def _take_over(
     if heir.kept is not None:
         heir.kept.take_files()
         carried = _carry(context, db, heir.kept.files)
+        for each in carried:
+            if each.primary:
+                context.note("truth.carried_there", db.index, each.file)
         context.witness.carried(context.now_us, db.index, carried)
 
 

@@ -96,3 +96,35 @@ def test_what_is_on_the_road_arrives_behind_the_next_primary() -> None:
     assert {line["cause"] for line in ledger["lines"]} >= {"on the road"}
     assert not any("unexplained" in line["cause"] for line in ledger["lines"])
     assert ledger["total_us"] < HOUR
+
+
+def test_a_store_that_is_empty_is_foretold_to_fetch_from_the_share_of_a_lost_host() -> None:
+    """Nothing lies at the store: the primary's share holds the full of 01:00, and its host is lost.
+    It was told as closed, and taken all the same.
+    """
+    events = [
+        "{at: 'Mon 00:20', lose_secondary: 10 min, copy: vault}",
+        "{at: 'Mon 00:25', lose_secondary: 2 h, copy: near}",
+        "{at: 'Mon 01:02', lose: host}",
+    ]
+    more = ["copies.vault.store={hold: 2 h}", "databases.crm.full=daily 01:00"]
+    more.append(f"events=[{', '.join(events)}]")
+    (first,) = summary_json(ran(*TWO, *more).summary)["failovers"]
+    (way,) = [way for way in first["ways"] if way["place"] == "vault"]
+    assert way["standing"] == "taken" and way["why"] == "what the share has"
+    assert way["loss_us"] == way["came_loss_us"]
+    assert abs(way["outage_us"] - way["came_outage_us"]) <= 2 * SECOND
+
+
+def test_what_needs_longer_on_the_road_than_is_waited_for_is_not_counted_in_the_share() -> None:
+    """The share of the lost host has the log of 01:00, and a courier needs 50 min for it."""
+    result = ran(
+        *TWO,
+        "copies.vault.store={transit: 50 min}",
+        "events=[{at: 'Mon 00:20', lose_secondary: 2 h, copy: near}, {at: 'Mon 01:17', lose: host}]",
+    )
+    (first,) = summary_json(result.summary)["failovers"]
+    (way,) = [way for way in first["ways"] if way["place"] == "vault"]
+    assert way["why"].endswith("what the share has comes too late")
+    # what is on the road may arrive before the restore begins
+    assert way["came_loss_us"] <= way["loss_us"] == 77 * MINUTE - 15 * MINUTE
