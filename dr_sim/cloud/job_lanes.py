@@ -97,8 +97,12 @@ class JobLanes:
         return ready.popleft() if ready else None
 
     def now_ready(self, job: CloudJob) -> None:
-        """Let a job begin: before those that are ready and of a higher number in BEGINS."""
+        """Let a job begin: before those that are ready and of a higher number in BEGINS. Nothing if
+        it is ready already.
+        """
         ready = self._ready[job.agent]
+        if any(each is job for each in ready):
+            return
         place, begins = len(ready), BEGINS[job.kind]
         while place and BEGINS[ready[place - 1].kind] > begins:
             place -= 1

@@ -28,6 +28,8 @@ _OF_A_THING = (
 )
 """The notices that name a thing of which the two sides differ, or may."""
 
+_NEVER_US = 1 << 62
+
 
 @dataclass(frozen=True, slots=True)
 class _Unseen:
@@ -35,6 +37,16 @@ class _Unseen:
 
     time_us: int
     thing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unheard:
+    """A script that was done while the agents of its site were silent. heard_us: when they were
+    heard again.
+    """
+
+    done_us: int
+    heard_us: int
 
 
 @dataclass(slots=True)
@@ -77,12 +89,20 @@ def drift_is_told(
             for each in unseen[e.network]
         ):
             grace += 2 * spec.mirror.audit_us + spec.mirror.limit_us
-        if any(
-            e.since_us - MINUTE_US <= us <= e.onset_us
-            for us in unheard[e.network]
-        ):  # of a job that nobody hears it is known at its limit
+        missed = [
+            each
+            for each in unheard[e.network]
+            if e.since_us - MINUTE_US <= each.done_us <= e.onset_us
+        ]
+        if missed:  # of a job that nobody hears it is known at its limit
             grace += spec.jobs.time_limit_us
         deadline = e.onset_us + grace
+        for each in missed:
+            limit_us = each.done_us - spec.jobs.time_limit_us
+            if any(a <= each.heard_us and limit_us <= b for a, b in down):
+                # a manager that has started anew does not know that it was begun
+                known_us = each.heard_us + spec.mirror.limit_us
+                deadline = max(deadline, known_us + grace)
         overlaps = [min(b, e.end_us) - max(a, e.since_us) for a, b in down]
         deadline += sum(us for us in overlaps if us > 0)
         told = any(
@@ -216,7 +236,7 @@ def _down(journal: Journal) -> list[tuple[int, int]]:
         elif since >= 0:
             found.append((since, row.time_us))
             since = -1
-    return [*found, *([(since, 1 << 62)] if since >= 0 else [])]
+    return [*found, *([(since, _NEVER_US)] if since >= 0 else [])]
 
 
 def _unseen(journal: Journal, networks: int) -> dict[int, list[_Unseen]]:
@@ -264,19 +284,27 @@ def _astray(journal: Journal) -> Iterator[tuple[int, _Unseen]]:
             yield row.entity, _Unseen(row.time_us, thing)
 
 
-def _unheard(journal: Journal) -> dict[int, list[int]]:
+def _unheard(journal: Journal) -> dict[int, list[_Unheard]]:
     """Return, by network, when a script was done and no manager could hear it: the agents of its
     site were silent.
     """
     silent: dict[str, int] = defaultdict(int)
-    found: dict[int, list[int]] = defaultdict(list)
+    waits: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    found: dict[int, list[_Unheard]] = defaultdict(list)
     for row in journal.rows("truth.event", "truth.cloud_script"):
         v = row.values
         if row.kind == "truth.cloud_script":
             if v["what"] == "done" and silent[v["site"]]:
-                found[row.entity].append(row.time_us)
+                waits[v["site"]].append((row.entity, row.time_us))
         elif agents := _SILENT.search(v["detail"]):
-            silent[agents[1]] += 1 if v["begins"] else -1
+            site = agents[1]
+            silent[site] += 1 if v["begins"] else -1
+            if not silent[site]:
+                for network, done_us in waits.pop(site, ()):
+                    found[network].append(_Unheard(done_us, row.time_us))
+    for left in waits.values():
+        for network, done_us in left:
+            found[network].append(_Unheard(done_us, _NEVER_US))
     return found
 
 

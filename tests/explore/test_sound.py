@@ -9,6 +9,23 @@ import pytest
 from dr_sim.explore.case import load, look, read_tree
 
 CASES = {
+    # A change is made just after its agents fell silent, and the manager, which did not hear of it,
+    # is started anew. It learns half an hour later that the two sides have differed since.
+    "a change that nobody could hear of is drift once it is heard of": """\
+run_for: 225 min
+databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min, incremental: none, log: every 15 min, on: sql1}}
+machines: [sql1, sql2]
+link: {bandwidth: 20 Mbit/s}
+jobs: {time_limit: 8 min, rebuild: 3 min}
+clients: {portal: {calls: 20 per h, actions: 50 %, tenant: contoso}}
+networks: {shared: {tenants: shared, farms: [content]}}
+physical: {A: {compute: 2}, B: {compute: 2}}
+images: {old: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B]}}
+farms: {content: {image: old, front_end: 4, timer: 1, network: shared}}
+events:
+- {at: 6303 s 217752 us, agent_silent: {duration: 30 min, site: A}}
+- {at: 6304 s 217752 us, cloud_crash: {}}
+""",
     # An incremental got past the break of 2:00, and the next log was restored. A failover to 2:10
     # restores anew. It ends at 2:00, as no log leads on from there, and people are told so.
     "a database that is restored anew lacks logs that it once had": """\

@@ -1,0 +1,25 @@
+"""Lanes of jobs: what may begin next at an agent."""
+
+from __future__ import annotations
+
+from dr_sim.cloud.job import CloudJob
+from dr_sim.cloud.job_lanes import JobLanes
+from dr_sim.cloud.words import JobKind
+
+
+def job(name: str, order: int) -> CloudJob:
+    return CloudJob(name, order, JobKind.CHANGE, "main", "A", "crm", "rotate_secret", "{}", name)
+
+
+def test_a_job_that_is_ready_twice_begins_once() -> None:
+    """It waits for its next try when one before it, that its agent knew of, is over: it is ready as
+    the first of its lane, and once more when its time has come.
+    """
+    lanes, waits, found = JobLanes(), job("a/1", 1), job("a/0", 2)
+    lanes.enter(waits)
+    assert lanes.take(waits.agent) is waits
+    lanes.put_first(found)
+    lanes.leave(found)
+    lanes.now_ready(waits)
+    assert lanes.take(waits.agent) is waits
+    assert lanes.take(waits.agent) is None
