@@ -716,8 +716,8 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "limit_is_not_looked_at", "C8", "a network has more machines than its balancer takes",
         "cloud/machines.py",
-        "        made = missing if may_be is None else missing[:may_be]\n",
-        "        made = missing\n",
+        "            elif room.full:\n",
+        "            elif room.full and not of:\n",
     ),
     one(
         "deployed_without_a_record", "C6", "a machine runs and has no record",
