@@ -607,6 +607,16 @@ def test_a_primary_that_falls_silent_need_not_be_asked_for_a_repair() -> None:
     assert list(monitors.broken(World(of, express=False).run(), of)) == []
 
 
+def test_an_order_that_was_refused_makes_no_later_failover_a_planned_one() -> None:
+    """It comes before anything has been restored there again; the site is lost 21 min later."""
+    order = "{at: 40 min 20 s, order_failover: {by: dba, planned: true}}"
+    events = f"events: [{{at: 10 min, lose_secondary: 30 min}}, {order}, "
+    of = scenario(SITE.replace("events: [", events))
+    journal = World(of, express=False).run()
+    assert list(journal.rows("seen.RefuseOrder")) and list(journal.rows("truth.promoted"))
+    assert list(monitors.broken(journal, of)) == []
+
+
 def test_a_log_that_landed_while_the_manager_was_down_need_not_be_copied_again() -> None:
     """It is found by an inventory, so nobody told the manager that it had landed."""
     of, rows = recorded(PLANNED)

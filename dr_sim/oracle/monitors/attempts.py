@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dr_sim.oracle.monitors.story import (
     OFF,
+    SLACK_US,
     PhaseRow,
     Story,
 )
@@ -101,3 +102,33 @@ def is_accepted(story: Story, row: Row) -> bool:
             break
         incarnation = life.values["incarnation"]
     return row.values["incarnation"] in (0, incarnation)
+
+
+def order_before(story: Story, begin: PhaseRow) -> Row | None:
+    """Return the order of somebody who may that could have begun it: the share may have been
+    looked at first.
+    """
+    orders = [
+        row
+        for row in story.rows(*ORDERS)
+        if row.seq < begin.seq
+        and begin.time_us - row.time_us <= 2 * SLACK_US
+        and row.values["operator"] in story.scenario.failover.operators
+    ]
+    orders += _passed_on_before(story, begin)
+    return orders[-1] if orders else None
+
+
+def _passed_on_before(story: Story, begin: PhaseRow) -> list[Row]:
+    """Return the orders that another copy could not carry out: this one takes its turn, after it
+    has waited for offers for a turn at most.
+    """
+    failover = story.scenario.failover
+    turns_us = (story.scenario.ranks + 1) * failover.turn_us
+    return [
+        row
+        for row in story.rows("seen.OrderPassedOn")
+        if row.seq < begin.seq
+        and begin.time_us - row.time_us <= turns_us + 2 * SLACK_US
+        and row.values["operator"] in failover.operators
+    ]

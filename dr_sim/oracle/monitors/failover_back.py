@@ -12,6 +12,7 @@ from dr_sim.oracle.monitors.attempts import (
     attempts,
     drains_since_us,
     is_accepted,
+    order_before,
 )
 from dr_sim.oracle.monitors.story import (
     SLACK_US,
@@ -248,24 +249,33 @@ def _nothing_was_restored(story: Story, entered: PhaseRow) -> bool:
 
 
 def is_planned(story: Story, attempt: Attempt) -> bool:
-    """Return whether the last order of somebody who may, before the failover goes back or ends, was
-    a planned one.
+    """Return whether a failover was begun by a planned order of somebody who may, and every order
+    since, before it goes back or ends, was one too.
     """
-    operators = story.scenario.failover.operators
+    begun = order_before(story, attempt.begin)
+    if begun is None or not begun.values.get("planned"):
+        return False
+    if _is_refused(story, begun, attempt.begin.seq):
+        return False
     back = attempt.first(_UNFENCING)
     until_seq = attempt.until_seq if back is None else back.seq
-    orders = [
-        row
-        for row in story.rows(*ORDERS, "seen.OrderPassedOn")
-        if row.seq < until_seq and row.values["operator"] in operators
-    ]
-    begun = [row for row in orders if row.seq < attempt.begin.seq]
     # an order that is given while one is on can only end its patience
-    later = orders[len(begun) :]
-    return bool(
-        begun
-        and begun[-1].values.get("planned")
-        and all(row.values.get("planned") for row in later)
+    return all(
+        row.values.get("planned")
+        for row in story.rows(*ORDERS, "seen.OrderPassedOn")
+        if attempt.begin.seq < row.seq < until_seq
+        and row.values["operator"] in story.scenario.failover.operators
+    )
+
+
+def _is_refused(story: Story, order: Row, until_seq: int) -> bool:
+    """Return whether an order was refused before that: whether that was right is judged by
+    itself (R14).
+    """
+    return any(
+        order.seq < row.seq < until_seq
+        and row.values["operator"] == order.values["operator"]
+        for row in story.rows("seen.RefuseOrder")
     )
 
 

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from dr_sim.oracle.monitors.alert_rows import ERRORS, MISSING
-from dr_sim.oracle.monitors.attempts import NOTHING_HERE, ORDERS, attempts
+from dr_sim.oracle.monitors.attempts import (
+    NOTHING_HERE,
+    ORDERS,
+    attempts,
+    order_before,
+)
 from dr_sim.oracle.monitors.story import (
     OFF,
     SECOND_US,
@@ -17,7 +22,6 @@ from dr_sim.oracle.monitors.story import (
     PhaseRow,
     Story,
 )
-from dr_sim.record.journal import Row
 
 
 # ---- R14
@@ -59,7 +63,7 @@ def begun_for_a_reason(story: Story) -> Iterator[Breach]:
         begin = attempt.begin
         if begin.phase != "fencing" or _was_on_before(story, begin):
             continue
-        order = _order_before(story, begin)
+        order = order_before(story, begin)
         if (
             order is None
             and not _approved(story, begin)
@@ -80,36 +84,6 @@ def _was_on_before(story: Story, begin: PhaseRow) -> bool:
     """Return whether a restart only announces again what a life before had begun and saved."""
     life = story.life_at(begin.time_us)[0]
     return begin.time_us - life <= SECOND_US and life > story.first_start_us
-
-
-def _order_before(story: Story, begin: PhaseRow) -> Row | None:
-    """Return the order of somebody who may that could have begun it: the share may have been
-    looked at first.
-    """
-    orders = [
-        row
-        for row in story.rows(*ORDERS)
-        if row.seq < begin.seq
-        and begin.time_us - row.time_us <= 2 * SLACK_US
-        and row.values["operator"] in story.scenario.failover.operators
-    ]
-    orders += _passed_on_before(story, begin)
-    return orders[-1] if orders else None
-
-
-def _passed_on_before(story: Story, begin: PhaseRow) -> list[Row]:
-    """Return the orders that another copy could not carry out: this one takes its turn, after it
-    has waited for offers for a turn at most.
-    """
-    failover = story.scenario.failover
-    turns_us = (story.scenario.ranks + 1) * failover.turn_us
-    return [
-        row
-        for row in story.rows("seen.OrderPassedOn")
-        if row.seq < begin.seq
-        and begin.time_us - row.time_us <= turns_us + 2 * SLACK_US
-        and row.values["operator"] in failover.operators
-    ]
 
 
 def _approved(story: Story, begin: PhaseRow) -> bool:
