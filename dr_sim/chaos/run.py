@@ -26,11 +26,11 @@ from dr_sim.chaos.rows import (
     first_difference,
     other_orders,
 )
+from dr_sim.cloud.texts import OPERATORS
 from dr_sim.errors import DrSimError, input_error
 from dr_sim.errors.bugs import EXIT_BUG, in_one_line
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
-from dr_sim.world.cloud.manager_config import OPERATORS
 from dr_sim.world.own_logic import look_here_too, object_of
 from dr_sim.world.play import play
 

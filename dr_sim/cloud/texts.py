@@ -11,6 +11,8 @@ SEPARATORS = "/>@"
 could make the name of another one's job.
 """
 _SEPARATORS = frozenset(SEPARATORS)
+OPERATORS = "operators"
+"""The caller of the changes of `changes` and of events: operators do not give up."""
 OWN_JOBS = ("put", "set", "move")
 """The beginnings of the names of jobs that are of no caller's request."""
 

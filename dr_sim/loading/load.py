@@ -294,15 +294,7 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
         and not isinstance(databases.value, list)
     ):
         problems.append(databases.problem(_NO_DATABASE))
-    for name in names.databases:
-        if not is_name(name):
-            no_name = (
-                f"databases: {name[:40]!r} is no name; "
-                f"use 1 to {LONGEST_NAME} printable characters"
-            )
-            problems.append(
-                tree.at(("databases", name)).key_problem(no_name)
-            )
+    problems += _names_that_are_none(tree)
     try:
         root = Root.model_validate(fixed.plain(), context=names)
     except ValidationError as error:
@@ -315,6 +307,34 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
         )
         return _salvaged(Root, fixed, names)
     return root if len(problems) == found else _salvaged(Root, fixed, names)
+
+
+_NAMED = (
+    ("databases",),
+    ("networks",),
+    ("clients",),
+    ("images",),
+    ("farms",),
+    ("replication", "groups"),
+)
+"""Mappings whose keys are names that people give."""
+
+
+def _names_that_are_none(tree: Node) -> list[Problem]:
+    """Find keys that nothing can be called by."""
+    problems = []
+    for path in _NAMED:
+        section: Node | None = tree
+        for key in path:
+            section = None if section is None else section.get(key)
+        there = {} if section is None else section.value
+        for name in there if isinstance(there, dict) else ():
+            if not is_name(name):
+                told = f"{'.'.join(path)}: {name[:40]!r} is no name"
+                remedy = f"use 1 to {LONGEST_NAME} printable characters"
+                node = tree.at((*path, name))
+                problems.append(node.key_problem(f"{told}; {remedy}"))
+    return problems
 
 
 def _event_line(name: str) -> str:

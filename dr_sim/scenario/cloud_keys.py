@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from dr_sim.cloud.texts import wrong_caller, wrong_name
+from dr_sim.cloud.texts import OPERATORS, wrong_caller, wrong_name
 from dr_sim.errors import Problem
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.cloud_model import (
@@ -355,7 +355,10 @@ def _clients(root: Any, tree: Node) -> list[Problem]:
     networks = getattr(root, "networks", None) or {}
     for name, client in (getattr(root, "clients", None) or {}).items():
         node = tree.at(("clients", name))
-        if wrong := wrong_caller(name):
+        wrong = wrong_caller(name)
+        if name == OPERATORS:
+            wrong = f"{OPERATORS} ask for the changes of `changes`; write another name"
+        if wrong:
             problems.append(node.key_problem(f"clients.{name}: {wrong}"))
         mine = set(getattr(client, "tenant", None) or ())
         theirs = [
@@ -369,8 +372,10 @@ def _clients(root: Any, tree: Node) -> list[Problem]:
         ):
             told = f"clients.{name}.tenant: no network is shared or its own; name another tenant"
             problems.append(node.at(("tenant",)).problem(told))
-        calls = getattr(client, "calls", None) or (0, 1)
-        if client is not None and not calls[0]:
+        calls = getattr(client, "calls", None)
+        if calls is None:
+            continue  # it could not be read, which is said by itself
+        if not calls[0]:
             told = f"clients.{name}.calls: a client that never calls does nothing"
             problems.append(
                 node.at(("calls",)).problem(

@@ -26,13 +26,12 @@ from dr_sim.cloud.events import (
     ProvisionAsked,
     SiteStands,
 )
-from dr_sim.cloud.texts import SEPARATORS, parts_names
+from dr_sim.cloud.texts import OPERATORS, SEPARATORS, parts_names
 from dr_sim.cloud.words import CallOutcome
 from dr_sim.live.cloud.hands import CloudHands, StoppedError
 from dr_sim.live.cloud.openapi import LONGEST_NAME, openapi
 from dr_sim.live.cloud.tokens import TokenHolder, Tokens
 from dr_sim.live.life import Heard, heard
-from dr_sim.world.cloud.manager_config import OPERATORS
 
 STATUS = {
     CallOutcome.ACCEPTED: 202,

@@ -20,13 +20,13 @@ import numpy as np
 
 from dr_sim.cloud.commands import AnswerCall
 from dr_sim.cloud.events import Called, CallsAlike
+from dr_sim.cloud.texts import OPERATORS
 from dr_sim.cloud.words import CallOutcome
 from dr_sim.scenario.cloud_model import OPERATIONS, CloudClient
 from dr_sim.scenario.model import Law
 from dr_sim.streams import Stream
 from dr_sim.units import SECOND_US
 from dr_sim.world.agenda import Class, Entry
-from dr_sim.world.cloud.manager_config import OPERATORS
 from dr_sim.world.cloud.names import may_use
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from dr_sim.cloud import (
     MirrorConfig,
     NetworkConfig,
 )
+from dr_sim.cloud.texts import OPERATORS
 from dr_sim.cloud.words import MirrorMode, OnFailure
 from dr_sim.scenario.cloud_model import (
     FIRST,
@@ -27,8 +28,6 @@ from dr_sim.world.cloud.names import (
 )
 
 SITES = (FIRST, SECOND)
-OPERATORS = "operators"
-"""The caller of the changes of `changes` and of events: operators do not give up."""
 
 
 def cloud_config(
