@@ -12,6 +12,8 @@ and without the lanes: an entry that finds nothing leaves no row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dr_sim.monitor.database import (
     SOURCE,
     DatabaseMonitor,
@@ -73,11 +75,14 @@ class Outside:
         primary: Primary,
         secondary: Secondary,
         people: PeopleHands,
+        online_us: Mapping[int, int],
     ) -> None:
+        """online_us: when each database was brought online at the secondary, if it was."""
         self._context = context
         self._primary = primary
         self._secondary = secondary
         self._people = people
+        self._online_us = online_us
         self._monitors: dict[int, DatabaseMonitor] = {}
         self._entries: dict[
             int, tuple[int, Entry]
@@ -158,8 +163,10 @@ class Outside:
         monitor, now = self._monitors[index], self._context.now_us
         name = monitor.config.name
         state = self._context.secondary_engine.state(name)
-        if state.exists and not state.restoring:
-            # it has been promoted: log shipping between the two has ended
+        by_hand = state.exists and not state.restoring
+        if by_hand or index in self._online_us:
+            # it has been promoted: log shipping between the two has ended, even if that site has
+            # been lost since
             del self._monitors[index]
             return
         sight = self._sight(index)

@@ -228,7 +228,11 @@ class Pair:
         if lead is not None:
             self.hands.people.repairs = lead.hands.people.repairs
         self.outside = Outside(
-            context, self.primary, self.secondary, self.hands.people
+            context,
+            self.primary,
+            self.secondary,
+            self.hands.people,
+            promotion.online_us,
         )
         self.driver.hooks.on_death.append(self.outside.turn)
         self.secondary.full_hook = self.outside.turn

@@ -151,3 +151,23 @@ def test_what_it_says_of_time_is_true(name: str) -> None:
         last = max((r.time_us for r in logs if r.time_us <= alert.time_us), default=0)
         assert int(minutes) == (alert.time_us - last) // MINUTE == alert.values["minutes"]
     assert all(b - a >= 5 * MINUTE for event in WORDS for a, b in pairwise(told(result, event)))
+
+
+def test_a_copy_that_was_promoted_is_watched_no_more_though_its_site_is_lost_later(
+    tmp_path: Path,
+) -> None:
+    """B is promoted at 42 min and lost at 54 min, while its failover waits for the cloud manager."""
+    result = made(
+        tmp_path,
+        """\
+run_for: 106 min
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+cloud: {at: primary, mirror: {mode: runbook, every: 1 min}, provision: {at_most: 1 h}}
+changes: {rate: 30 per hour, takes: 30 s}
+after_failover: {new_secondary: 10 min}
+events: [{at: 42 min, order_failover: dba}, {at: 54 min, lose: site}]
+""",
+    )
+    assert len(result.summary.failovers) == 2
+    assert told(result, BACKUP_OVERDUE) == []
