@@ -55,7 +55,7 @@ from .conftest import SMALLEST, Write
         ),
         (
             "cloud: {}\nevents: [{at: 1 h, cloud_store_restored: 2 weeks}]\n",
-            "would do nothing: what it is for happens 337 h after the start",
+            "would do nothing: what it is for happens 14 days 1 h after the start",
         ),
         (
             "cloud: {mirror: {mode: reconcile, on_failure: skip}}\n",
