@@ -164,6 +164,28 @@ def test_a_working_day_has_its_hours(tmp_path: Path) -> None:
     assert 2.5 * mean < max(week.levels) < 3 * mean
 
 
+def test_a_farm_that_was_upgraded_where_it_is_may_have_fewer_later(tmp_path: Path) -> None:
+    """Users are served by machines of the new image, and fewer of them are needed."""
+    images = "images: {web 12.3: {size: 40 GB, at: [A, B]}}"
+    two = (images, images[:-1] + ", web 12.4: {size: 40 GB, at: [A, B]}}")
+    asked = "{at: 10 min, upgrade: {farm: content, to: web 12.4, style: in_place, machines_at_once: 12}}"
+    of = ran(tmp_path, surge("0.5", "1 h").replace("[", f"[{asked}, "), (*EDITS, two))
+    assert len(gone(of)) == 12
+
+
+def test_silent_machines_that_the_load_needs_no_more_do_not_count_as_silent(tmp_path: Path) -> None:
+    """Half of eight machines die just before the load needs fewer: those go first, and one that is
+    still silent is replaced, as it is no large part of what is left.
+    """
+    few = (FARM, FOLLOWS[1].replace("timer: 2", "timer: 1").replace("120 per s", "40 per s"))
+    small = ("A: {compute: 10}, B: {compute: 4}", "A: {compute: 2}, B: {compute: 10}")
+    events = (
+        "events:\n- {at: 30 min, load_surge: {farm: content, by: 1.75, duration: 30 min}}\n"
+        "- {at: 59 min, bad_machine: {machine: A-compute-1}}\n"
+    )
+    ran(tmp_path, events, (few, small))
+
+
 # ---- planted bugs
 def invariants(of: World) -> set[str]:
     of.run()

@@ -17,6 +17,7 @@ from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import FIRST, SECOND, Cloud
+from dr_sim.scenario.machine_model import FRONT_END
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import PPM
 
@@ -28,6 +29,7 @@ _KINDS = (
     "cloud.MachinesBack",
     "truth.cloud_farm_upgrade",
     "truth.cloud_farm_goals",
+    "truth.cloud_load",
     "truth.cloud_effect",
     "cloud.StartScript",
     "cloud.Notify",
@@ -66,7 +68,9 @@ class _Watched:
     """Holds what has been read of the journal so far. silent: by network and site, the machines of
     which the manager was told that they are. jobs: that remove a machine. homes: by site and
     database, the farm and image that serve its users. upgraded: images of each farm that is or was
-    upgraded; target: the last of them. goals: that were set, by farm and role.
+    upgraded; target: the last of them. goals: that were set, by farm and role, or the least that a
+    load has needed; by_hand: farms whose front ends follow no load any more. wished: machines that
+    are on their way out as fewer are wanted, or others.
     """
 
     machines: dict[Place, _There] = field(default_factory=dict)
@@ -79,7 +83,9 @@ class _Watched:
     upgraded: dict[str, set[str]] = field(default_factory=dict)
     target: dict[str, str] = field(default_factory=dict)
     goals: dict[Place, int] = field(default_factory=dict)
+    by_hand: set[str] = field(default_factory=set)
     removed: set[Place] = field(default_factory=set)
+    wished: set[Place] = field(default_factory=set)
     sites: SitesInUse = field(default_factory=SitesInUse)
     last_us: int = 0  # when something last happened
 
@@ -133,7 +139,11 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     elif kind == "truth.cloud_farm_goals":
         for role, count in json.loads(v["goals"]).items():
             seen.goals[v["farm"], role] = count
+            if role == FRONT_END:
+                seen.by_hand.add(v["farm"])
         seen.last_us = row.time_us
+    elif kind == "truth.cloud_load":
+        _load(v["farm"], v["per_hour"], spec, seen)
     elif kind == "truth.cloud_effect":
         _moved(row, seen)
     elif kind == "truth.cloud_store_copied":
@@ -146,6 +156,17 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     else:
         seen.last_us = row.time_us
         seen.sites.read(row)
+
+
+def _load(name: str, per_hour: int, spec: Cloud, seen: _Watched) -> None:
+    """Take up what a farm's load needs. Fewer may go for a while after it needs more again."""
+    assert spec.machines is not None
+    farm = next(each for each in spec.machines.farms if each.name == name)
+    if farm.load is None or name in seen.by_hand:
+        return
+    needed = farm.load.needed(per_hour)
+    before = seen.goals.get((name, FRONT_END), needed)
+    seen.goals[name, FRONT_END] = min(before, needed)
 
 
 def _first_homes(scenario: Scenario) -> dict[Place, Place]:
@@ -361,7 +382,9 @@ def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         elif key.startswith(_REMOVES) and value and key not in seen.jobs:
             seen.jobs.add(key)
             _, _, network, site, machine, *_ = json.loads(value)
-            if not _is_asked_for((site, machine), seen):
+            if _is_asked_for((site, machine), seen):
+                seen.wished.add((site, machine))
+            else:
                 yield from _repaired((network, site), machine, spec, seen)
             seen.removed.add((site, machine))
 
@@ -395,7 +418,9 @@ def _repaired(
     there = {
         name
         for (where, name), each in seen.machines.items()
-        if where == site and each.network == network
+        if where == site
+        and each.network == network
+        and (where, name) not in seen.wished
     }
     part = len(silent & there) * PPM
     if part > spec.machines.most_silent_ppm * len(there):
