@@ -210,10 +210,15 @@ _SCRIPTS: tuple[Written, ...] = tuple(
     for times in ("2", "30")
 )
 
+_HURRIED: Written = (order_failover, {"by": "mallory", "planned": "false"})
 _HANGS: Written = (slow_restore, {"by": "2000", "duration": "2 h"})
 _ALL_FULLS: Written = (
     corrupt_in_transit,
     {"database": "", "kind": "full", "files": "9"},
+)
+_ALL_INCREMENTALS: Written = (
+    corrupt_in_transit,
+    {"database": "", "kind": "incremental", "files": "9"},
 )
 _SCRIPTS_FAIL: Written = (
     script_fails,
@@ -223,7 +228,7 @@ _SCRIPTS_FAIL: Written = (
 STORIES: tuple[EventStory, ...] = (
     EventStory(  # a planned failover is hindered, and goes back where it has a limit
         (_PLANNED,),
-        (*_LINK, *_FILES, *_ROOM, slow_restore, readers, lose, paused_backups),
+        (*_LINK, *_FILES, *_ROOM, slow_restore, readers, lose, paused_backups, _HURRIED),
         _AROUND,
         dies_before=_IN_A_FAILOVER,
         options=(("failover", "planned_limit", ("2 min", "15 min", "none")),),
@@ -256,7 +261,8 @@ STORIES: tuple[EventStory, ...] = (
     ),
     EventStory(  # what has yet to come is in trouble when the primary dies
         (*_LOST, _AT_ONCE_ORDERED),
-        (*_FILES, *_LINK, backup_cut_off, _HANGS, _HANGS, readers, readers, setup_differs),
+        (*_FILES, *_LINK, backup_cut_off, _HANGS, _HANGS, readers, readers, setup_differs,
+         standby_broken),
         _BEFORE,
         dies_before=_IN_A_FAILOVER,
         options=(
@@ -287,6 +293,7 @@ STORIES: tuple[EventStory, ...] = (
     ),
     EventStory(  # a chain is broken, and something is in the way of its repair
         ((missing_file, None), (corrupt_at_rest, None), (half_written, None), _ALL_FULLS,
+         _ALL_INCREMENTALS,
          (second_log_job, None), (recovery_model, None), (standby_broken, None)),
         (*_FILES, disk_full, paused_backups, standby_broken, missing_file, lose_secondary,
          ad_hoc_full, silent_backups, slow_restore, careless_clean_up, order_failover),
