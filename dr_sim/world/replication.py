@@ -11,7 +11,6 @@ events 4004 and 4502).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from dr_sim.world.copy_jobs import CopyJobs
 from dr_sim.world.folder import Folder
 from dr_sim.world.landing_room import LandingRoom
 from dr_sim.world.link import PairLink
+from dr_sim.world.send_queue import SendQueue
 from dr_sim.world.sharing import Flow
 from dr_sim.world.staging import Staging
 from dr_sim.world.volume import Volume
@@ -54,7 +54,7 @@ class Replication:
         self._land = land
         # it sends from another place, and goes on when the primary's is lost
         self.outlives_primary = False
-        self._queue: deque[BackupFile] = deque()
+        self._queue = SendQueue()
         self._sending: dict[int, tuple[BackupFile, Flow, int]] = {}
         self._held: dict[
             int, tuple[BackupFile, Entry]
@@ -94,7 +94,7 @@ class Replication:
             self._set(file, self._not_due_yet(file))
             self._copy_jobs.plan()
             return
-        self._queue.append(file)
+        self._queue.add(file)
         self._pump()
         if file.state in _AT_REST:
             self._set(file, self._waits_for(file))
@@ -124,7 +124,7 @@ class Replication:
 
     def _show_waiting(self) -> None:
         """Record the new state of each file in the queue: the obstacle has changed."""
-        for file in self._queue:
+        for file in self._queue.files:
             state = self._waits_for(file)
             if state != file.state and not (
                 state == "queued" and file.state == "no_room"
@@ -149,13 +149,15 @@ class Replication:
             if file.number not in self._sending
             and file.number not in self._held
         ]
-        rest = [file for file in self._queue if file.number not in wanted]
+        rest = [
+            file for file in self._queue.files if file.number not in wanted
+        ]
         self._copy_jobs.leave_out(wanted)
         for file in first:
             if file.state in _AT_REST:
                 file.sent_bytes = 0
                 self._set(file, self._waits_for(file))
-        self._queue = deque([*first, *rest])
+        self._queue.put([*first, *rest])
         self._pump()
 
     def _no_longer_preferred(self, file: BackupFile) -> None:
@@ -194,7 +196,7 @@ class Replication:
         """Return the finished files that have not landed and come by themselves."""
         found = [file for file, _, _ in self._sending.values()]
         found += [file for file, _ in self._held.values()]
-        found += self._queue
+        found += self._queue.files
         found += self._copy_jobs
         return found
 
@@ -221,7 +223,7 @@ class Replication:
     def idle(self) -> bool:
         """Return whether a new file would be sent at once and unchanged."""
         return not (
-            self._queue
+            self._queue.files
             or self._sending
             or self.blocked
             or self._spec.every_us
@@ -254,9 +256,9 @@ class Replication:
             if not self._link.forward_up:
                 self._lost()
                 return
-            file = self._queue[place]
+            file = self._queue.files[place]
             if not self.at_source(file):
-                del self._queue[place]
+                self._queue.remove(place)
                 self._gone(file)
                 continue
             if not self._room.suffices_for(file):
@@ -267,7 +269,7 @@ class Replication:
             if not self.staging.stage(file, self._sending):
                 self._set(file, "staging")
                 continue
-            del self._queue[place]
+            self._queue.remove(place)
             self._room.claim(file)
             self._send(file)
 
@@ -280,8 +282,8 @@ class Replication:
         if all(blocked):
             return None
         if not any(blocked) and not self._preferred:
-            return 0 if self._queue else None
-        for place, file in enumerate(self._queue):
+            return 0 if self._queue.files else None
+        for place, file in enumerate(self._queue.files):
             wanted = self._preferred.get(file.database)
             if not self.staging.of(file).blocked and (
                 wanted is None or file.number in wanted
@@ -290,7 +292,7 @@ class Replication:
         return None
 
     def _room_changed(self) -> None:
-        if self._queue:
+        if self._queue.files:
             self._pump()
         file = self._lacks_room
         # there is room now: it still waits for a slot
@@ -355,7 +357,7 @@ class Replication:
                 self._held[file.number] = (file, entry)
             else:
                 self._landed(file, data)
-        if self._queue:
+        if self._queue.files:
             self._pump()
 
     def _released(self, file: BackupFile, data: bytes) -> None:
@@ -396,7 +398,7 @@ class Replication:
             return
         self._cut_all()
         if (
-            self._queue
+            self._queue.files
             and self._retry is None
             and not self._stops
             and not self._site_lost
@@ -420,12 +422,11 @@ class Replication:
             for number in sorted(self._sending, reverse=True):
                 self._cut(*self._sending[number])
             self._sending.clear()
-            self._queue = deque(
-                sorted(
-                    self._queue,
-                    key=lambda f: (f.number & 0xFFFFFFFF, f.database),
-                )
+            in_turn = sorted(
+                self._queue.files,
+                key=lambda f: (f.number & 0xFFFFFFFF, f.database),
             )
+            self._queue.put(in_turn)
 
     def _cut(self, file: BackupFile, flow: Flow, amount: int) -> None:
         left_bits = self._link.shared.stop(flow)
@@ -437,14 +438,14 @@ class Replication:
         file.sent_bytes = (
             file.nominal_bytes - amount + done if resumes else 0
         )
-        self._queue.appendleft(file)
+        self._queue.add_first(file)
 
     def _lost(self) -> None:
         """Handle a lost connection: queued files wait for the next try (or for the link, without a
         back-off).
         """
         state = "backoff" if self._spec.retry_us else "waiting"
-        for file in self._queue:
+        for file in self._queue.files:
             if file.state != state and not self.staging.of(file).off:
                 self._set(file, state)
         if self._spec.retry_us:
@@ -502,7 +503,8 @@ class Replication:
 
     # ---- copy jobs and staging
     def _copy(self, files: list[BackupFile]) -> None:
-        self._queue.extend(files)
+        for file in files:
+            self._queue.add(file)
         self._pump()
         self._show_waiting()
 
@@ -517,7 +519,7 @@ class Replication:
         """
         for folder in folders:
             folder.full += 1
-        for file in (*self._queue, *self._copy_jobs):
+        for file in (*self._queue.files, *self._copy_jobs):
             if file.state == "queued" and self.staging.of(file).full:
                 self._set(file, "staging")
 
@@ -541,7 +543,7 @@ class Replication:
         ]
         for number in cut:
             self._cut(*self._sending.pop(number))
-        for file in (*self._queue, *self._copy_jobs):
+        for file in (*self._queue.files, *self._copy_jobs):
             if self.staging.of(file).off and file.state != "off":
                 self._set(file, "off")
         self._pump()
