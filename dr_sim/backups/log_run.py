@@ -451,25 +451,28 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         return make(self._place(run, key))
 
     def __getitem__(self, key: Key) -> T:
-        found = self.get(key)
+        found = self._held.get(key)
         if found is None:
-            raise KeyError(key)
+            found = self.get(key)
+            if found is None:
+                raise KeyError(key)
         return found
 
     def __setitem__(self, key: Key, value: T) -> None:
-        self._spread_at(key)
+        if self._runs_of and key not in self._held:
+            self._spread_at(key)
         self._held[key] = value
 
     def __delitem__(self, key: Key) -> None:
-        self._spread_at(key)
+        if self._runs_of and key not in self._held:
+            self._spread_at(key)
         del self._held[key]
 
     def _spread_at(self, key: Key) -> None:
         """Hold the logs of the run that holds that key one by one, if there is one."""
-        if self._runs_of and key not in self._held:
-            run = self._run_of(key)
-            if run is not None:
-                self.spread(run)
+        run = self._run_of(key)
+        if run is not None:
+            self.spread(run)
 
     def __contains__(self, key: object) -> bool:
         if key in self._held:

@@ -102,22 +102,31 @@ def bytes_of(data: bytes | Unread) -> bytes:
     return data.bytes() if isinstance(data, Unread) else data
 
 
+class _Folders(dict[str, ByName[bytes | Unread]]):
+    """The files of each folder, which is there once somebody asks for it."""
+
+    def __missing__(self, folder: str) -> ByName[bytes | Unread]:
+        files: ByName[bytes | Unread] = ByName(in_order=False)
+        self[folder] = files
+        return files
+
+
 class MemoryFiles(_Faults):
     """port.Files in dicts, one for each folder: files of the same name on both sides share it."""
 
     __slots__ = ("_folders",)
 
     def __init__(self) -> None:
-        self._folders: dict[str, ByName[bytes | Unread]] = {}
+        self._folders = _Folders()
 
     def read(self, path: str) -> bytes:
-        folder, name = self._place(path)
-        try:
-            data = folder[name]
-        except KeyError:
-            raise KeyError(path) from None
+        folder, _, name = path.rpartition("/")
+        files = self._folders[folder]
+        data = files.get(name)
+        if data is None:
+            raise KeyError(path)
         if isinstance(data, Unread):
-            data = folder[name] = data.bytes()
+            data = files[name] = data.bytes()
         return data
 
     def write(self, path: str, data: bytes) -> None:
@@ -133,7 +142,7 @@ class MemoryFiles(_Faults):
         self, folder: str, run: LogRun, content: Callable[[int], Unread]
     ) -> None:
         """Write the logs of a run into a folder. content(i): that of the log at that place."""
-        self._folder(folder).add_run(run, content)
+        self._folders[folder].add_run(run, content)
 
     def hold_as_runs(
         self,
@@ -155,7 +164,7 @@ class MemoryFiles(_Faults):
                 return content
             return lambda i: content(first + i)
 
-        self._folder(folder).hold_as_runs(run, fits, maker)
+        self._folders[folder].hold_as_runs(run, fits, maker)
 
     def delete_run(self, folder: str, run: LogRun) -> None:
         """Delete the logs of a run."""
@@ -203,13 +212,7 @@ class MemoryFiles(_Faults):
     def _place(self, path: str) -> tuple[ByName[bytes | Unread], str]:
         """Return the files of the path's folder, and the name in it."""
         folder, _, name = path.rpartition("/")
-        return self._folder(folder), name
-
-    def _folder(self, folder: str) -> ByName[bytes | Unread]:
-        files = self._folders.get(folder)
-        if files is None:
-            files = self._folders[folder] = ByName(in_order=False)
-        return files
+        return self._folders[folder], name
 
 
 class DiskFiles(_Faults):

@@ -73,9 +73,9 @@ _DAMAGE = {
 _NO_SPACE = {"backup": 3202, "restore": 3257, "log": 9002}
 
 
-MOST_PARSED = 256
+MOST_PARSED = 4096
 """The number of backups whose headers stay parsed: those that are hashed and restored at one
-time.
+time, and those that wait for a worker in between. A header takes less than one kB.
 """
 
 

@@ -106,6 +106,11 @@ class Journal:
 
     def __init__(self) -> None:
         self._fresh = [bytearray() for _ in KINDS]
+        # by kind: how a row is appended, and packed
+        self._writers = [
+            (fresh.extend, pack)
+            for fresh, pack in zip(self._fresh, _PACKS, strict=True)
+        ]
         self._packed: list[list[Block]] = [[] for _ in KINDS]
         self._count = 0
         # the rows that there were when it was last packed
@@ -131,10 +136,10 @@ class Journal:
         self, kind_id: int, time_us: int, entity: int, *values: int
     ) -> None:
         """One row; values are the kind's fields in order, texts already interned."""
-        self._fresh[kind_id].extend(
-            _PACKS[kind_id](self._count, time_us, entity, *values)
-        )
-        self._count += 1
+        extend, pack = self._writers[kind_id]
+        seq = self._count
+        extend(pack(seq, time_us, entity, *values))
+        self._count = seq + 1
 
     def take(self, rows: int) -> int:
         """Make room for rows that come next, part of a line of a pattern; return the first seq."""

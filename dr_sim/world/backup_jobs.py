@@ -185,16 +185,19 @@ class BackupJobs:
         wanted = BackupOrder(
             kind, path, utc, size, number, order.copy_only, order.tail
         )
-        clock, took_us = context.clock, 0
+        clock, took_us, began_us = context.clock, 0, 0
         try:
             if clock.measured and not order.tail:
                 files = context.primary_files
                 took_us = clock.rehearse(
                     engine, files, name_of, wanted, commits, lsn
                 )
-            op, began_us = clock.time(
-                lambda: engine.begin_backup(name_of, wanted)
-            )
+            if clock.measured:
+                op, began_us = clock.time(
+                    lambda: engine.begin_backup(name_of, wanted)
+                )
+            else:
+                op = engine.begin_backup(name_of, wanted)
         except EngineError as error:
             return error
         if (

@@ -171,6 +171,7 @@ class Outside:
             return
         sight = self._sight(index)
         alerts = monitor.look(now, sight)
+        somebody_acts = bool(alerts and self._people.on_alert)
         for alert in alerts:
             values = (
                 SOURCE,
@@ -185,7 +186,7 @@ class Outside:
             self._people.deliver(index)
         if self._primary.stands(index) or not monitor.flows(now, sight):
             # whoever was alerted may have done something
-            self._plan(index, None if alerts else sight)
+            self._plan(index, None if somebody_acts else sight)
 
     def _sight(self, index: int) -> Sight:
         restored_us, up_to_us = self._secondary.last_restored.get(

@@ -306,6 +306,12 @@ def ends_us(begins_us: int, left: int, rate: int) -> int:
 
 def _water_fill(flows: list[Flow], capacity: int) -> int:
     """Compute max-min fair rates within the caps; return the sum of the rates."""
+    wanted = 0
+    for flow in flows:
+        flow.rate = cap = flow.cap
+        wanted += cap
+    if wanted <= capacity:
+        return wanted
     left, n = capacity, len(flows)
     for flow in sorted(flows, key=_CAP):
         share = left // n

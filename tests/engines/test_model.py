@@ -39,6 +39,24 @@ def told(s: Server, path: str, database: str = DB, replace: bool = False) -> str
     return f"{error.value.number} {error.value.text}"
 
 
+def test_logs_that_wait_for_a_worker_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, s = pair()
+    names = chain(p, s, logs=300)
+    parsed: list[bytes] = []
+    decode = backup_set.decode
+
+    def counted(magic: bytes, data: bytes) -> backup_set.BackupSet:
+        parsed.append(data)
+        return decode(magic, data)
+
+    monkeypatch.setattr(backup_set, "decode", counted)
+    for name in names:
+        s.engine.read_header(name)
+    for name in names:
+        s.restore(name)
+    assert len(parsed) == len(names)
+
+
 def test_texts_are_the_vendors_with_their_holes_filled() -> None:
     p, s = pair()
     names = chain(p, s)
