@@ -75,6 +75,7 @@ class Causes:
         # kept by dr_sim/measures/waits.py
         self.restores: dict[int, list[tuple[int, int, str]]] = {}
         self._in_state: dict[str, tuple[Ints, Ints, Ints]] = {}
+        self._orders: dict[str, tuple[Ints, Ints]] = {}
 
     def during(
         self, begin_us: int, end_us: int, why: Explains, database: int = -1
@@ -141,8 +142,20 @@ class Causes:
 
     def times(self, kind_name: str, file: int) -> list[int]:
         """The instants of a file's rows of one kind."""
-        rows = self.t[kind_name]
-        return [int(x) for x in rows["time_us"][rows["file"] == file]]
+        order, files = self._by_file(kind_name)
+        begin, end = np.searchsorted(files, [file, file + 1]).tolist()
+        found: list[int] = self.t[kind_name]["time_us"][
+            order[begin:end]
+        ].tolist()
+        return found
+
+    def _by_file(self, kind_name: str) -> tuple[Ints, Ints]:
+        """Return the places of a kind's rows, file after file, and the file of each."""
+        if kind_name not in self._orders:
+            files = self.t[kind_name]["file"]
+            order = np.argsort(files, kind="stable")
+            self._orders[kind_name] = order, files[order]
+        return self._orders[kind_name]
 
     def told(self, kind_name: str, file_name: str) -> list[int]:
         """The instants of a seen.* kind's rows about a file of that name."""
@@ -301,8 +314,19 @@ class Causes:
 
     def _spans(self, state: str) -> tuple[Ints, Ints, Ints]:
         if state not in self._in_state:
-            self._in_state[state] = _spans(self.t, self.end_us, state)
+            self._in_state[state] = self._spans_of(state)
         return self._in_state[state]
+
+    def _spans_of(self, wanted: str) -> tuple[Ints, Ints, Ints]:
+        """(file, begin, end) of every interval in which a file was in that state."""
+        rows = self.t["truth.file_state"]
+        order, file = self._by_file("truth.file_state")
+        time, state = rows["time_us"][order], rows["state"][order]
+        end = np.full(len(file), self.end_us, np.int64)
+        same = file[1:] == file[:-1]
+        end[:-1][same] = time[1:][same]
+        there = self.t.has_text(state, wanted)
+        return file[there], time[there], end[there]
 
     def any_in(
         self,
@@ -363,9 +387,7 @@ class Causes:
         database = self._in_leg.get(number >> FILE_BITS)
         if database is None:
             return None
-        return next(
-            (f for f in self.files(database) if f.number == number), None
-        )
+        return next(iter(_files(self.t, database, number)), None)
 
     @cached_property
     def _in_leg(self) -> dict[int, int]:
@@ -412,24 +434,15 @@ def joined(kept: list[SafeTime]) -> list[SafeTime]:
     return found
 
 
-def _spans(t: Tables, end_us: int, wanted: str) -> tuple[Ints, Ints, Ints]:
-    """(file, begin, end) of every interval in which a file was in that state."""
-    rows = t["truth.file_state"]
-    order = np.argsort(rows["file"], kind="stable")
-    file, time, state = (
-        rows["file"][order],
-        rows["time_us"][order],
-        rows["state"][order],
-    )
-    end = np.full(len(file), end_us, np.int64)
-    same = file[1:] == file[:-1]
-    end[:-1][same] = time[1:][same]
-    there = t.has_text(state, wanted)
-    return file[there], time[there], end[there]
-
-
-def _files(t: Tables, database: int) -> list[BackupFate]:
+def _files(
+    t: Tables, database: int, only: int | None = None
+) -> list[BackupFate]:
+    """Return every backup of a database that was begun, in order; only: the one of that number."""
     begin = t.of("truth.backup_begin", database)
+    f = t.of("truth.backup_finished", database)
+    if only is not None:
+        begin = pick(begin, begin["file"] == only)
+        f = pick(f, f["file"] == only)
     files: dict[int, BackupFate] = {}
     for number, kind, time, commits in zip(
         *(
@@ -441,7 +454,6 @@ def _files(t: Tables, database: int) -> list[BackupFate]:
         files[number] = BackupFate(
             database, number, kind, time, commits, None, None, "", 0
         )
-    f = t.of("truth.backup_finished", database)
     for number, time, commits, size, name in zip(
         *(
             f[c].tolist()
@@ -457,13 +469,13 @@ def _files(t: Tables, database: int) -> list[BackupFate]:
             t.text(name),
         )
     for row in t.rows("truth.backup_cut_off"):
-        if row.entity == database:
+        if row.values["file"] in files:
             files[row.values["file"]].cut_off_us = row.time_us
     for row in t.rows("truth.backup_empty"):
-        if row.entity == database:
+        if row.values["file"] in files:
             files[row.values["file"]].empty = True
     for row in t.rows("truth.backup_failed"):
-        if row.entity == database:
+        if row.values["file"] in files:
             files[
                 row.values["file"]
             ].error = f"{row.values['number']} {row.values['text']}"

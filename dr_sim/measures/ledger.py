@@ -90,7 +90,16 @@ def explain_at(
     """The ledger of the exposure to the loss of the site at one instant, for the worst database or
     the one asked for. Raises NoSuchThing if the service was not up then.
     """
-    t = tables(record)
+    return explain_exposure(
+        Causes(tables(record), scenario), t_us, database
+    )
+
+
+def explain_exposure(
+    causes: Causes, t_us: int, database: int | None = None
+) -> list[Ledger]:
+    """The same from a record that is open already."""
+    t, scenario = causes.t, causes.scenario
     curves = {
         i: true_exposure(t, scenario, i)
         for i in range(len(scenario.databases))
@@ -98,7 +107,7 @@ def explain_at(
     }
     missing = "was not up at that instant: no primary took its writes"
     worst = _worst_at(curves, t_us, scenario, missing)
-    return [_exposure_ledger(t, scenario, worst, t_us)]
+    return [_exposure_ledger(causes, worst, t_us)]
 
 
 def _worst_at(
@@ -255,9 +264,8 @@ def _stop_ordered(t: Tables, loss: DatabaseLoss) -> str:
     return ""
 
 
-def _exposure_ledger(
-    t: Tables, scenario: Scenario, database: int, t_us: int
-) -> Ledger:
+def _exposure_ledger(causes: Causes, database: int, t_us: int) -> Ledger:
+    t, scenario = causes.t, causes.scenario
     rows = t.of("truth.survivable", database)
     mine = t.has_text(rows["class"], "site") & (
         rows["time_us"] < max(t_us, 1)
@@ -267,7 +275,7 @@ def _exposure_ledger(
         return Ledger(title, 0)
     last = mine.nonzero()[0][-1]
     lacking = min(int(rows["lacking_us"][last]), t_us)
-    causes, commits = Causes(t, scenario), int(rows["commits"][last])
+    commits = int(rows["commits"][last])
     alone = scenario.leg_no > 1 and not scenario.databases[database].seeded
     exposed_us = true_exposure(t, scenario, database).at(t_us)
     if scenario.leg_no > 1 and not commits and exposed_us:

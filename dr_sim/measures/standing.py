@@ -14,7 +14,7 @@ from typing import Any
 
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import Curve
-from dr_sim.measures.ledger import Ledger, explain_at, loss_ledger
+from dr_sim.measures.ledger import Ledger, explain_exposure, loss_ledger
 from dr_sim.measures.outcome import FailoverOutcome, failovers
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import (
@@ -174,7 +174,7 @@ def _find_cause(
         mine = [loss for loss in losses if loss.database == index]
         found += [loss_ledger(leg.causes, loss) for loss in mine]
     if not found:
-        found = _at_the_peak(whole, row.database)
+        found = _at_the_peak(whole, legs[0], row.database)
     worst = max(
         found, key=lambda ledger: ledger.total_us or 0, default=None
     )
@@ -187,18 +187,16 @@ def _find_cause(
     row.cause, row.cause_us = most.cause, most.duration_us
 
 
-def _at_the_peak(whole: Whole, name: str) -> list[Ledger]:
+def _at_the_peak(whole: Whole, first: _SeenLeg, name: str) -> list[Ledger]:
     """The ledger of a database's highest exposure in the first leg."""
-    leg, _ = whole.each[0]
     curve = whole.curve("exposure_before", name)
     if not isinstance(curve, Curve) or not curve.duration_us:
         return []
     stops = curve.stops_us()
     peak_us = int(stops[int((stops - curve.since_us).argmax())])
-    index = [d.name for d in leg.scenario.databases].index(name)
-    return explain_at(
-        leg.journal, leg.scenario, min(peak_us, curve.end_us - 1), index
-    )[:1]
+    index = first.names.index(name)
+    at_us = min(peak_us, curve.end_us - 1)
+    return explain_exposure(first.causes, at_us, index)[:1]
 
 
 # ---- in words

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dr_sim.loading import load_scenario
+from dr_sim.measures.causes import Causes
 from dr_sim.measures.standing import remedy, standings
 from dr_sim.measures.summary.types import DatabaseStanding, Summary, TargetMet
+from dr_sim.measures.tables import Tables
 from dr_sim.runs.run import run
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.standing import MOST_ROWS, standing_table, why_and_help
@@ -46,6 +49,25 @@ def test_normal_days_and_the_time_after_a_failure_are_apart(
     # the whole history while the new second side is seeded, and usual exposure from then on
     assert worst.after.max_us is not None and worst.after.p50_us is not None
     assert worst.after.max_us > worst.before.max_us > 10 * worst.after.p50_us
+
+
+def test_the_record_of_a_leg_is_opened_once_for_all_databases(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(TWO_DATABASES, encoding="utf-8")
+    result = run(load_scenario(path, ["events=[]", "run_for=6 h"]))
+    opened: list[Scenario] = []
+    begin = Causes.__init__
+
+    def counted(causes: Causes, t: Tables, scenario: Scenario) -> None:
+        opened.append(scenario)
+        begin(causes, t, scenario)
+
+    monkeypatch.setattr(Causes, "__init__", counted)
+    rows = standings(result.whole, result.summary)
+    assert all(row.cause for row in rows), "each is explained by its highest exposure"
+    assert len(opened) == 1
 
 
 def test_the_screen_shows_the_worst_and_says_how_many_more(

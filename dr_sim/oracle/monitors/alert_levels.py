@@ -106,10 +106,12 @@ def _was_over(story: Story, before: Row, row: Row) -> bool:
     else:
         return False
     found = story.between(kind, database, before.seq, row.seq)
-    rows = story.of(kind, database)
-    earlier = rows["name"][: found.start]
+    rows, first = (
+        story.of(kind, database),
+        story.first_places(kind, database),
+    )
     for place in range(found.start, found.stop):
-        is_new = not (earlier == rows["name"][place]).any()
+        is_new = first[place] >= found.start
         at_us = int(rows["time_us"][place])
         lived = story.up_between(at_us, at_us + SECOND_US)
         is_log = kind_in_name(story.text(rows["name"][place])) == LOG
@@ -259,15 +261,13 @@ def _may_be_over(
         )
     if event == NO_NEW_LOGS:
         return False
-    others = [
-        each
-        for each in story.rows("seen.RaiseAlert")
-        if row.seq < each.seq
-        and each.time_us <= due_us
-        and each.values["database"] == row.values["database"]
-        and each.values["event_id"] in STUCK
-    ]
-    return bool(others) or _news_of_files(story, row, database, due_us)
+    others = any(
+        each.values["event_id"] in STUCK
+        for each in story.rows_between(
+            "seen.RaiseAlert", database, row.seq, due_us
+        )
+    )
+    return others or _news_of_files(story, row, database, due_us)
 
 
 def _stands_otherwise(
@@ -278,13 +278,10 @@ def _stands_otherwise(
         "seen.Restored", "seen.RestoreFailed", "seen.ValidationFailed", "seen.NoRoom",
         "seen.BackupFailed", "truth.copy_gone", "truth.promoted",
     )  # fmt: skip
-    told = any(
-        row.seq < each.seq
-        and each.time_us <= due_us
-        and each.values["database"] == row.values["database"]
-        for each in story.rows("seen.RaiseAlert")
+    told = story.rows_between("seen.RaiseAlert", database, row.seq, due_us)
+    return bool(told) or story.any_within(
+        kinds, database, row.time_us, due_us
     )
-    return told or story.any_within(kinds, database, row.time_us, due_us)
 
 
 def _news_of_files(

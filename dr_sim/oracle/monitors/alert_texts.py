@@ -176,12 +176,14 @@ def _last_new_log_us(
 ) -> int:
     """Return when a log of a new name (again: of any) was last told to have landed; -1: never."""
     rows = story.of("seen.Landed", database)
-    before = int(np.searchsorted(rows["seq"], seq))
-    names = rows["name"][:before]
-    for place in range(before - 1, -1, -1):
-        if kind_in_name(story.text(names[place])) != LOG:
+    first = story.first_places("seen.Landed", database)
+    for place in range(
+        story.last_before("seen.Landed", database, seq), -1, -1
+    ):
+        is_new = first[place] == place
+        if not (is_new or again):
             continue
-        if again or not (names[:place] == names[place]).any():
+        if kind_in_name(story.text(rows["name"][place])) == LOG:
             return int(rows["time_us"][place])
     return -1
 

@@ -8,7 +8,7 @@ here loops over rows: a question is a search in sorted columns.
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,6 +84,7 @@ class Story:
         self._parted: dict[str, Parted] = {}
         self._rows: dict[str, list[Row]] = {}
         self._rows_of: dict[str, dict[int, list[Row]]] = {}
+        self._first_places: dict[tuple[str, int], Ints] = {}
         self._index = {d.name: i for i, d in enumerate(scenario.databases)}
         ends = self["truth.end"]["time_us"]
         self.end_us = int(ends[-1]) if len(ends) else scenario.run_for_us
@@ -125,6 +126,26 @@ class Story:
                 found.setdefault(row.entity, []).append(row)
         return found.get(database, [])
 
+    def rows_between(
+        self, kind: str, database: int, seq: int, until_us: int
+    ) -> list[Row]:
+        """Return those of `rows_of` after a seq and up to an instant."""
+        rows = self.rows_of(kind, database)
+        begin = bisect_right(rows, seq, key=lambda row: row.seq)
+        end = bisect_right(rows, until_us, key=lambda row: row.time_us)
+        return rows[begin:end]
+
+    def first_places(self, kind: str, database: int) -> Ints:
+        """Return, for each of the rows of `of`, the place of the first one that bears its name."""
+        found = self._first_places.get((kind, database))
+        if found is None:
+            names = self.of(kind, database)["name"]
+            _, first, of = np.unique(
+                names, return_index=True, return_inverse=True
+            )
+            found = self._first_places[kind, database] = first[of]
+        return found
+
     def count(self, kind: str) -> int:
         return len(self[kind]["seq"])
 
@@ -153,7 +174,7 @@ class Story:
     # ---- questions
     def last_before(self, kind: str, database: int, seq: int) -> int:
         """Return the place, among the rows of `of`, of the last one before a seq; -1 if none."""
-        return int(np.searchsorted(self.of(kind, database)["seq"], seq)) - 1
+        return int(self.of(kind, database)["seq"].searchsorted(seq)) - 1
 
     def between(
         self, kind: str, database: int, first: int, last: int
@@ -161,8 +182,8 @@ class Story:
         """Return the places of a database's rows of a kind with first < seq < last."""
         seqs = self.of(kind, database)["seq"]
         return slice(
-            int(np.searchsorted(seqs, first, side="right")),
-            int(np.searchsorted(seqs, last)),
+            int(seqs.searchsorted(first, side="right")),
+            int(seqs.searchsorted(last)),
         )
 
     def within(
@@ -171,8 +192,8 @@ class Story:
         """Return the places of a database's rows of a kind in an interval, both ends included."""
         times = self.of(kind, database)["time_us"]
         return slice(
-            int(np.searchsorted(times, from_us)),
-            int(np.searchsorted(times, until_us, side="right")),
+            int(times.searchsorted(from_us)),
+            int(times.searchsorted(until_us, side="right")),
         )
 
     def any_within(
@@ -231,7 +252,7 @@ class Story:
 
     def phase_at(self, seq: int) -> str:
         """Return the failover's phase when that row was written; '' before any."""
-        place = int(np.searchsorted(self._phase_seqs, seq)) - 1
+        place = int(self._phase_seqs.searchsorted(seq)) - 1
         return self.phases[place].phase if place >= 0 else ""
 
     def serves_again(self, stop_us: int) -> bool:
