@@ -139,8 +139,9 @@ class Pair:
         )
         for db in self.primary.databases:
             if db.index not in self._serving:
-                # no failover brought it online
+                # no failover brought it online: whatever comes back here, it does not
                 db.failed, db.writes_until_us = "database", roles.begins_us
+                db.data_lost = True
         self.secondary = Secondary(
             context,
             lambda database, name: self.hands.attempts_in_store(

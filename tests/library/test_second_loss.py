@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import run
@@ -50,3 +52,29 @@ def test_a_database_that_is_restored_while_the_others_serve_is_restored_to_its_e
     summary = summary_json(run(load_scenario(path)).summary)
     assert summary["violations"] == []
     assert len(summary["failovers"]) == 2
+
+
+@pytest.mark.parametrize("what", ["site", "host"])
+def test_a_database_that_no_failover_brought_online_is_not_back_with_its_site(
+    what: str, tmp_path: Path
+) -> None:
+    """The standby of crm is broken, and a new full takes longer than a minute to come. B is
+    the primary without it, is lost, and is back.
+    """
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "run_for: 6 h\n"
+        "databases: {crm: {size: 1 GB, full: none}, web: {size: 1 GB, full: none}}\n"
+        "link: {bandwidth: 20 Mbit/s}\n"
+        "failover: {mode: automatic}\n"
+        "after_failover: {new_secondary: 3 h}\n"
+        "events:\n"
+        "- {at: 50 min, standby_broken: {database: crm, how: redo fails}}\n"
+        "- {at: 51 min, lose: site}\n"
+        f"- {{at: 2 h, lose: {what}}}\n"
+        f"- {{at: 3 h, {what}_returns: {{}}}}\n"
+    )
+    result = run(load_scenario(path))
+    assert summary_json(result.summary)["violations"] == []
+    opened = [row.entity & 0xFFFFF for row in result.journal.rows("truth.opened")]
+    assert opened == [1]
