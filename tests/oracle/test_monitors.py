@@ -643,6 +643,24 @@ def test_a_copy_that_makes_room_for_a_full_is_not_rebuilt(had_room: bool) -> Non
     assert said == ({"R7"} if had_room else set())
 
 
+@pytest.mark.parametrize(("kind", "more", "says"), [
+    ("seen.FailoverOrderedToPoint", {"target": "", "anew": 0, "stop_before_utc_us": 1}, set()),
+    ("seen.FailoverOrdered", {"planned": 0}, {"R15"}),
+])  # fmt: skip
+def test_an_order_to_an_instant_is_refused_while_a_planned_failover_waits(
+    kind: str, more: dict[str, Any], says: set[str]
+) -> None:
+    """It goes on as a planned one, and goes back at its limit. An unplanned order ends its
+    patience: it waits no longer, and does not go back.
+    """
+    of, rows = recorded(BACK)
+    order = insert(
+        "seen.EnterPhase", kind, {**TOLD, "operator": "dba", **more}, -1, phase="draining"
+    )
+    doctored = [out for row in rows for out in order(row)]
+    assert found(failover_back.goes_back_for_a_reason, of, doctored) == says
+
+
 @pytest.mark.parametrize("intact", [0, 1])
 def test_bytes_of_an_older_backup_tell_when_that_was_finished(intact: int) -> None:
     """What is told of them as late is as old as they are, whatever name they bear."""

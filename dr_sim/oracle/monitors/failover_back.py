@@ -259,9 +259,10 @@ def is_planned(story: Story, attempt: Attempt) -> bool:
         return False
     back = attempt.first(_UNFENCING)
     until_seq = attempt.until_seq if back is None else back.seq
-    # an order that is given while one is on can only end its patience
+    # An order that is given while one is on can only end its patience. One that names an instant is
+    # refused then.
     return all(
-        row.values.get("planned")
+        row.values.get("planned", True)
         for row in story.rows(*ORDERS, "seen.OrderPassedOn")
         if attempt.begin.seq < row.seq < until_seq
         and row.values["operator"] in story.scenario.failover.operators
