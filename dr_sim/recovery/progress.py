@@ -179,7 +179,14 @@ class Progress:
         return next_multiple_us(free_us, every_us) if every_us else free_us
 
     def _oldest(self) -> File | None:
-        return min(self._waiting(), key=File.age_order, default=None)
+        """Return the log that comes first. Where files have told their LSNs these decide, as a
+        primary's clock may have been set back meanwhile.
+        """
+        waiting = self._waiting()
+        read = [file for file in waiting if file.header is not None]
+        others = [file for file in waiting if file.header is None]
+        first = sorted(read, key=File.order)[:1]
+        return min(first + others, key=File.age_order, default=None)
 
     def _waiting(self) -> list[File]:
         """Return the logs that have landed and are not restored; for a database without logs, the

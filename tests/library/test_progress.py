@@ -300,3 +300,24 @@ def test_a_manager_that_is_started_in_a_failover_tells_of_no_replay(tmp_path: Pa
     told = [r for r in rows(result, "seen.RaiseAlert") if HOUR < r.time_us < promoted]
     assert promoted > 100 * MINUTE
     assert {r.values["event_id"] for r in told} <= {6, 12}
+
+
+SLOW_AND_SET_BACK = """\
+run_for: 3 h
+databases: {crm: {size: 200 MB, full: none, incremental: none, log: every 15 min}}
+link: {bandwidth: 200 Mbit/s}
+replay: {every: 15 min, age: 15 min, retry: 5 min}
+events:
+  - {at: 61 min, slow_restore: {by: 2000, duration: 20 min}}
+  - {at: 84 min, wrong_clock: {side: primary, behind: 1 h, duration: 30 min}}
+"""
+
+
+def test_a_clock_that_is_set_back_hides_no_log_that_waits(tmp_path: Path) -> None:
+    """The log of 1:00 is begun at 1:15 and takes 33 min. It is late at 1:30, 30 min after it was
+    finished. A second before that a log lands that is dated 0:30.
+    """
+    result = made(tmp_path, SLOW_AND_SET_BACK)
+    first, *_ = told(result)
+    assert 90 * MINUTE <= first < 90 * MINUTE + 10 * SECOND
+    assert not result.summary.violations
