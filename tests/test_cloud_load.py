@@ -186,6 +186,21 @@ def test_silent_machines_that_the_load_needs_no_more_do_not_count_as_silent(tmp_
     ran(tmp_path, events, (few, small))
 
 
+def test_a_machine_that_was_half_made_when_its_site_was_read_counts_when_it_runs(
+    tmp_path: Path,
+) -> None:
+    """3 more are being deployed when the manager is back and reads, at 69:30. 3 others come later, and
+    go: the first 3 are among those that are needed.
+    """
+    events = (
+        "events:\n- {at: 1 h, load_surge: {farm: content, by: 1.25}}\n"
+        "- {at: 69 min, cloud_crash: {}}\n"
+        "- {at: 90 min, load_surge: {farm: content, by: 1.2, duration: 20 min}}\n"
+    )
+    of = ran(tmp_path, events, EDITS)
+    assert len(gone(of)) == 6
+
+
 # ---- planted bugs
 def invariants(of: World) -> set[str]:
     of.run()

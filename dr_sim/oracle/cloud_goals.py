@@ -200,6 +200,10 @@ def _read(v: dict[str, str], seen: _Goals) -> None:
 def _machine(v: dict[str, str], seen: _Goals) -> None:
     at: Place = (v["site"], v["machine"])
     if v["what"] == _RUNNING:
+        if at not in seen.there:
+            seen.silent.discard(
+                at
+            )  # it was half made when its site was read
         there = seen.there.setdefault(at, _HasRun(v["farm"], v["role"]))
         there.up = True
     elif v["what"] == "removed":
