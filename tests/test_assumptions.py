@@ -75,7 +75,7 @@ def test_the_report_tells_of_them(
     monkeypatch.setattr(assumptions, "examine", examined)  # once for all tests here
     (tmp_path / "s.yaml").write_text(SCENARIO, encoding="utf-8")
     assert cli.main(["run", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "r")]) == 0
-    assert "has not been looked into" in (tmp_path / "r/report.html").read_text(encoding="utf-8")
+    assert "Nobody has tried yet" in (tmp_path / "r/report.html").read_text(encoding="utf-8")
     assert cli.main(["report", str(tmp_path / "r")]) == 0
     assert (
         "failover.redirect.switch: 60 s was assumed; at 120 s the verdict is fail"
@@ -83,7 +83,7 @@ def test_the_report_tells_of_them(
     )
     page = (tmp_path / "r/report.html").read_text(encoding="utf-8")
     assert "<td>failover.redirect.switch</td>" in page
-    assert "has not been looked into" not in page
+    assert "Nobody has tried yet" not in page
 
 
 def test_a_folder_that_holds_no_run_is_refused_in_one_line(

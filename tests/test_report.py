@@ -206,7 +206,7 @@ def test_names_of_any_length_and_number_leave_room_for_the_charts(tmp_path: Path
     many = a_page(
         tmp_path, MANY_NAMES % "crm: {copies: 20, size: 1 GB, full: none, incremental: none}"
     )
-    assert "They are about 20 subjects, so they are drawn by kind." in many
+    assert "They concern 20 databases or services, so each kind has one line." in many
     assert '"rows":["2 no new logs"]' in many
 
 

@@ -128,7 +128,7 @@ def _all_forms(node: dict[str, Any]) -> Iterator[str]:
             else "a whole number"
         )
     elif node.get("type") == "array":
-        yield "[a, b]"
+        yield _list_form(node.get("items", {}))
     elif node.get("type") == "object" and node.get("properties"):
         shown = [f"{key}: ..." for key in node["properties"]]
         if len(shown) > _MOST_KEYS_SHOWN:
@@ -140,6 +140,16 @@ def _all_forms(node: dict[str, Any]) -> Iterator[str]:
         yield "a text"
     for one in node.get("anyOf", ()):
         yield from _all_forms(one)
+
+
+def _list_form(items: dict[str, Any]) -> str:
+    """Return an example of a list: of its words, of its mappings, or of names."""
+    if "enum" in items:
+        return f"[{', '.join(str(word) for word in items['enum'])}]"
+    for key, node in items.get("properties", {}).items():
+        if node.get("examples"):
+            return f"- {{{key}: {node['examples'][0]}, ...}}, and more such lines"
+    return "[a, b]"
 
 
 # ---- events and faults

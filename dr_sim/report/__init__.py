@@ -212,8 +212,8 @@ def _failover(
 ) -> Part:
     number = f.number
     told = {
-        "yes": "Somebody had been told of the danger that it met.",
-        "no": "Nobody had been told of the danger that it met.",
+        "yes": "Somebody had been told of this danger before the failure.",
+        "no": "Nobody had been told of this danger before the failure.",
         "no danger": f"{met_no_danger(summary, f).capitalize()}.",
     }[f.told.answer]
     lines, charts = [told], []

@@ -46,6 +46,13 @@ def test_a_key_is_shown_with_what_lies_inside(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.startswith("databases.*.full\n")
 
 
+def test_a_list_is_shown_with_what_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "events"]) == 0
+    assert "- {at: Tue 21:30, ...}, and more such lines" in capsys.readouterr().out
+    assert main(["keys", "replay.validate"]) == 0
+    assert "[hash, properties]  or  none" in capsys.readouterr().out
+
+
 def test_a_kind_is_shown_with_its_keys_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["faults", "lose"]) == 0
     out = capsys.readouterr().out
