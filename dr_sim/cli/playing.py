@@ -54,11 +54,12 @@ def kept(course: object, folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         done = len(getattr(course, "samples", ()))
-        print(
-            f"{done:,} replication{'s are' if done != 1 else ' is'} kept in {folder}; "
-            f"{_GOES_ON}",
-            file=sys.stderr,
-        )
+        if done:
+            print(
+                f"{done:,} replication{'s are' if done != 1 else ' is'} kept in {folder}; "
+                f"{_GOES_ON}",
+                file=sys.stderr,
+            )
         raise
 
 

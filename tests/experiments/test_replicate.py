@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cli.main import main
+from dr_sim.cli.playing import kept
 from dr_sim.errors import DrSimError, InputError
 from dr_sim.experiments import batches, until
 from dr_sim.experiments import executor as executors
@@ -376,6 +377,9 @@ def test_ctrl_c_says_what_is_kept(
 ) -> None:
     monkeypatch.setattr(until, "open_executor", lambda workers, on: Counting(stops_after=3))
     path = small_file(tmp_path, "replications: 9\n")
+    with pytest.raises(KeyboardInterrupt), kept(Counting(), tmp_path):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == ""  # nothing is finished, so nothing is kept
     assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 130
     told = capsys.readouterr().err
     assert (
