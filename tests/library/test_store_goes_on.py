@@ -128,3 +128,17 @@ def test_what_needs_longer_on_the_road_than_is_waited_for_is_not_counted_in_the_
     assert way["why"].endswith("what the share has comes too late")
     # what is on the road may arrive before the restore begins
     assert way["came_loss_us"] <= way["loss_us"] == 77 * MINUTE - 15 * MINUTE
+
+
+def test_what_is_fetched_from_the_share_leads_over_the_failover() -> None:
+    """The store gets nothing by itself. The new primary's share holds the full and the logs of before
+    the failover, the log that leads over it, and the tail.
+    """
+    result = ran(
+        *TWO,
+        "copies.vault.store={hold: 2 h}",
+        "databases.crm.full=daily 00:40",
+        "events=[{at: 'Mon 01:02', lose: site}, {at: 'Mon 01:20', lose: database}]",
+    )
+    assert second(result)["data_loss_us"] == 0
+    assert summary_json(result.summary)["violations"] == []
