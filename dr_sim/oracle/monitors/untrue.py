@@ -262,7 +262,7 @@ def _nothing_changes(
 
 # ---- R12: repeats
 _LASTING = (
-    MISSING, NO_NEW_LOGS, ERRORS, NO_ROOM, WAITING, NOT_PROTECTED, SET_UP, OVERDUE,
+    MISSING, NO_NEW_LOGS, ERRORS, NO_ROOM, WAITING, SET_UP, OVERDUE,
     FULL_OVERDUE,
 )  # fmt: skip
 
