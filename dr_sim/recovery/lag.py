@@ -4,9 +4,10 @@ clocks that differ (event 16).
 Theory of operation. The link or the replay is too slow for the load; a backlog that drains after an
 outage is over sooner. Where logs are restored as soon as they land, a late restore tells of both.
 Where replay waits on purpose, or nothing is replayed (a store), a restore tells nothing of the
-link: there each landing is looked at, with a clock of its own. A log is dated by the primary's
-clock: before lag is reported, the primary is asked what its clock shows; and a log from the
-future tells by itself that one of the two is wrong.
+link: there each landing is looked at, with a clock of its own. An alarm looks a retry after the
+first late log: over a saturated link the next one may be long in coming. A log is dated by the
+primary's clock: before lag is reported, the primary is asked what its clock shows; and a log from
+the future tells by itself that one of the two is wrong.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dr_sim.machines import Command, Event
+from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery.alert_texts import (
     clocks_differ_text,
     lagging_text,
     landed_late_text,
 )
 from dr_sim.recovery.alerts import AlertId, Danger, Message
+from dr_sim.recovery.files import LOG, File
 from dr_sim.recovery.limits import MINUTE_US, whole_minutes
+from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
-    from dr_sim.recovery.files import File
     from dr_sim.recovery.replay import DatabaseReplay
 
 CLOCKS_AGREE_US = 5 * MINUTE_US
@@ -41,6 +43,7 @@ class _Respect:
     danger: Danger
     alert_id: AlertId
     text: Callable[[str, str, int], str]
+    timer: Timer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +66,30 @@ class _Lateness:
         )
 
 
-_RESTORING = _Respect(Danger.LAG, AlertId.LAGGING, lagging_text)
-_LANDING = _Respect(Danger.LANDING, AlertId.LANDED_LATE, landed_late_text)
+_RESTORING = _Respect(Danger.LAG, AlertId.LAGGING, lagging_text, Timer.LATE)
+_LANDING = _Respect(
+    Danger.LANDING,
+    AlertId.LANDED_LATE,
+    landed_late_text,
+    Timer.LATE_LANDING,
+)
 
 
 class Lag:
     """Late restores and late landings of one database.
 
     since_us: since when every log has been restored, or has landed, too late; empty: the last one
-    was in time. told_us: when people were last alerted to it, by this part or by `Progress`.
-    clock_off_us: how far the primary's clock was ahead of ours when it was last asked; 0: it was
-    not asked.
+    was in time. first: the first of those logs, until an alarm has looked at it. told_us: when
+    people were last alerted to it, by this part or by `Progress`. clock_off_us: how far the
+    primary's clock was ahead of ours when it was last asked; 0: it was not asked.
     """
 
-    __slots__ = ("_clock_off_us", "_db", "_since_us", "_told_us")
+    __slots__ = ("_clock_off_us", "_db", "_first", "_since_us", "_told_us")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
         self._since_us: dict[Danger, int] = {}
+        self._first: dict[Danger, _Lateness] = {}
         self._told_us: dict[Danger, int] = {}
         self._clock_off_us = 0
 
@@ -131,6 +140,9 @@ class Lag:
         since_us = self._since_us.get(of.danger)
         if since_us is None:
             self._since_us[of.danger] = e.mono_us
+            self._first[of.danger] = lateness
+            at = e.mono_us + self._db.rules.retry_us
+            out.append(SetAlarm(self._db.name, of.timer, at))
             return True
         last_us = max(since_us, self._told_us.get(of.danger, 0))
         if e.mono_us - last_us < self._db.rules.retry_us:
@@ -138,6 +150,29 @@ class Lag:
         self._told_us[of.danger] = e.mono_us
         self._tell(lateness, e, out)
         return True  # the clock may be set right before the next retry
+
+    def restoring_rang(self, e: Event, out: list[Command]) -> None:
+        """Report, a retry after a log was restored late, that none has been in time since."""
+        self._rang(_RESTORING, e, out)
+
+    def landing_rang(self, e: Event, out: list[Command]) -> None:
+        """Report the same of landings. A log that was copied again lands late, and later ones are
+        here.
+        """
+        first = self._first.get(_LANDING.danger)
+        here = self._db.files.values()
+        logs = [file for file in here if file.kind is LOG]
+        newest = max(logs, key=File.age_order, default=None)
+        if first is not None and newest is first.file:
+            self._rang(_LANDING, e, out)
+
+    def _rang(self, of: _Respect, e: Event, out: list[Command]) -> None:
+        first = self._first.pop(of.danger, None)
+        if first is None or self._db.in_failover:
+            return
+        if of.danger not in self._told_us:
+            self._told_us[of.danger] = e.mono_us
+            self._tell(first, e, out)
 
     def _tell(
         self, lateness: _Lateness, e: Event, out: list[Command]
@@ -169,6 +204,8 @@ class Lag:
     def _end(self, of: _Respect, out: list[Command]) -> None:
         """Note that the last log was in time."""
         self._since_us.pop(of.danger, None)
+        if self._first.pop(of.danger, None) is not None:
+            out.append(CancelAlarm(self._db.name, of.timer))
         self._told_us.pop(of.danger, None)
         if not self.late:
             self._clock_off_us = 0

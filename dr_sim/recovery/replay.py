@@ -546,6 +546,12 @@ class DatabaseReplay:
         if self.progress.look(e, out):
             self.lag.told(e.mono_us)
 
+    def late_rang(self, e: Event, out: list[Command]) -> None:
+        self.lag.restoring_rang(e, out)
+
+    def late_landing_rang(self, e: Event, out: list[Command]) -> None:
+        self.lag.landing_rang(e, out)
+
     def tell_waits(self, file: File, e: Event, out: list[Command]) -> None:
         """Report that the restore of that file goes on for long. From a store, a full does."""
         if self.rules.keeps and file.kind is FULL:
@@ -566,6 +572,8 @@ _ON_ALARM: dict[
     Timer.UNPROTECTED: retries.unprotected,
     Timer.CHAIN: kept.chain_rang,
     Timer.WAITS: DatabaseReplay.waits_rang,
+    Timer.LATE: DatabaseReplay.late_rang,
+    Timer.LATE_LANDING: DatabaseReplay.late_landing_rang,
     Timer.OVERDUE: DatabaseReplay.overdue_rang,
     Timer.FULL_OVERDUE: DatabaseReplay.full_overdue_rang,
     Timer.DELAY: DatabaseReplay.advance,

@@ -16,6 +16,8 @@ class Timer(enum.StrEnum):
         "full overdue"  # no full has come to a store as scheduled, perhaps
     )
     WAITS = "waits"  # a log that has landed waits for too long, perhaps
+    LATE = "late"  # the last log was restored too late, and none has come in time since, perhaps
+    LATE_LANDING = "late landing"  # the same of landings
     CHAIN = (
         "chain"  # a store lacks a log that later ones follow on, perhaps
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
+from dr_sim.record.journal import Row
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.runs.run import Result, run
 
@@ -321,3 +322,37 @@ def test_a_clock_that_is_set_back_hides_no_log_that_waits(tmp_path: Path) -> Non
     first, *_ = told(result)
     assert 90 * MINUTE <= first < 90 * MINUTE + 10 * SECOND
     assert not result.summary.violations
+
+
+SATURATED = """\
+run_for: 150 min
+databases:
+  small: {size: 1 GB, log_volume: 1 MB per 5 min, full: none, incremental: none}
+  large: {size: 1 GB, log_volume: 300 MB per 5 min, full: none, incremental: none}
+link: {bandwidth: 6 Mbit/s, sharing: fifo}
+replication: {slots: 1}
+"""
+
+
+def test_a_log_that_is_late_is_told_of_though_the_next_one_is_long_in_coming(
+    tmp_path: Path,
+) -> None:
+    """Each log of large takes 400 s of the link, and one is cut every 300 s: each waits 100 s
+    longer than the one before. The first to be restored 15 min late is told of a retry later.
+    """
+    result = made(tmp_path, SATURATED)
+    late = [
+        row.time_us
+        for row in rows(result, "seen.Restored")
+        if row.values["database"] == "small"
+        and row.values["utc_us"] - finished_utc_us(result, row) > 15 * MINUTE
+    ]
+    told = times(result, "seen.RaiseAlert", event_id=8, database="small")
+    assert told[0] == late[0] + 5 * MINUTE
+    assert not result.summary.violations
+
+
+def finished_utc_us(result: Result, restored: Row) -> int:
+    name = restored.values["name"]
+    (landed,) = [row for row in rows(result, "seen.Landed") if row.values["name"] == name]
+    return int(landed.values["modified_utc_us"])
