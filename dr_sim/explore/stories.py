@@ -90,7 +90,6 @@ Written = tuple[Fault, Value | None]
 """The same as it is written here."""
 
 
-SECOND_US = 1_000_000
 _MINUTE = 60
 _AT_ONCE = (-_MINUTE, -1, 0, 0, 1, 1, 5, 20, 50, 90, 110, 130)
 _AROUND = (

@@ -191,12 +191,12 @@ def _kept_fulls(
     told of them: they are not validated again. Stated simplification: their times are those of a
     clock that is right.
     """
+    if scenario.store is None:
+        return
     carried = t.of("truth.carried", database)
     here = carried["file"][carried["here"] == 1]
     made = t.of("truth.backup_finished", database)
     kept = np.isin(made["file"], here) & (made["kind"] != Kind.LOG)
-    if scenario.store is None:
-        return
     made = pick(made, kept)
     for i in np.argsort(made["last_lsn"], kind="stable").tolist():
         fork = int(made["fork"][i])

@@ -90,9 +90,6 @@ class Hardware:
         self.farms = FarmOrders(world, self)
         self.copies = ImageCopies(world, self)
         self.loads = FarmLoads(world, self, self._context.scenario)
-        self._by_hand: set[str] = (
-            set()
-        )  # farms that follow no load any more
         for image in spec.images:
             for site in image.sites:
                 self._images.setdefault(site, set()).add(image.name)
