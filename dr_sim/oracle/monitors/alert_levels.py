@@ -155,11 +155,7 @@ def _goes_on(story: Story, before: Row, row: Row) -> bool:
     kinds = ["seen.Restored"]
     if row.values["event_id"] == NO_NEW_LOGS:
         kinds.append("seen.Landed")
-    if any(
-        (found := story.between(kind, database, before.seq, row.seq)).stop
-        > found.start
-        for kind in kinds
-    ):
+    if story.any_between(kinds, database, before.seq, row.seq):
         return False
     if story.scenario.replay.delay_us or story.scenario.replay.every_us:
         # a hole may lie ahead of what replay, which waits on purpose, comes to first

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from dr_sim.oracle.monitors.story import (
+    LOG,
     MINUTE_US,
     Story,
+    kind_in_name,
 )
 from dr_sim.record.journal import Row
 
@@ -101,3 +103,20 @@ def told_between(
         and (not events or row.values["event_id"] in events)
         for row in story.rows("seen.RaiseAlert")
     )
+
+
+def last_new_log_us(
+    story: Story, database: int, seq: int, again: bool = False
+) -> int:
+    """Return when a log of a new name (again: of any) was last told to have landed; -1: never."""
+    rows = story.of("seen.Landed", database)
+    first = story.first_places("seen.Landed", database)
+    for place in range(
+        story.last_before("seen.Landed", database, seq), -1, -1
+    ):
+        is_new = first[place] == place
+        if not (is_new or again):
+            continue
+        if kind_in_name(story.text(rows["name"][place])) == LOG:
+            return int(rows["time_us"][place])
+    return -1

@@ -17,13 +17,12 @@ from dr_sim.oracle.monitors.alert_rows import (
     NO_NEW_LOGS,
     alerts_of_databases,
     last_header,
+    last_new_log_us,
 )
 from dr_sim.oracle.monitors.story import (
-    LOG,
     MINUTE_US,
     Breach,
     Story,
-    kind_in_name,
 )
 from dr_sim.record.journal import Row
 
@@ -153,7 +152,7 @@ def _time_of(story: Story, seq: int) -> int:
 
 def _wrong_quiet(story: Story, database: int, row: Row, quiet: int) -> str:
     """Return what is wrong with the minutes of silence, where one life has seen all of it."""
-    landed_us = _last_new_log_us(story, database, row.seq)
+    landed_us = last_new_log_us(story, database, row.seq)
     life = story.life_at(row.time_us)[0]
     if landed_us < 0 and life == story.first_start_us:
         landed_us = life
@@ -161,7 +160,7 @@ def _wrong_quiet(story: Story, database: int, row: Row, quiet: int) -> str:
         return ""
     whole = (row.time_us - landed_us) // MINUTE_US
     # one that has come again, as it was lost here, may be taken for new
-    again_us = _last_new_log_us(story, database, row.seq, again=True)
+    again_us = last_new_log_us(story, database, row.seq, again=True)
     if (
         not (row.time_us - max(again_us, landed_us)) // MINUTE_US
         <= quiet
@@ -169,23 +168,6 @@ def _wrong_quiet(story: Story, database: int, row: Row, quiet: int) -> str:
     ):
         return f"event 2 says [{quiet}] minutes; the last new log landed {whole} whole minutes ago"
     return ""
-
-
-def _last_new_log_us(
-    story: Story, database: int, seq: int, again: bool = False
-) -> int:
-    """Return when a log of a new name (again: of any) was last told to have landed; -1: never."""
-    rows = story.of("seen.Landed", database)
-    first = story.first_places("seen.Landed", database)
-    for place in range(
-        story.last_before("seen.Landed", database, seq), -1, -1
-    ):
-        is_new = first[place] == place
-        if not (is_new or again):
-            continue
-        if kind_in_name(story.text(rows["name"][place])) == LOG:
-            return int(rows["time_us"][place])
-    return -1
 
 
 # ---- R13: how late a log is

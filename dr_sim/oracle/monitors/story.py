@@ -209,6 +209,16 @@ class Story:
             for kind in kinds
         )
 
+    def any_between(
+        self, kinds: Iterable[str], database: int, first: int, last: int
+    ) -> bool:
+        """Return whether there is a row of these kinds with first < seq < last."""
+        return any(
+            (found := self.between(kind, database, first, last)).stop
+            > found.start
+            for kind in kinds
+        )
+
     def silent_at(self, seq: int) -> dict[str, int]:
         """Return the machines that were reported to the logic as silent, and when each was last
         seen, as of a row.

@@ -21,6 +21,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     WAITING,
     alerts_of_databases,
     last_header,
+    last_new_log_us,
     minutes_text,
 )
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
@@ -63,23 +64,12 @@ def _last_log_landed_us(
     """Return when a log was last told to have landed, in this life; None: in none, or a failover
     was on since.
     """
-    life_us = story.life_at(row.time_us)[0]
-    rows = story.of("seen.Landed", database)
-    before = int(np.searchsorted(rows["seq"], row.seq))
-    names = rows["name"][:before]
-    for place in range(before - 1, -1, -1):
-        landed_us = int(rows["time_us"][place])
-        if landed_us <= life_us:
-            return None
-        name = names[place]
-        if kind_in_name(story.text(int(name))) != LOG:
-            continue
-        if (names[:place] == name).any():
-            continue  # it came before: it is not new
-        if story.failover_within(landed_us, row.time_us):
-            return None
-        return landed_us
-    return None
+    landed_us = last_new_log_us(story, database, row.seq)
+    if landed_us <= story.life_at(row.time_us)[0]:
+        return None
+    if story.failover_within(landed_us, row.time_us):
+        return None
+    return landed_us
 
 
 # ---- R12: overdue
@@ -253,11 +243,7 @@ def _nothing_changes(
 ) -> bool:
     if not story.quiet_between(row.time_us, again.time_us):
         return False
-    return not any(
-        (found := story.between(kind, database, row.seq, again.seq)).stop
-        > found.start
-        for kind in _NEWS
-    )
+    return not story.any_between(_NEWS, database, row.seq, again.seq)
 
 
 # ---- R12: repeats
