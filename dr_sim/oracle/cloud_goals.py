@@ -17,16 +17,20 @@ from dataclasses import dataclass, field
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_machines import calm_us
 from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
+from dr_sim.oracle.cloud_told import (
+    RUNNING,
+    Place,
+    machines_named,
+    machines_read,
+)
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.machine_model import FRONT_END, FarmLoad
 from dr_sim.scenario.model import Scenario
 
-Place = tuple[str, str]  # a site and a machine there
 Broken = Iterator[tuple[int, str]]
 _REMOVES = "job/remove "
-_RUNNING = "running"
 _KINDS = (
     "cloud.MachinesSilent",
     "cloud.MachinesBack",
@@ -140,9 +144,9 @@ def _row(row: Row, spec: Cloud, seen: _Goals) -> Broken:
     kind, v = row.kind, row.values
     yield from _lacking(row, spec, seen)
     if kind == "cloud.MachinesSilent":
-        seen.silent.update(_named(v))
+        seen.silent.update(machines_named(v))
     elif kind == "cloud.MachinesBack":
-        seen.silent.difference_update(_named(v))
+        seen.silent.difference_update(machines_named(v))
     elif kind == "cloud.MachinesRead":
         _read(v, seen)
     elif kind == "truth.cloud_farm_goals":
@@ -181,17 +185,10 @@ def _row(row: Row, spec: Cloud, seen: _Goals) -> Broken:
         seen.sites.read(row)
 
 
-def _named(v: dict[str, str]) -> list[Place]:
-    return [(v["site"], name) for name in json.loads(v["machines"])]
-
-
 def _read(v: dict[str, str], seen: _Goals) -> None:
     """Take up what a site has told of all its machines."""
-    if not v["machines"]:
-        return
-    for name, state, *_ in json.loads(v["machines"])["machines"]:
-        at = (v["site"], name)
-        if state == _RUNNING:
+    for at, runs in machines_read(v):
+        if runs:
             seen.silent.discard(at)
         else:
             seen.silent.add(at)
@@ -199,7 +196,7 @@ def _read(v: dict[str, str], seen: _Goals) -> None:
 
 def _machine(v: dict[str, str], seen: _Goals) -> None:
     at: Place = (v["site"], v["machine"])
-    if v["what"] == _RUNNING:
+    if v["what"] == RUNNING:
         if at not in seen.there:
             seen.silent.discard(
                 at
@@ -294,7 +291,7 @@ def _lacking(row: Row, spec: Cloud, seen: _Goals) -> Broken:
         return
     is_machine = kind == "truth.cloud_machine"
     happens = kind in _HAPPENS or bool(seen.on)
-    happens |= is_machine and row.values["what"] in (_RUNNING, "down")
+    happens |= is_machine and row.values["what"] in (RUNNING, "down")
     for farm, load in seen.loads.items():
         run = _front_ends(farm, seen)
         now = load.per_hour[-1] if load.per_hour else 0

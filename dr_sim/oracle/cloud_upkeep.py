@@ -13,14 +13,18 @@ from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_sites import SITE_ROWS
+from dr_sim.oracle.cloud_told import (
+    RUNNING,
+    Place,
+    machines_named,
+    machines_read,
+)
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.machine_model import Machines
 from dr_sim.scenario.model import Scenario
 
-Place = tuple[str, str]  # a site and a machine there
 Broken = Iterator[tuple[int, str]]
-_RUNNING = "running"
 _KINDS = (
     "cloud.MachinesSilent",
     "cloud.MachinesBack",
@@ -78,11 +82,11 @@ def upkeep_broken(
 def _row(row: Row, spec: Cloud, machines: Machines, seen: _Kept) -> Broken:
     kind, v = row.kind, row.values
     if kind == "cloud.MachinesSilent":
-        for name in json.loads(v["machines"]):
-            seen.silent.setdefault((v["site"], name), row.time_us)
+        for at in machines_named(v):
+            seen.silent.setdefault(at, row.time_us)
     elif kind == "cloud.MachinesBack":
-        for name in json.loads(v["machines"]):
-            seen.silent.pop((v["site"], name), None)
+        for at in machines_named(v):
+            seen.silent.pop(at, None)
     elif kind == "cloud.MachinesRead":
         _read(row, seen)
     elif kind == "cloud.Notify":
@@ -112,12 +116,8 @@ def _row(row: Row, spec: Cloud, machines: Machines, seen: _Kept) -> Broken:
 # ---- 18
 def _read(row: Row, seen: _Kept) -> None:
     """Take up what a site has told of all its machines."""
-    v = row.values
-    if not v["machines"]:
-        return
-    for name, state, *_ in json.loads(v["machines"])["machines"]:
-        at = (v["site"], name)
-        if state == _RUNNING:
+    for at, runs in machines_read(row.values):
+        if runs:
             seen.silent.pop(at, None)
         else:
             seen.silent.setdefault(at, row.time_us)
@@ -142,7 +142,7 @@ def _replaced(row: Row, machines: Machines, seen: _Kept) -> Broken:
 def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
     v = row.values
     at: Place = (v["site"], v["machine"])
-    if v["what"] == _RUNNING:
+    if v["what"] == RUNNING:
         seen.runs[at] = (v["farm"], v["role"], v["image"])
         return
     gone = seen.runs.pop(at, None)
