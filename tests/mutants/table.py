@@ -2,7 +2,7 @@
 gets wrong on a bad day.
 
 Each is a small edit of source text (planting.py). They were written before the monitors that are to
-catch them, those of the cloud manager after its witness; blind.py, late.py, fresh.py and outside.py
+catch them, those of the cloud manager after its witness; the other files
 hold those that were written last, against the monitors that were there.
 `benchmarks/finding.py` asks for each: is it found, by what, after how many runs, and shrunk to what?
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from tests.mutants.back import BACK
 from tests.mutants.blind import BLIND
+from tests.mutants.classic import CLASSIC
 from tests.mutants.fresh import FRESH
 from tests.mutants.late import LATE
 from tests.mutants.outside import OUTSIDE
@@ -777,4 +778,13 @@ EARLIER: tuple[Mutant, ...] = (
     ),
 )  # fmt: skip
 
-MUTANTS = (*EARLIER, *BLIND, *LATE, *BACK, *FRESH, *OUTSIDE, *STRANGERS)
+MUTANTS = (
+    *EARLIER,
+    *BLIND,
+    *LATE,
+    *BACK,
+    *FRESH,
+    *OUTSIDE,
+    *STRANGERS,
+    *CLASSIC,
+)
