@@ -1,5 +1,6 @@
 """What the tests cost: `make slow` lists the CPU time of each file and of the dearest tests, and
 writes the names of the dear ones into tests/dear.txt, which `make test` leaves to `make test-all`.
+The dear tests are the dearest ones, as many as it takes for the others to stay within a budget.
 
 CPU time is that of the process and of the processes that it waited for. It says the same on a busy
 machine, or nearly so; the clock does not.
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,9 @@ import pytest
 
 BUDGET_S = 450
 """CPU seconds of `make test`: under five minutes on two cores, with a quarter in hand."""
-DEAR_S = 1.0
-"""A test that costs more runs at length only."""
 DEAR = Path(__file__).with_name("dear.txt")
-_HEAD = f"""\
-# Tests that cost more than {DEAR_S:g} s of CPU, written by `make slow`: `make test` leaves them to `make test-all`.
+_HEAD = """\
+# The tests that cost most CPU, written by `make slow`: `make test` leaves them to `make test-all`.
 """
 FILES = 30
 SHARED = "tests/library/test_every_scenario.py"
@@ -65,7 +64,7 @@ class Costs:
             terminalreporter.write_line(line)
         all_ran = config.args_source is config.ArgsSource.TESTPATHS
         if all_ran and exitstatus == pytest.ExitCode.OK:
-            write_dear(self.tests, DEAR)
+            write_dear(dear_of(self.tests), DEAR)
 
 
 def table(tests: Mapping[str, float]) -> list[str]:
@@ -76,31 +75,43 @@ def table(tests: Mapping[str, float]) -> list[str]:
         file = name.partition("::")[0]
         files[file] += cost
         counts[file] += 1
-    cheap = [cost for cost in tests.values() if cost <= DEAR_S]
+    dear = dear_of(tests)
+    cheap = [cost for name, cost in tests.items() if name not in dear]
     lines = [
         f"{sum(tests.values()):8.1f} s of CPU in {len(tests)} tests",
         f"{sum(cheap):8.1f} s of it in {len(cheap)} that `make test` runs; budget {BUDGET_S} s",
     ]
     for file in sorted(files, key=lambda each: -files[each])[:FILES]:
         lines.append(f"{files[file]:8.1f} s {counts[file]:5d} tests  {file}")
-    dear = {name: cost for name, cost in tests.items() if cost > DEAR_S}
-    lines.append(f"{len(dear)} tests of more than {DEAR_S:g} s:")
-    for name in sorted(dear, key=lambda each: -dear[each]):
-        lines.append(f"{dear[name]:8.1f} s {name}")
+    lines.append(f"{len(dear)} tests are left to `make test-all`:")
+    for name in sorted(dear, key=lambda each: -tests[each]):
+        lines.append(f"{tests[name]:8.1f} s {name}")
     return lines
 
 
-def write_dear(tests: Mapping[str, float], place: Path) -> None:
-    """Write the names of the dear tests, in order. Tests of one scenario share its run, and the
-    first of them pays for it: they are dear together.
+def dear_of(tests: Mapping[str, float], budget_s: float = BUDGET_S) -> frozenset[str]:
+    """Return the names of the dearest tests, as many as it takes for the others to stay within the
+    budget. Tests of one scenario share its run, and the first of them pays for it: they count as
+    one.
     """
-    dear = {name for name, cost in tests.items() if cost > DEAR_S}
-    paying = {parameter_of(name) for name in dear if name.startswith(SHARED)}
+    groups: defaultdict[str, list[str]] = defaultdict(list)
     for name in tests:
-        if name.startswith(SHARED) and parameter_of(name) in paying:
-            dear.add(name)
-    names = sorted(dear)
-    place.write_text("".join([_HEAD, *(f"{name}\n" for name in names)]), encoding="utf-8")
+        shares = name.startswith(SHARED)
+        groups[SHARED + parameter_of(name) if shares else name].append(name)
+    costs = {group: sum(tests[name] for name in names) for group, names in groups.items()}
+    left_s = sum(costs.values())
+    dear: list[str] = []
+    for group in sorted(costs, key=lambda each: -costs[each]):
+        if left_s <= budget_s:
+            break
+        dear += groups[group]
+        left_s -= costs[group]
+    return frozenset(dear)
+
+
+def write_dear(names: Collection[str], place: Path) -> None:
+    """Write the names of the dear tests, in order."""
+    place.write_text("".join([_HEAD, *(f"{name}\n" for name in sorted(names))]), encoding="utf-8")
 
 
 def parameter_of(name: str) -> str:

@@ -6,42 +6,44 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cpu import DEAR, SHARED, dear_names, table, write_dear
+from tests.cpu import DEAR, SHARED, dear_names, dear_of, table, write_dear
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_files_and_dear_tests_are_listed_the_dearest_first() -> None:
-    costs = {"a.py::x": 0.5, "b.py::y[1]": 2.5, "b.py::y[2]": 0.25, "a.py::z": 4.0}
+    costs = {"a.py::x": 200, "b.py::y[1]": 250.0, "b.py::y[2]": 100.0, "a.py::z": 400.0}
     first, run, *rest = table(costs)
-    assert first.split() == ["7.2", "s", "of", "CPU", "in", "4", "tests"]
-    assert run.split()[:7] == ["0.8", "s", "of", "it", "in", "2", "that"]
+    assert first.split() == ["950.0", "s", "of", "CPU", "in", "4", "tests"]
+    assert run.split()[:7] == ["300.0", "s", "of", "it", "in", "2", "that"]
     assert run.endswith("budget 450 s")
     assert [line.split() for line in rest] == [
-        ["4.5", "s", "2", "tests", "a.py"],
-        ["2.8", "s", "2", "tests", "b.py"],
-        ["2", "tests", "of", "more", "than", "1", "s:"],
-        ["4.0", "s", "a.py::z"],
-        ["2.5", "s", "b.py::y[1]"],
+        ["600.0", "s", "2", "tests", "a.py"],
+        ["350.0", "s", "2", "tests", "b.py"],
+        ["2", "tests", "are", "left", "to", "`make", "test-all`:"],
+        ["400.0", "s", "a.py::z"],
+        ["250.0", "s", "b.py::y[1]"],
     ]
 
 
+def test_what_fits_in_the_budget_is_not_dear() -> None:
+    costs = {"a.py::x": 3.0, "a.py::y": 2.0, "b.py::z": 1.0}
+    assert dear_of(costs, 6.0) == set()
+    assert dear_of(costs, 5.9) == {"a.py::x"}
+    assert dear_of(costs, 0.9) == set(costs)
+
+
+def test_tests_that_share_a_run_are_dear_together() -> None:
+    shared = {f"{SHARED}::a[x]": 1.5, f"{SHARED}::b[x]": 0.25}
+    costs = {**shared, f"{SHARED}::b[y]": 1.6, "c.py::b[x]": 1.7}
+    assert dear_of(costs, 3.5) == set(shared)
+
+
 def test_the_names_of_dear_tests_are_kept_in_order(tmp_path: Path) -> None:
-    write_dear({"b.py::y[# 1]": 2.5, "a.py::x": 0.5, "a.py::z": 4.0}, tmp_path / "dear.txt")
+    write_dear({"b.py::y[# 1]", "a.py::z"}, tmp_path / "dear.txt")
     kept = (tmp_path / "dear.txt").read_text().splitlines()
     assert kept[1:] == ["a.py::z", "b.py::y[# 1]"]
     assert dear_names(tmp_path / "dear.txt") == {"a.py::z", "b.py::y[# 1]"}
-
-
-def test_tests_that_share_a_dear_run_are_dear_together(tmp_path: Path) -> None:
-    costs = {
-        f"{SHARED}::a[x]": 1.5,
-        f"{SHARED}::b[x]": 0.0,
-        f"{SHARED}::b[y]": 0.5,
-        "c.py::b[x]": 0,
-    }
-    write_dear(costs, tmp_path / "dear.txt")
-    assert dear_names(tmp_path / "dear.txt") == {f"{SHARED}::a[x]", f"{SHARED}::b[x]"}
 
 
 def test_a_dear_test_runs_at_length_only() -> None:
