@@ -8,15 +8,7 @@ answered and before any script is started. Work is done by jobs (jobs.py), asked
 
 from __future__ import annotations
 
-from dr_sim.cloud.config import (
-    CallerConfig,
-    CloudConfig,
-    EntityConfig,
-    JobsConfig,
-    MirrorConfig,
-    NetworkConfig,
-)
-from dr_sim.cloud.manager import CloudManager
+from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "CallerConfig",
@@ -27,3 +19,27 @@ __all__ = [
     "MirrorConfig",
     "NetworkConfig",
 ]
+
+if TYPE_CHECKING:
+    from dr_sim.cloud.config import (
+        CallerConfig,
+        CloudConfig,
+        EntityConfig,
+        JobsConfig,
+        MirrorConfig,
+        NetworkConfig,
+    )
+    from dr_sim.cloud.manager import CloudManager
+
+
+def __getattr__(name: str) -> Any:
+    """Load the face when it is first asked for: records need the words, and no manager."""
+    if name == "CloudManager":
+        from dr_sim.cloud import manager as room
+    elif name in __all__:
+        from dr_sim.cloud import config as room  # type: ignore[no-redef]
+    else:
+        raise AttributeError(
+            f"module 'dr_sim.cloud' has no attribute {name!r}"
+        )
+    return getattr(room, name)

@@ -11,7 +11,7 @@ from dr_sim.faults.cloud_events import (
 )
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.cloud.agents import Mishap
+from dr_sim.world.cloud.mishaps import Mishap
 from dr_sim.world.occurrence import Occurrence
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -20,11 +20,13 @@ from dr_sim.scenario.laws import Law
 from dr_sim.scenario.model import Law as LawValue
 from dr_sim.scenario.quantities import Ppm, Times
 from dr_sim.units import MINUTE_US
-from dr_sim.world.cloud.agents import Mishap
-from dr_sim.world.cloud.front import Disturbance
-from dr_sim.world.cloud.hardware import Hardware
-from dr_sim.world.cloud.service import CloudWorld
+from dr_sim.world.cloud.mishaps import Disturbance, Mishap
 from dr_sim.world.occurrence import Occurrence
+
+# the cloud's world is loaded by scenarios that have a cloud manager: see world/pair.py
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.hardware import Hardware
+    from dr_sim.world.cloud.service import CloudWorld
 
 SCRIPTS = (
     *(name for name, _, _ in OPERATIONS),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from dr_sim.cloud.events import MirrorSwitched
@@ -9,8 +11,10 @@ from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.laws import Law
-from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.service import CloudWorld
 
 
 class MirrorOff(Params):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import Share, cloud_of, disturb, draw_share
 from dr_sim.scenario.cloud_model import CloudClient
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.service import CloudWorld
 
 _NAMES = ("network", "thing", "identifier")
 

@@ -18,7 +18,6 @@ from dr_sim.stores import Store
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.claims import Claims
-from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.coming_back import ComingBack
 from dr_sim.world.context import Context
 from dr_sim.world.daily import DailyWork
@@ -208,6 +207,9 @@ class Pair:
         self.cloud = roles.cloud
         # the cloud manager lives in the first pair's journal, to the run's end
         if scenario.cloud is not None and not roles.number:
+            # loaded for those who have one: it is a tenth of what a short run loads
+            from dr_sim.world.cloud.service import CloudWorld
+
             self.cloud = CloudWorld(context, self.link, self.primary)
         around = Surroundings(
             roles.secondary,

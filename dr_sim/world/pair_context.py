@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr_sim.backups.log_run import ByName
 from dr_sim.oracle.witness import Witness
@@ -23,7 +23,6 @@ from dr_sim.streams import Streams
 from dr_sim.world.agenda import Agenda
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
-from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.context import Context
 from dr_sim.world.folder import folders_of
 from dr_sim.world.primary_database import FIRST_LSN
@@ -31,6 +30,9 @@ from dr_sim.world.site import Site, Sites
 from dr_sim.world.succession import Heir
 from dr_sim.world.together import StreamsAt
 from dr_sim.world.workload import Before, Workload
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.service import CloudWorld
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -59,39 +59,6 @@ class Process:
     entity: str
     entry: Entry | None
     fails: bool
-
-
-@dataclass(slots=True)
-class Mishap:
-    """A mishap of scripts while it is on. script: only scripts of that name; '' any. limit: the
-    most scripts that it hits, -1: all.
-    """
-
-    kind: str
-    site: str
-    script: str
-    limit: int = -1
-
-    def affects(self, kind: str, site: str, script: str) -> bool:
-        wanted = (
-            self.kind == kind
-            and self.site in ("", site)
-            and self.script in ("", script)
-        )
-        if not wanted or not self.limit:
-            return False
-        self.limit -= 1
-        return True
-
-
-@dataclass(slots=True)
-class Mishaps:
-    """The mishaps that are on."""
-
-    on: list[Mishap] = field(default_factory=list)
-
-    def affects(self, kind: str, site: str, script: str) -> bool:
-        return any(mishap.affects(kind, site, script) for mishap in self.on)
 
 
 _MAKE_MACHINES = (DEPLOY_MACHINE, UPGRADE_MACHINE)

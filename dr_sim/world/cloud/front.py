@@ -27,6 +27,7 @@ from dr_sim.scenario.model import Law
 from dr_sim.streams import Stream
 from dr_sim.units import SECOND_US
 from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.cloud.mishaps import Disturbance
 from dr_sim.world.cloud.names import may_use
 
 if TYPE_CHECKING:
@@ -43,19 +44,6 @@ _OPERATORS = CloudClient(OPERATORS, 0, 1, _PPM, 5 * SECOND_US, 1 << 30, ())
 _AHEAD = (
     1 << 16
 )  # calls that are looked through at one time for those that ask for a change
-
-
-@dataclass(slots=True)
-class Disturbance:
-    """A disturbance of a share of the messages while it is on. kind: 'lost request', 'lost answer',
-    'hung request', 'duplicate', 'late duplicate', 'other parameters', 'other tenant', 'other
-    thing', 'other identifier'. lane: names its draws. delay: of late messages.
-    """
-
-    kind: str
-    share_ppm: int
-    lane: str
-    delay: Law
 
 
 @dataclass(slots=True)

@@ -39,13 +39,14 @@ from dr_sim.machines import Alarm, Command, TakeInventory
 from dr_sim.record.row_code import Recorder, Subject
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.world.agenda import Class
-from dr_sim.world.cloud.agents import Agent, Key, Mishaps, Said
+from dr_sim.world.cloud.agents import Agent, Key, Said
 from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import ApiFront
 from dr_sim.world.cloud.hardware import Hardware
 from dr_sim.world.cloud.lives import CloudLives
 from dr_sim.world.cloud.manager_config import SITES, cloud_config
+from dr_sim.world.cloud.mishaps import Mishaps
 from dr_sim.world.cloud.missing import Shortfall
 from dr_sim.world.cloud.names import CloudNames, identifier
 from dr_sim.world.cloud.people import People
