@@ -128,6 +128,8 @@ class FarmGoals:
         for vm in self._records.at(side):
             if vm.state in COUNTS:
                 have.setdefault((vm.farm, vm.role, vm.image), []).append(vm)
+        for of in have.keys() - wanted.keys():
+            wanted[of] = self._left_over(of, side)
         missing: list[OfFarm] = []
         too_many: list[Vm] = []
         for of, mine in have.items():
@@ -138,6 +140,17 @@ class FarmGoals:
                 first = _while_others_run(first, mine, wanted.get(of, 0))
             too_many += first
         return missing, too_many
+
+    def _left_over(self, of: OfFarm, side: Side) -> int:
+        """Return how many machines stay of an image that the farm has no more: the side was not in
+        use when the others were replaced.
+        """
+        farm, role, before = of
+        if farm in self._upgrades.on or role not in self._by_role[farm]:
+            return 0
+        count = self._by_role[farm][role]
+        new = Goal(farm, role, self._upgrades.image(farm), count)
+        return self._old_ones(new, before, side)
 
     def _of(self, farm: FarmConfig, side: Side) -> Iterator[Goal]:
         upgrade = self._upgrades.on.get(farm.name)
