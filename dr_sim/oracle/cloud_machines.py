@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
+from dr_sim.oracle.cloud_slots import SideOf, full_sides
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import FIRST, SECOND, Cloud
@@ -98,13 +99,13 @@ def machines_broken(
         return
     seen = _Watched(homes=_first_homes(scenario))
     for row in journal.rows(*_KINDS):
-        for number, sentence in _row(row, scenario.cloud, seen):
+        for number, sentence in _row(row, journal, scenario.cloud, seen):
             yield CloudBreach(
                 row.time_us, row.seq, f"cloud {number}", sentence
             )
 
 
-def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
+def _row(row: Row, journal: Journal, spec: Cloud, seen: _Watched) -> Broken:
     kind, v = row.kind, row.values
     if kind == "truth.cloud_machine":
         seen.last_us = row.time_us
@@ -152,7 +153,7 @@ def _row(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         seen.records = dict(seen.copied)
         seen.last_us = row.time_us
     elif kind == "truth.end":
-        yield from _at_end(row, spec, seen)
+        yield from _at_end(row, journal, spec, seen)
     else:
         seen.last_us = row.time_us
         seen.sites.read(row)
@@ -432,8 +433,12 @@ def _repaired(
 
 
 # ---- 11
-def _at_end(row: Row, spec: Cloud, seen: _Watched) -> Broken:
-    """After a calm each machine has a record, and each record has a machine."""
+def _at_end(
+    row: Row, journal: Journal, spec: Cloud, seen: _Watched
+) -> Broken:
+    """After a calm each machine has a record, and each record has a machine. One that is to be made
+    may wait where other scripts leave no room for its own.
+    """
     if row.time_us - seen.last_us < calm_us(spec):
         return
     sides = seen.sites.there()
@@ -447,8 +452,28 @@ def _at_end(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     }
     for name in sorted(there - recorded):
         yield 11, f"machine {name} has no record"
-    for name in sorted(recorded - there):
+    lacking = recorded - there
+    if lacking:
+        lacking -= _waiting(
+            lacking,
+            full_sides(journal, spec, seen.last_us, row.time_us),
+            seen,
+        )
+    for name in sorted(lacking):
         yield 11, f"record {name} has no machine"
+
+
+def _waiting(
+    names: set[str], full: set[SideOf], seen: _Watched
+) -> set[str]:
+    """Return the records of machines that are to be made at sides that are full."""
+    sites = {site for _, site in full}
+    return {
+        name
+        for name in names
+        if name.partition("/")[0] in sites
+        and json.loads(seen.records[name])[5] == "provisioning"
+    }
 
 
 def _is_made(text: str) -> bool:

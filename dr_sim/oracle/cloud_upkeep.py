@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_sites import SITE_ROWS
+from dr_sim.oracle.cloud_slots import full_sides
 from dr_sim.oracle.cloud_told import (
     RUNNING,
     Place,
@@ -73,14 +74,16 @@ def upkeep_broken(
         return
     seen = _Kept()
     for row in journal.rows(*_KINDS):
-        for number, sentence in _row(row, spec, spec.machines, seen):
+        for number, sentence in _row(row, journal, spec, seen):
             yield CloudBreach(
                 row.time_us, row.seq, f"cloud {number}", sentence
             )
 
 
-def _row(row: Row, spec: Cloud, machines: Machines, seen: _Kept) -> Broken:
+def _row(row: Row, journal: Journal, spec: Cloud, seen: _Kept) -> Broken:
     kind, v = row.kind, row.values
+    machines = spec.machines
+    assert machines is not None
     if kind == "cloud.MachinesSilent":
         for at in machines_named(v):
             seen.silent.setdefault(at, row.time_us)
@@ -106,7 +109,7 @@ def _row(row: Row, spec: Cloud, machines: Machines, seen: _Kept) -> Broken:
     elif kind == "truth.cloud_machine":
         yield from _changed(row, machines, seen)
     elif kind == "truth.end":
-        yield from _at_end(row, spec, seen)
+        yield from _at_end(row, journal, spec, seen)
     else:
         seen.last_us = row.time_us
         if kind == "truth.cloud_store_restored":
@@ -178,9 +181,11 @@ def _least_goal(
 
 
 # ---- 20
-def _at_end(row: Row, spec: Cloud, seen: _Kept) -> Broken:
-    """After a calm no database is being moved."""
+def _at_end(row: Row, journal: Journal, spec: Cloud, seen: _Kept) -> Broken:
+    """After a calm no database is being moved, if other scripts leave room for those that move."""
     if row.time_us - seen.last_us < _calm_us(spec):
+        return
+    if full_sides(journal, spec, seen.last_us, row.time_us):
         return
     for farm, upgrade in sorted(seen.upgrades.items()):
         if upgrade.phase == "moving":
