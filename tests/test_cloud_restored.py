@@ -92,7 +92,7 @@ def test_a_manager_that_starts_scripts_where_nobody_has_answered_is_caught(
     assert broken(of) == set()
     # asked each 5 min from 65:30 on: answered at 70:30, while the first still runs
     assert at_a(of, "begins") == [62 * 60, 72 * 60 + 2]
-    monkeypatch.setattr(JobBook, "_is_heard", lambda self, agent: True)
+    monkeypatch.setattr(JobBook, "is_heard", lambda self, agent: True)
     assert "cloud 9" in broken(world(text, tmp_path))
 
 

@@ -12,6 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quoted
+from typing import Any
 
 from dr_sim.cloud.commands import AnswerCall
 from dr_sim.cloud.config import CloudConfig
@@ -37,6 +38,13 @@ def fingerprint(e: Called) -> str:
         f"{quoted(e.params)}]"
     )
     return hashlib.blake2b(asked.encode(), digest_size=8).hexdigest()
+
+
+def _key_of(change: str) -> str:
+    """Return the key under which it is kept who does a change: put/.../count, or a request."""
+    if change.startswith(PUT):
+        return change.rpartition("/")[0]
+    return REQUEST + change
 
 
 @dataclass(slots=True)
@@ -109,11 +117,24 @@ class Api:
         return JobState(self._kept.get(ENDED + job, JobState.QUEUED))
 
     def moved(self, change: str, job: str, out: Out) -> None:
-        """Another job does what that request asked for."""
-        text = self._kept.get(REQUEST + change)
-        if text is not None:
-            print_of, _ = json.loads(text)
-            out.saves[REQUEST + change] = listed(print_of, job)
+        """Another job does what that request, or that put, asked for."""
+        known = self._asked_for(change)
+        if known:
+            out.saves[_key_of(change)] = listed(known[0], job, *known[2:])
+
+    def is_elsewhere(self, job: CloudJob) -> bool:
+        """Return whether another job does what was asked for in place of this one."""
+        known = self._asked_for(job.change)
+        return bool(known) and known[1] != job.id
+
+    def _asked_for(self, change: str) -> list[Any]:
+        """Return what is kept of a request, or of a put if no later one has followed; else []."""
+        text = self._kept.get(_key_of(change))
+        known: list[Any] = json.loads(text) if text is not None else []
+        if change.startswith(PUT) and known:
+            is_last = str(known[2]) == change.rpartition("/")[2]
+            return known if is_last else []
+        return known
 
     def _read(self, e: Called) -> _Told:
         text = self._kept.get(f"{REQUEST}{e.caller}/{e.request}")

@@ -190,11 +190,15 @@ class JobBook:
         self._busy[job.agent] += 1
         self._save(job, out)
 
-    def heard_of(self, site: str) -> None:
-        """Ask no more what its agents are doing: the site is new, or given up."""
+    def given_up(self, site: str) -> None:
+        """Ask no more what its agents are doing: nothing of that site is used."""
         self._unheard = {
             agent for agent in self._unheard if agent[1] != site
         }
+
+    def not_heard(self, agent: tuple[str, str]) -> None:
+        """Start nothing at an agent before it has said what it is doing: its site is used anew."""
+        self._unheard.add(agent)
 
     def wake(
         self, said: list[AgentSaid], silent: list[tuple[str, str]], out: Out
@@ -264,13 +268,13 @@ class JobBook:
         job.due_us = 0
         self._save(job, out)
 
-    def _is_heard(self, agent: tuple[str, str]) -> bool:
+    def is_heard(self, agent: tuple[str, str]) -> bool:
         """Tell whether that agent has said in this life what it is doing."""
         return agent not in self._unheard
 
     def pump(self, agent: tuple[str, str], out: Out) -> None:
         """Start what may start at that agent."""
-        if self._asleep or (self._unheard and not self._is_heard(agent)):
+        if self._asleep or (self._unheard and not self.is_heard(agent)):
             return
         while self._busy[agent] < self._config.at_once:
             job = self._lanes.take(agent)
@@ -502,10 +506,13 @@ class JobBook:
 
     def withdraw(self, site: str, gone: bool, out: Out) -> list[CloudJob]:
         """Close the jobs of a site at which nothing is started any more, and return them. gone:
-        nothing will ever be heard of it again; otherwise what is under way there goes on.
+        what is under way there is not waited for; otherwise it goes on.
+
+        Jobs of which an attempt has begun are left to their agents: if the site is ever used again,
+        these report what is not over (`adopt`).
         """
         if gone:
-            self.heard_of(site)
+            self.given_up(site)
         closed = [
             job
             for job in self.open.values()
@@ -520,7 +527,10 @@ class JobBook:
             ),
         ):
             self._move(job, JobMove.SIDE_GONE)
-            self._ended(job, out)
+            if job.attempt:
+                self._closed(job, out)
+            else:
+                self._ended(job, out)
         return closed
 
     # ---- bookkeeping
@@ -532,14 +542,20 @@ class JobBook:
             self._busy[job.agent] += 1 if after else -1
 
     def _ended(self, job: CloudJob, out: Out) -> CloudJob:
-        del self.open[job.id]
         out.saves[OPEN + job.id] = ""
         out.saves[ENDED + job.id] = job.state._value_
+        self._closed(job, out)
+        return job
+
+    def _closed(self, job: CloudJob, out: Out) -> None:
+        """Take out a job, which is open no more."""
+        del self.open[job.id]
+        out.saves[OPEN + job.id] = ""
         self._lanes.leave(job)
-        if job.kind is _CHANGE and job.state is _JOB_DONE:
+        done = job.kind is _CHANGE and job.state is _JOB_DONE
+        if done and not self.is_stray(job):
             self._sets_have(job, out)
         self.pump(job.agent, out)
-        return job
 
     def _sets_have(self, change: CloudJob, out: Out) -> None:
         """A change was done. A set of the thing that waits at that side was made without it, and

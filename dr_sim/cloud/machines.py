@@ -65,6 +65,12 @@ from dr_sim.cloud.words import (
 from dr_sim.machines import SetAlarm
 
 LOOK_AT_MACHINES = "machines"
+_BEGINS = {
+    JobKind.DEPLOY: VmMove.PLACED,
+    JobKind.REMOVE: VmMove.RETIRE,
+    JobKind.UPGRADE: VmMove.UPGRADE,
+}
+"""How the record of a machine moves as its job begins."""
 
 
 class MachineManager:
@@ -151,7 +157,7 @@ class MachineManager:
         if side not in self._asked:
             return
         self._asked.discard(side)
-        if not e.machines:
+        if not e.machines or not self._book.is_heard(side):
             self._again_us[side] = out.mono_us + self.config.retry_us
             self._set_alarm(out)
             return
@@ -419,6 +425,22 @@ class MachineManager:
             change=found.change,
             attempt=found.attempt,
         )
+
+    def taken_up(self, job: CloudJob, out: Out) -> None:
+        """A job goes on that an agent knows and the store has forgotten: the record of its machine
+        says so too.
+        """
+        vm = self.vms.get((job.site, job.entity))
+        if vm is None:
+            return
+        vm.jobs = max(vm.jobs, int(job.id.rpartition(" ")[2]))
+        move = _BEGINS[job.kind]
+        waits = vm.state is VmState.WAITING
+        if waits is (job.kind is JobKind.DEPLOY) and VMS.allows(
+            vm.state, move
+        ):
+            vm.physical = json.loads(job.params)["physical"]
+            self._records.move(vm, move, out)
 
     # ---- jobs that are over
     def ended(self, job: CloudJob, out: Out) -> None:

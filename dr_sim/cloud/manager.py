@@ -174,6 +174,8 @@ class CloudManager:
     def _ended(self, job: CloudJob, out: Out) -> None:
         if self._machines is not None and job.kind in OF_MACHINES:
             self._machines.ended(job, out)
+        elif self._is_left(job):
+            self._mirrors[job.network].left_ended(job, out)
         else:
             self._mirrors[job.network].ended(job, out)
             moves = job.kind is JobKind.CHANGE and job.change.startswith(
@@ -219,18 +221,12 @@ class CloudManager:
         found = [
             FoundAttempt.from_list(each) for each in json.loads(e.attempts)
         ]
+        in_use = self._agents_in_use()
         for each in found:
-            if each.script and not self._is_known(each.job):
-                self._book.adopt(self._job_found(each), out)
-        in_use = {
-            (mirror.name, site)
-            for mirror in self._every
-            for site in (
-                mirror.direction.active,
-                mirror.direction.source,
-                mirror.direction.target,
-            )
-        }
+            if not each.script or self._is_known(each.job):
+                continue
+            if (each.network, each.site) in in_use:
+                self._adopt(each, out)
         silent = [
             (network, site)
             for network, site in json.loads(e.silent)
@@ -255,11 +251,33 @@ class CloudManager:
         if self._machines is not None:
             self._machines.wake(out)
 
-    def _job_found(self, found: FoundAttempt) -> CloudJob:
-        """Return the job, which the store has forgotten, of an attempt that an agent knows."""
+    def _agents_in_use(self) -> set[tuple[str, str]]:
+        """Return the agents, by network and site, that have something to do. In a failover those of
+        the side that it leaves have if they answer.
+        """
+        given_up = ""
+        if self._provision is not None and not self._provision[2]:
+            given_up = self._provision[1]
+        return {
+            (mirror.name, site)
+            for mirror in self._every
+            for site in (
+                mirror.direction.active,
+                mirror.direction.source,
+                mirror.direction.target,
+            )
+            if site != given_up
+        }
+
+    def _adopt(self, found: FoundAttempt, out: Out) -> None:
+        """Take up the job, which the store has forgotten, of an attempt that an agent knows."""
         if self._machines is not None and found.script in MACHINE_SCRIPTS:
-            return self._machines.found(found)
-        return self._mirrors[found.network].found(found)
+            job = self._machines.found(found)
+            self._book.adopt(job, out)
+            self._machines.taken_up(job, out)
+        else:
+            job = self._mirrors[found.network].found(found)
+            self._book.adopt(job, out)
 
     def _is_known(self, job: str) -> bool:
         return job in self._book.open or ENDED + job in self._kept
@@ -290,6 +308,8 @@ class CloudManager:
         identifiers = json.loads(e.identifiers)
         for mirror in mirrors:
             mirror.stands(e.site, identifiers.get(mirror.name, {}), out)
+        if not self._book.asleep:
+            out.commands.append(TakeInventory())
         self._sides_changed(out)
 
     def _sides_changed(self, out: Out) -> None:
@@ -407,13 +427,24 @@ class CloudManager:
         for job in strays:
             active = self._mirrors[job.network].direction.active
             name = moved_to(job.change, active)
-            if not self._is_known(name):
+            if not self._is_known(name) and not self._api.is_elsewhere(job):
                 self._move_to(job, active, out)
 
     def _is_stray(self, job: CloudJob) -> bool:
-        """Return whether a job that was asked for is at a side that is not the active one."""
+        """Return whether a job that was asked for is at a side that is not the active one, or is
+        done elsewhere by now.
+        """
+        if job.kind is not JobKind.CHANGE:
+            return False
         active = self._mirrors[job.network].direction.active
-        return job.kind is JobKind.CHANGE and job.site != active
+        return job.site != active or self._api.is_elsewhere(job)
+
+    def _is_left(self, job: CloudJob) -> bool:
+        """Return whether a stray is at a side from which nothing is mirrored."""
+        source = self._mirrors[job.network].direction.source
+        return self._is_stray(job) and (
+            job.site != source or self._api.is_elsewhere(job)
+        )
 
     def _may_begin(self, job: CloudJob) -> bool:
         """Return whether a job may begin. In a failover, what is asked for at the new side waits

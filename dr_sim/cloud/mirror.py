@@ -24,7 +24,7 @@ from dr_sim.cloud.events import (
     MappingEdited,
     SideRead,
 )
-from dr_sim.cloud.inventory import EMPTY, InventoryRow, chained
+from dr_sim.cloud.inventory import InventoryRow, chained
 from dr_sim.cloud.job import CloudJob, moved_to
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.pending import PendingWay
@@ -180,6 +180,17 @@ class Mirror:
             return self._sending.mirrored(job, out)
         return self._sending.was_set(job, out)
 
+    def left_ended(self, job: CloudJob, out: Out) -> None:
+        """A job has ended that was left at a side, as that was given up. If it was done there all
+        the same nobody knows what the two sides have of its thing: they are compared.
+        """
+        self.comparison.moved(job.entity)
+        if job.state is not _DONE or not self.direction.is_comparable:
+            return
+        if job.entity not in self.backlog.things:
+            self.backlog.to_set(job.entity, out.utc_us, 0, out)
+        self._read_both(out, self._corrects_at_once)
+
     def _was_done_before(self, job: CloudJob, out: Out) -> None:
         """The store has forgotten a change that was done; it was asked for again. Other changes may
         have been done since, so it gets no number: both sides are compared.
@@ -234,6 +245,8 @@ class Mirror:
         if mode is _RECONCILE and not self.direction.urgent:
             self._read_both(out, correcting=True)
             return
+        if self.direction.is_unread:
+            self._read_both(out, correcting=False)
         self._sending.all(out)
 
     # ---- comparing both sides
@@ -369,14 +382,13 @@ class Mirror:
         is made anew.
         """
         self._mapping.add_site(site, ids)
-        self._book.heard_of(site)
+        self._book.not_heard((self.name, site))
         out.saves[f"{SITE}{self.name}/{site}"] = json.dumps(ids)
         self.backlog.forget(out)
         self.direction.target = site
         self._save_roles(out)
-        for entity, row in self.rows.items():
-            if row.value != EMPTY:
-                self.backlog.to_set(entity, out.utc_us, 0, out)
+        for entity in self.rows:  # nobody knows what is there
+            self.backlog.to_set(entity, out.utc_us, 0, out)
         self.direction.is_new_side = True
         self._read_both(out, correcting=False)
 

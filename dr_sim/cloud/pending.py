@@ -78,6 +78,10 @@ class ToSet:
     number: int
     work: str = ""
 
+    @property
+    def is_on_its_way(self) -> bool:
+        return bool(self.number or self.work)
+
     def text(self) -> str:
         if not self.work:
             return listed(self.since_utc_us, self.number)

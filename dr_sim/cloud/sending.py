@@ -74,6 +74,13 @@ class Direction:
         return self.target not in ("", self.active)
 
     @property
+    def is_unread(self) -> bool:
+        """Return whether it is first to be seen what is at the target. A failover does not wait
+        for that.
+        """
+        return self.is_new_side and not self.urgent
+
+    @property
     def kind_of_set(self) -> JobKind:
         """Return how a thing becomes at the target what it is at the source."""
         return JobKind.REBUILD if self.is_new_side else JobKind.SET
@@ -158,8 +165,9 @@ class Sending:
         changed = [c.entity for c in self.backlog.changes.values()]
         for entity in dict.fromkeys(changed):
             self._submit_next(entity, out)
-        for entity in list(self.backlog.things):
-            self.set(entity, self._direction.kind_of_set, out)
+        for entity, thing in list(self.backlog.things.items()):
+            if thing.is_on_its_way or not self._direction.is_unread:
+                self.set(entity, self._direction.kind_of_set, out)
 
     def _submit_next(self, entity: str, out: Out) -> None:
         """Submit the oldest change of a thing that is pending; the others wait for it. Where the
@@ -402,3 +410,4 @@ class Sending:
         thing = self.backlog.things.get(entity)
         if thing is not None and not thing.number:
             self.backlog.was_set(entity, 0, out)
+            self._submit_next(entity, out)  # what was changed meanwhile

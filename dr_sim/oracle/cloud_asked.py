@@ -103,7 +103,8 @@ def left_behind(row: Row, seen: CloudSeen) -> Broken:
 
 def still_runs(row: Row, seen: CloudSeen) -> Broken:
     """The manager says that a failover's site is configured, while what a caller asked for still
-    runs at the old side: nobody brings it over.
+    runs at the old side: nobody brings it over. If that side was silent as the failover began it
+    cannot be told from one that is lost: then the change must be begun at the new side as well.
     """
     site = row.values["site"]
     if site != seen.goes_to:
@@ -111,10 +112,29 @@ def still_runs(row: Row, seen: CloudSeen) -> Broken:
     seen.goes_to = ""
     if seen.restored_us >= 0:
         return
-    for _, at, job in seen.alive:
+    for network, at, job in seen.alive:
         change = seen.change_of.get(job, job)
-        if at != site and change in seen.lane_of and ">" not in job:
+        if at == site or change not in seen.lane_of or ">" in job:
+            continue
+        if not seen.left_silent:
             yield 14, f"{site} counts as configured, and {job} runs at {at}"
+        elif (network, site, change) not in seen.begun_there:
+            seen.owed[network, site, change] = job
+
+
+def not_begun(seen: CloudSeen) -> Broken:
+    """After a calm, what ran at a silent side that a failover left was begun at the new one. A
+    thing whose row of the mapping table is wrong may wait for that.
+    """
+    if seen.restored_us >= 0 or seen.cut:
+        return
+    for (network, site, change), job in seen.owed.items():
+        thing = (network, asked_thing(change, seen))
+        if thing not in seen.once_wrong:
+            yield (
+                14,
+                f"{job} was left at a silent side, and {change} is never begun at {site}",
+            )
 
 
 _ANEW = "made anew"

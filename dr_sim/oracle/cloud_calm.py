@@ -4,6 +4,7 @@ acknowledged was begun (1).
 
 from __future__ import annotations
 
+from dr_sim.oracle.cloud_asked import not_begun
 from dr_sim.oracle.cloud_seen import Broken, CloudSeen
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
@@ -32,6 +33,7 @@ def at_end(
             )
     if end_us - seen.last_disturbed_us < _calm_us(spec):
         return
+    yield from not_begun(seen)
     if not seen.sites.second:
         yield from _failover_is_open(seen)
         return

@@ -72,6 +72,8 @@ def script(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
         seen.last_disturbed_us = row.time_us
     if what == "begins":
         seen.begun_at[job].add(key)
+        seen.begun_there.add(made)
+        seen.owed.pop(made, None)
         seen.begun.setdefault(change, row.time_us)
         if key in seen.alive:
             yield (

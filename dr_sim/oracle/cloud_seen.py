@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -118,6 +118,16 @@ class CloudSeen:
     not_known: set[Thing] = field(
         default_factory=set
     )  # of which the manager cannot know what is there
+    silent: Counter[str] = field(
+        default_factory=Counter
+    )  # why a site's agents cannot be reached: so many reasons
+    left_silent: bool = (
+        False  # the side that the last failover left was silent then
+    )
+    begun_there: set[Key] = field(default_factory=set)  # changes, by side
+    owed: dict[Key, str] = field(
+        default_factory=dict
+    )  # changes that are to be begun at a side, as a job was left at a silent one
     goes_to: str = ""  # where a failover goes that has not ended
     sites: SitesInUse = field(default_factory=SitesInUse)
     in_place: str = ""  # a new second side that no manager configures yet

@@ -32,7 +32,8 @@ from dr_sim.scenario.model import Scenario
 
 _LAST = ("done", "failed", "cancelled")
 _READ = "read"
-_CUTS = re.compile(r"^the agents of \w+ are silent|^link down")
+_CUTS = re.compile(r"^the agents of (\w+) are silent|^link down")
+_LINK = ""  # stands for the link among the sites that are silent
 _KINDS = (
     "cloud.Called",
     "cloud.CallsAlike",
@@ -169,6 +170,12 @@ def _row(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
         seen.told_done = ""
         seen.last_disturbed_us = row.time_us
     elif kind == "truth.cloud_provision":
+        if row.values["begins"]:
+            old, link = seen.sites.active, spec.at != "apart"
+            seen.left_silent = bool(
+                seen.silent[old] or (link and seen.silent[_LINK])
+            )
+            seen.owed.clear()
         seen.sites.read(row)
         if row.values["begins"]:
             seen.goes_to = row.values["site"]
@@ -197,8 +204,9 @@ def _row(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
     elif kind == "truth.event":
         seen.last_disturbed_us = row.time_us
         detail, by = row.values["detail"], 1 if row.values["begins"] else -1
-        if _CUTS.search(detail):
+        if cuts := _CUTS.search(detail):
             seen.cut += by
+            seen.silent[cuts[1] or _LINK] += by
 
 
 def _request(caller: str, row: Row) -> str:

@@ -99,11 +99,15 @@ class Configuration:
         thing.half = ""
         if self.target and site in (self.source, self.target):
             thing.beyond.append(Beyond(self._now(), change, thing.value))
-            if self._other(site).things[entity].beyond:
+            its = self._other(site).things[entity]
+            if its.beyond:
                 self._agree(entity)
                 if thing.beyond:
                     self._is_like_the_other(site, entity)
                 self._see_whether_apart(entity)
+            elif its.base == thing.value:  # that side had it before
+                thing.base, thing.beyond = its.base, []
+                self._apart.discard(entity)
             else:
                 self._apart.add(entity)
             self._changed()

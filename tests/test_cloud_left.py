@@ -1,0 +1,189 @@
+"""A side that a failover leaves may be silent and not lost: its scripts go on. When it is used again
+its agents are heard first; what they have done, or still do, is done once.
+
+In BASE a script takes 302 s, and a failover is ordered at 60 min.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dr_sim.cloud.farm_goals import FarmGoals
+from dr_sim.cloud.jobs import JobBook
+from dr_sim.cloud.manager import CloudManager
+from dr_sim.cloud.pending import PendingChanges
+from dr_sim.cloud.sending import Sending
+from dr_sim.loading import load_scenario
+from dr_sim.oracle import cloud_machines
+from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.world.world import World
+from tests.test_cloud_failovers import CHANGE, PLANNED, played, scripts
+
+SILENT_FOR = "{{at: {} min, agent_silent: {{site: A, duration: {} min}}}}"
+
+# done at A two minutes after its agents fell silent; they are heard when A is the second side
+DONE_UNHEARD = [
+    f"{{at: 54 min, {CHANGE}}}",
+    SILENT_FOR.format(58, 17),
+    PLANNED,
+    f"{{at: 80 min, {CHANGE}}}",
+]
+
+
+def test_what_was_done_at_a_silent_side_is_not_done_there_again(tmp_path: Path) -> None:
+    of, broken = played(DONE_UNHEARD, tmp_path)
+    assert broken == set()
+    assert [job for _, job in scripts(of, "B", "begins")] == ["operators/e1@B", "operators/e2"]
+    assert [job for _, job in scripts(of, "A", "begins")] == ["operators/e1", "operators/e2>A.0"]
+
+
+def test_two_sides_are_the_same_when_the_active_one_gets_what_the_other_had_before(
+    tmp_path: Path,
+) -> None:
+    """e1 is done at A at 59:02 and at B at 65:19: from then on nothing is apart."""
+    of, _ = played(DONE_UNHEARD[:3], tmp_path)
+    (at_b,) = [
+        row.time_us for row in of.journal.rows("truth.cloud_effect") if row.values["site"] == "B"
+    ]
+    *_, apart, same = of.journal.rows("truth.cloud_drift")
+    assert apart.values["since_us"] >= 0
+    assert (same.time_us, same.values["since_us"], same.values["changes"]) == (at_b, -1, 0)
+
+
+def test_who_takes_a_side_for_empty_that_it_has_not_read_does_it_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PendingChanges, "to_set", lambda *each: None)
+    assert "cloud 1" in played(DONE_UNHEARD, tmp_path)[1]
+
+
+LIMIT = ("jobs.time_limit=15 min", "jobs.rebuild=3 min")
+# it hangs at A, which is heard again after 40 minutes, as the second side
+HANGS_UNHEARD = [
+    "{at: 57 min, script_hangs: {site: A, times: 1}}",
+    f"{{at: 58 min, {CHANGE}}}",
+    SILENT_FOR.format(59, 40),
+    PLANNED,
+]
+
+
+def test_what_still_runs_at_a_side_that_is_used_again_is_ended_and_cleaned_up_first(
+    tmp_path: Path,
+) -> None:
+    of, broken = played(HANGS_UNHEARD, tmp_path, *LIMIT)
+    assert broken == set()
+    (ended,) = scripts(of, "A", "killed")
+    (cleaned,) = scripts(of, "A", "cleaned")
+    (mirrored,) = scripts(of, "A", "begins")[1:]
+    assert (ended[1], cleaned[1]) == ("operators/e1", "operators/e1")
+    assert 39 * 60 < ended[0] < cleaned[0] <= mirrored[0]
+    assert scripts(of, "A", "done")[-1][0] > mirrored[0]
+
+
+def test_who_does_not_ask_what_runs_there_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobBook, "adopt", lambda self, job, out: None)
+    found = played(HANGS_UNHEARD, tmp_path, *LIMIT)[1]
+    assert "cloud 9" in found
+
+
+def test_what_ran_at_a_silent_side_is_begun_at_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silent cannot be told from lost: the failover does not wait. A manager that forgets the
+    change is caught after the calm.
+    """
+    events = [f"{{at: 58 min, {CHANGE}}}", SILENT_FOR.format(59, 20), PLANNED]
+    of, broken = played(events, tmp_path, "run_for=10 h")
+    assert broken == set()
+    assert scripts(of, "B", "begins")[0][1] == "operators/e1@B"
+    monkeypatch.setattr(CloudManager, "_closed", lambda self, closed, site, out: None)
+    assert "cloud 14" in played(events, tmp_path, "run_for=10 h")[1]
+
+
+def test_what_is_done_while_a_new_second_side_is_compared_goes_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """e2 runs at B as A is read, and is done before the two are compared; nothing waits for a time
+    of the mirror that never comes (`every: 0 s`).
+    """
+    events = [f"{{at: 58 min, {CHANGE}}}", PLANNED, f"{{at: 61 min, {CHANGE}}}"]
+    of, _ = played(events, tmp_path, "cloud.mirror.every=0 s")
+    assert scripts(of, "A", "done")[-1][1] == "operators/e2>A.0"
+
+    def forgetful(self: Sending, entity: str, out: object) -> None:
+        self.backlog.was_set(entity, 0, out)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Sending, "need_not_be_set", forgetful)
+    of, _ = played(events, tmp_path, "cloud.mirror.every=0 s")
+    assert scripts(of, "A", "done")[-1][1] == "operators/e1"
+
+
+# ---- machines
+FARMS = """\
+run_for: 3 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+physical: {A: {compute: 3}, B: {compute: 3}}
+images:
+  web 1: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B]}
+  web 2: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B]}
+farms: {content: {image: web 1, front_end: 2, timer: 1}}
+failover: {mode: automatic}
+after_failover: {new_secondary: 60 min}
+cloud: {mirror: {mode: jobs, every: 5 min, audit: 0 s}}
+changes: {rate: 0 per day}
+"""
+
+
+def with_farms(events: str, folder: Path, *sets: str) -> tuple[World, set[str]]:
+    path = folder / "f.yaml"
+    path.write_text(f"{FARMS}events: [{events}]\n")
+    of = World(load_scenario(path, sets))
+    of.run()
+    return of, {breach.invariant for breach in cloud_broken(of.journal, of.scenario)}
+
+
+UPGRADED_ALONE = (
+    "{at: 10 min, lose: host}, {at: 15 min, upgrade: {farm: content, to: web 2, style: new_farm}}"
+)
+
+
+def test_a_side_that_missed_an_upgrade_keeps_its_machines_until_new_ones_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upgrade is over at B when A is used again, with machines of the image before."""
+    of, broken = with_farms(UPGRADED_ALONE, tmp_path)
+    assert broken == set()
+    images: Counter[str] = Counter()
+    for row in of.journal.rows("truth.cloud_machine"):
+        if row.values["site"] == "A":
+            images[row.values["image"]] += {"running": 1, "removed": -1}.get(row.values["what"], 0)
+    assert (images["web 1"], images["web 2"]) == (0, 3)
+    monkeypatch.setattr(FarmGoals, "_left_over", lambda self, of, side: 0)
+    assert "cloud 24" in with_farms(UPGRADED_ALONE, tmp_path)[1]
+
+
+def test_a_machine_that_waits_behind_other_scripts_is_no_record_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One script runs at one time, and changes that go first leave no room for others."""
+    sets = (
+        *("jobs.at_once=1", "changes.rate=30 per hour", "changes.takes=5 min"),
+        *("jobs.attempts=1", "jobs.time_limit=25 min", "run_for=6 h"),
+    )
+    events = "{at: 30 min, set_goals: {farm: content, front_end: 4}}"
+    of, broken = with_farms(events, tmp_path, *sets)
+    waits = [
+        row
+        for row in of.journal.rows("cloud.SaveAll")
+        if "provisioning" in json.dumps(row.values["entries"])
+    ]
+    assert waits and broken == set()
+    monkeypatch.setattr(cloud_machines, "full_sides", lambda *each: set())
+    assert with_farms(events, tmp_path, *sets)[1] == {"cloud 11"}
