@@ -28,9 +28,8 @@ class Sides:
     secondary_files: Any
     primary: Engine
     secondary: Engine
-    another: Callable[
-        [], tuple[Any, Engine]
-    ]  # a server at a place of its own, and its files
+    # a server at a place of its own, and its files; given some, it works on those
+    another: Callable[..., tuple[Any, Engine]]
 
     def turned(self) -> Sides:
         """The roles after a failover: the secondary's server is the primary's now, and the old
@@ -59,8 +58,10 @@ def model_sides(
     read is refused.
     """
 
-    def another() -> tuple[MemoryFiles, ModelEngine]:
-        files = MemoryFiles()
+    def another(
+        files: MemoryFiles | None = None,
+    ) -> tuple[MemoryFiles, ModelEngine]:
+        files = MemoryFiles() if files is None else files
         return files, ModelEngine(
             files, checksum=checksum, imitates=imitates
         )
@@ -111,9 +112,11 @@ def open_sides(
             ("primary", "secondary"), (f"another {n}" for n in count(1))
         )
 
-        def another() -> tuple[DiskFiles, Engine]:
+        def another(
+            files: DiskFiles | None = None,
+        ) -> tuple[DiskFiles, Engine]:
             side = next(names)
-            files = DiskFiles(home / side)
+            files = DiskFiles(home / side) if files is None else files
             server = open_server(
                 engine, files, home / f"{side} databases", scale, checksum
             )

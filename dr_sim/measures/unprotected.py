@@ -1,8 +1,9 @@
 """Why nothing stood behind a new primary: the time unprotected after a failover, as a ledger.
 
-The time goes from the promotion to the first backup that is restored at the second side. Until that
-side is in place there is none; then the database is seeded, or, where its copy follows without a
-new seed, the first log comes by its schedule.
+The time goes from the promotion to the first backup that is restored at the second side, or that a
+service without standbys has in a store (protected.py). Until that side is in place there is none;
+then the database is seeded, or, where its copy follows without a new seed, the first log comes by
+its schedule.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from dr_sim.measures.legs import Leg
 from dr_sim.measures.life import cut_up, seeded_anew
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.pieces import LedgerLine
-from dr_sim.measures.tables import Tables, restored_of_primary_us
+from dr_sim.measures.protected import (
+    counts,
+    goes_on_with_its_chain,
+    protected_us,
+)
+from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole, unprotected
 
 NO_SECOND_SIDE = "no second side"
@@ -53,8 +59,8 @@ def _lines(
         return _some(
             LedgerLine(from_us, until_us - from_us, NO_SECOND_SIDE, detail)
         )
-    later, t = _first_to_restore(whole, following, name)
-    if later.scenario.store is not None:
+    later, t = _first_to_protect(whole, following, name)
+    if not counts(later.scenario):
         detail = "only a store stands behind it"
         return _some(
             LedgerLine(from_us, until_us - from_us, NO_SECOND_SIDE, detail)
@@ -84,29 +90,26 @@ def _lines(
     return [line for line in lines if line.duration_us]
 
 
-def _first_to_restore(
+def _first_to_protect(
     whole: Whole, following: tuple[Leg, Tables], name: str
 ) -> tuple[Leg, Tables]:
-    """Return what the standby has recorded that was the first to restore that database: it ended
-    the time. If none has: what the first of the standbys has recorded; of a store, where there is
-    no standby.
+    """Return what the place has recorded that was the first to protect that database: it ended the
+    time. If none has: what the first of the places has recorded that could have.
     """
-    standbys = [
-        one
-        for one in whole.at(following[0])
-        if one[0].scenario.store is None
+    places = [
+        one for one in whole.at(following[0]) if counts(one[0].scenario)
     ]
-    if not standbys:
+    if not places:
         return following
-    standbys.sort(key=lambda one: one[0].scenario.rank)
-    found, first_us = standbys[0], NEVER_US
-    if following[0].scenario.store is None:
+    places.sort(key=lambda one: one[0].scenario.rank)
+    found, first_us = places[0], NEVER_US
+    if counts(following[0].scenario):
         found = following
-    for leg, t in standbys:
+    for leg, t in places:
         index = [d.name for d in leg.scenario.databases].index(name)
-        restored_us = restored_of_primary_us(t, index)[:1].tolist()
-        if restored_us and restored_us[0] < first_us:
-            found, first_us = (leg, t), restored_us[0]
+        at_us = protected_us(t, leg.scenario, index)[:1].tolist()
+        if at_us and at_us[0] < first_us:
+            found, first_us = (leg, t), at_us[0]
     return found
 
 
@@ -115,7 +118,9 @@ def _some(line: LedgerLine) -> list[LedgerLine]:
 
 
 def follows(t: Tables, leg: Leg, database: int) -> bool:
-    """Return whether a copy goes on behind the primary of a leg without a new seed."""
+    """Return whether a copy, or a store, goes on behind the primary of a leg without a new seed."""
+    if leg.scenario.store is not None:
+        return goes_on_with_its_chain(t, database)
     there = t.of("truth.copy_there", database)["time_us"]
     return leg.scenario.databases[database].seeded or bool(len(there))
 

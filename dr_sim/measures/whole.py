@@ -34,6 +34,7 @@ from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.legs import Leg, legs_of
 from dr_sim.measures.outage_now import outage_if_now, outage_of_service
 from dr_sim.measures.outcome import FailoverOutcome
+from dr_sim.measures.protected import protected_us
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.reported_outage import (
     reported_outage,
@@ -42,7 +43,6 @@ from dr_sim.measures.reported_outage import (
 from dr_sim.measures.tables import (
     Tables,
     down_for_a_while_us,
-    restored_of_primary_us,
     run_end_us,
     service_up_until_us,
 )
@@ -439,8 +439,8 @@ def _databases(scenario: Scenario, of: tuple[str, str]) -> list[int]:
 
 
 def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
-    """Return, by leg, [from its first promotion, until every database is restored at the new
-    secondary, or its end), in the run's time.
+    """Return, by leg, [from its first promotion, until every database is protected at one place
+    behind the new primary, or its end), in the run's time.
     """
     found: dict[int, tuple[int, int]] = {}
     for leg, t in whole.each:
@@ -473,10 +473,10 @@ def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
 def unprotected(
     whole: Whole, leg: Leg, failover: FailoverOutcome
 ) -> dict[str, tuple[int, bool]]:
-    """Return, by database that was promoted, (for how long the new primary had nothing of it
-    restored behind it, whether the run ended before it had; the primary's own failure ends that
-    time too); and of the service under '': from the first promotion until every one of them is
-    restored at the new secondary. Empty if nothing was promoted.
+    """Return, by database that was promoted, (for how long nothing protected it behind the new
+    primary, whether the run ended before it did; the primary's own failure ends that time too);
+    and of the service under '': from the first promotion until every one of them is protected
+    (protected.py). Empty if nothing was promoted.
     """
     names = [d.name for d in leg.scenario.databases]
     promoted = {
@@ -499,8 +499,9 @@ def unprotected(
         first: dict[str, list[int]] = {}
         for i, database in enumerate(later.scenario.databases):
             firsts: list[int] = []
-            for _, of_copy in whole.at(later):
-                firsts += restored_of_primary_us(of_copy, i)[:1].tolist()
+            for copy, of_copy in whole.at(later):
+                found = protected_us(of_copy, copy.scenario, i)
+                firsts += found[:1].tolist()
             first[database.name] = sorted(firsts)
         again = next(
             (
@@ -527,11 +528,11 @@ def unprotected(
 
 
 def _restored_us(leg: Leg, t: Tables) -> int | None:
-    """Return when the last of a leg's databases was restored at its secondary for the first time;
-    None if one never was.
+    """Return when the last of a leg's databases was protected at its place for the first time; None
+    if one never was.
     """
     first = [
-        restored_of_primary_us(t, i)[:1].tolist()
+        protected_us(t, leg.scenario, i)[:1].tolist()
         for i in range(len(leg.scenario.databases))
     ]
     return max(us for (us,) in first) if all(first) else None

@@ -324,7 +324,16 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # its copy stands behind the new primary's first position; since when it lacks something
     ("truth.behind", (("lacking_us", "int"),)),
     # it goes on with a log of an earlier pair; here: that lies at the standby already
-    ("truth.carried", (("file", "int"), ("here", "int"))),
+    # the two times are those in the backup's header
+    (
+        "truth.carried",
+        (
+            ("file", "int"),
+            ("here", "int"),
+            ("started_utc_us", "int"),
+            ("finished_utc_us", "int"),
+        ),
+    ),
     # a store can be sent that file of an earlier pair by the new primary, at whose site it lies
     ("truth.carried_there", (("file", "int"),)),
     # the manager of a store begins with what that of an earlier pair there has saved of files

@@ -145,18 +145,20 @@ def _verified_in_order(
     rows: int,
 ) -> list[Mismatch | None]:
     """Verify the recovery manager of each pair. One that has taken over a store begins with what
-    the one before it has saved of files.
+    the one before it had saved of files by then.
     """
-    before = {
-        pair_of(row.entity): row.values["pair"]
-        for row in journal.rows("truth.manager_goes_on")
-    }
     of_pair = dict(zip(pairs, replays, strict=True))
+    before: dict[int, tuple[_Replay, int]] = {}
+    for row in journal.rows("truth.manager_goes_on"):
+        earlier = of_pair.get(row.values["pair"])
+        if earlier is not None:
+            before[pair_of(row.entity)] = earlier, row.seq
+            earlier.remember(row.seq)
     found = []
     for pair, replay in of_pair.items():
-        earlier = of_pair.get(before.get(pair, -1))
-        if earlier is not None:
-            replay.begin_with(of_files(earlier.saved()))
+        if pair in before:
+            earlier, seq = before[pair]
+            replay.begin_with(of_files(earlier.saved_at(seq)))
         found.append(replay.run(rows))
     return found
 
@@ -222,6 +224,9 @@ class _Replay:
         self._next = 0
         self._copy: dict[str, str] = {}
         self._store = MemoryStore()
+        # rows at which what the store holds is kept, and what was kept
+        self._marks: list[int] = []
+        self._saved: dict[int, dict[str, str]] = {}
         self.events = 0
         self.commands = 0
 
@@ -229,9 +234,15 @@ class _Replay:
         """Begin with a store that holds this."""
         self._store.save_all(saved)
 
-    def saved(self) -> dict[str, str]:
-        """Return what the store holds."""
-        return self._store.load()
+    def remember(self, seq: int) -> None:
+        """Keep what the store holds at that row, for `saved_at`: to be called in the rows' order,
+        before `run`.
+        """
+        self._marks.append(seq)
+
+    def saved_at(self, seq: int) -> dict[str, str]:
+        """Return what the store held at that row; after `run`."""
+        return self._saved.get(seq, {})
 
     def run(self, rows: int) -> Mismatch | None:
         """Verify a number of rows from the first on."""
@@ -239,10 +250,12 @@ class _Replay:
         kinds = journal.kinds()
         wanted = np.isin(kinds[:rows], self._of.wanted) & self._mine[:rows]
         for seq in np.flatnonzero(wanted).tolist():
+            self._keep_until(seq)
             what = self._row(seq, int(kinds[seq]))
             if what:
                 row = journal.row(seq)
                 return Mismatch(seq, row.kind, row.time_us, what)
+        self._keep_until(rows)
         if rows == len(journal) and self._next < len(self._expected):
             return Mismatch(
                 rows,
@@ -251,6 +264,11 @@ class _Replay:
                 f"the machine also commands {self._expected[self._next]}",
             )
         return None
+
+    def _keep_until(self, seq: int) -> None:
+        """Keep what the store holds for every mark before that row."""
+        while self._marks and self._marks[0] < seq:
+            self._saved[self._marks.pop(0)] = self._store.load()
 
     def _row(self, seq: int, kind_id: int) -> str:
         if kind_id == self._of.life:

@@ -281,7 +281,7 @@ def _failover(
     )
     lines.insert(1, f"Outage {total}; {served}.")
     if f.unprotected_us is not None:
-        lines.append(_unprotected(f.unprotected_us, f))
+        lines.append(_unprotected(f.unprotected_us, f, scenario))
         charts += _unprotected_chart(f)
     if f.back is not None:
         lines.append(f"{in_words(f.back, scenario)}.")
@@ -304,8 +304,10 @@ def _mistake(m: MistakeSummary, scenario: Scenario) -> Part:
     )
 
 
-def _unprotected(unprotected_us: int, f: FailoverSummary) -> str:
-    """Return how long no standby was there after a failover, and what ended that."""
+def _unprotected(
+    unprotected_us: int, f: FailoverSummary, scenario: Scenario
+) -> str:
+    """Return how long nothing stood behind the new primary, and what ended that."""
     known = clock(unprotected_us)
     alone = f.follow in ([], [f.primary])
     who = "the old primary" if alone else " or ".join(f.follow)
@@ -314,6 +316,9 @@ def _unprotected(unprotected_us: int, f: FailoverSummary) -> str:
         if f.seeded_anew
         else f"{who} had restored the new one's first log"
     )
+    if not scenario.has_standbys:
+        first = "full" if f.seeded_anew else "log"
+        what = f"the new primary's first {first} lay in a store"
     if f.unprotected_censored:
         return (
             f"After that the service was unprotected for at least {known}: "

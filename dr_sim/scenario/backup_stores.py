@@ -2,8 +2,9 @@
 
 A copy with a section `store` is a store. Its backups come from the primary's share, or from another
 store (a level): a backup stays at its source for `hold`, is fetched at the next instant of `every`,
-crosses the link and is on its way for `transit`. After a failure a machine is got at that place and
-the service is restored there. A service may have stores and no standby.
+crosses the link and is on its way for `transit`. After a failure a machine is got there and the
+service is restored; the machine is the next primary, and the store stands behind it. A service may
+have stores and no standby.
 
 What a store's place needs beyond that (the link, what restores cost, how files are checked) is in
 the sections that a standby has, too. Its replay has no delay and no hours.
@@ -189,7 +190,7 @@ def as_seen_at_store(
     scenario: Scenario, store: BackupStoreSpec
 ) -> Scenario:
     """Return the scenario for the place of a store: no copy stands there, it is read at its own
-    rate, nobody watches restores, and nothing stands behind what is restored there.
+    rate, and nobody watches restores.
     """
     seeded = tuple(d.name for d in scenario.databases if d.seeded)
     databases = tuple(as_kept(d, store) for d in scenario.databases)

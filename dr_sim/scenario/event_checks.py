@@ -116,11 +116,14 @@ def check_lost(
 ) -> list[Problem]:
     """Find what happens to a primary that is lost: where no new recovery network follows, it is
     lost once, and nothing can be done to it afterwards. Where there are several standbys, another
-    one stands behind the next primary.
+    one stands behind the next primary; and a store stands behind what was restored from it.
     """
     if value_of(value_of(root, "after_failover"), "new_secondary") != NEVER:
         return []
-    if len(value_of(root, "copies") or ()) > 1:
+    copies: Any = value_of(root, "copies") or {}
+    if len(copies) > 1 or any(
+        value_of(keys, "store") for keys in copies.values()
+    ):
         return []
     problems: list[Problem] = []
     losses: list[EventLine] = []

@@ -543,6 +543,13 @@ class Scenario:
         return any(spec.store is not None for spec in self.standbys)
 
     @property
+    def has_standbys(self) -> bool:
+        """Return whether any place replays what it gets: the only one does where none is named."""
+        return not self.standbys or any(
+            spec.store is None for spec in self.standbys
+        )
+
+    @property
     def brings_back(self) -> bool:
         """Return whether what was lost may come back later."""
         return any(event.kind.brings_back for event in self.events)

@@ -279,15 +279,21 @@ def _told_of_earlier(summary: Summary, f: FailoverSummary) -> str:
 
 def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
     """Return how a failover's new recovery network came to be."""
-    stores = [spec.name for spec in scenario.standbys if spec.store]
-    if f.new_primary in stores:
-        return "nothing stands behind it"
-    in_place = f.back is not None and f.back.role == "second side"
-    if scenario.new_secondary_us is None and not (in_place or f.follow):
-        return "no new secondary"
     seeded = sum(
         d.size_bytes for d in scenario.databases if d.name in f.seeded_anew
     )
+    if not scenario.has_standbys:
+        go_on = (
+            f"go{'es' if len(f.follow) == 1 else ''} on with what it held"
+        )
+        return (
+            f"a new full of {size(seeded)}"
+            if seeded
+            else f"{' and '.join(f.follow)} {go_on}, no new full"
+        )
+    in_place = f.back is not None and f.back.role == "second side"
+    if scenario.new_secondary_us is None and not (in_place or f.follow):
+        return "no new secondary"
     if seeded:
         return f"seeding {size(seeded)} anew"
     if len(scenario.standbys) > 1:

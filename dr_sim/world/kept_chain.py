@@ -1,5 +1,8 @@
 """A store behind a new primary: it goes on with the backups that it has kept of the old one.
 
+The new primary is a standby that was promoted, or the machine onto which this store, or another,
+was restored.
+
 Theory of operation. Up to where the new primary begins, the old primary's backups are its own
 history: a full from before the failover, its logs, and the new primary's logs after them are one
 chain. So they change hands, and belong to the new pair from then on. What the store has yet to get

@@ -365,6 +365,11 @@ class Pair:
                     self._offer(file)
 
     @property
+    def is_store(self) -> bool:
+        """Return whether what stands behind the primary keeps files and replays none."""
+        return self.context.scenario.store is not None
+
+    @property
     def all_online(self) -> bool:
         """Return whether a failover has brought every database in service online."""
         return all(self.promotion.is_promoted(i) for i in self._serving)

@@ -151,7 +151,12 @@ def _carry(
             Carried(file.number, file.header, file.commits, there, here)
         )
         context.note(
-            "truth.carried", db.index, file.number, int(file.at_secondary)
+            "truth.carried",
+            db.index,
+            file.number,
+            int(file.at_secondary),
+            file.header.started_utc_us,
+            file.header.finished_utc_us,
         )
     return carried
 

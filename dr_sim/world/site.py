@@ -95,6 +95,14 @@ class Site:
             )
         return self._as_standby
 
+    def without_its_server(self, server: tuple[Any, Engine]) -> Site:
+        """Return the same site with another server, as its own has got a site of its own."""
+        site = Site(self.name, *server)
+        site.wall = self.wall
+        site._as_standby = self._as_standby
+        site._stores = self._stores
+        return site
+
     @property
     def landing_share(self) -> Volume:
         """Return the share in which files have landed; the site has been a standby's."""
@@ -116,6 +124,7 @@ class Sites:
     def __init__(self, agenda: Agenda, sides: Sides) -> None:
         """sides: the servers of the first two sites, and the way to get another one."""
         self._agenda = agenda
+        self._another = sides.another
         self._servers = _servers(sides)
         self._by_name: dict[str, Site] = {}
         self._links: dict[frozenset[str], Link] = {}
@@ -131,10 +140,29 @@ class Sites:
 
     def put_up_another(self) -> Site:
         """Put up a site with the next name that no other site has."""
+        return self._new_site(*self.another_server())
+
+    def _new_site(self, files: Any, engine: Engine) -> Site:
         number = len(self._by_name)
         while (name := site_name(number)) in self._by_name:
             number += 1
-        return self.put_up(name)
+        self._by_name[name] = site = Site(name, files, engine)
+        return site
+
+    def put_up_machine(self, store: Site) -> Site:
+        """Put up a site for the machine onto which a store was restored: the server with the
+        databases stands there from now on. The store is left with its files, which lie in a share
+        of their own, and can be restored onto another machine.
+        """
+        machine = self._new_site(store.files, store.engine)
+        self._by_name[store.name] = store.without_its_server(
+            self._another(store.files)
+        )
+        return machine
+
+    def at(self, name: str) -> Site:
+        """Return the site of that name."""
+        return self._by_name[name]
 
     def order(self, site: Site) -> int:
         """Return the place of a site in the order of preference: the sites of the scenario come

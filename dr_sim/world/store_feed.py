@@ -18,7 +18,7 @@ would have stayed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -241,12 +241,38 @@ class StoreFeed(Replication):
 
     def leave(self) -> None:
         """Bring nothing any more: the feed behind the new primary does (goes_on)."""
-        self._fetched.update(file.number for file in super().under_way())
-        for _, entry in self._kept.values():
-            entry.cancel()
-        for each in self._on_the_road.values():
-            each.entry.cancel()
+        self._leaves(range(len(self._context.scenario.databases)))
         super().leave()
+
+    def drop(self, databases: Collection[int]) -> None:
+        """Bring nothing of these databases any more: they have another primary."""
+        self._leaves(databases)
+        for number, (file, flow, amount) in list(self._sending.items()):
+            if file.database in databases:
+                del self._sending[number]
+                self._cut(file, flow, amount)
+        for number, (file, entry) in list(self._held.items()):
+            if file.database in databases:
+                del self._held[number]
+                entry.cancel()
+                self._room.give_back(file)
+        waiting = [*self._queue.files, *self._copy_jobs]
+        numbers = {f.number for f in waiting if f.database in databases}
+        left = [f for f in self._queue.files if f.number not in numbers]
+        self._queue.put(left)
+        self._copy_jobs.leave_out(numbers)
+        self._pump()
+
+    def _leaves(self, databases: Collection[int]) -> None:
+        """Fetch nothing of these databases any more, and let nothing of them arrive."""
+        self._fetched.update(file.number for file in super().under_way())
+        for number, (file, entry) in list(self._kept.items()):
+            if file.database in databases:
+                del self._kept[number]
+                entry.cancel()
+        for each in self._on_the_road.values():
+            if each.file.database in databases:
+                each.entry.cancel()
 
     def goes_on(
         self, before: StoreFeed, files: Sequence[BackupFile]

@@ -9,6 +9,10 @@ from those before. Where the old primary ended exactly where the new one begins 
 a new seed (succession.py); any other database is seeded over the link with a full (R16). Until then
 the service is unprotected. Failback is a failover of a later pair.
 
+Where a store was restored from, the machine that was got for that is the primary, at a new site.
+The store stands behind it with what it has kept (kept_chain.py), and so do all other places. Where
+there are stores alone no other second side is put up.
+
 What a site has stays there: its server, databases and files. The pair before finishes what it has
 begun (users on their way, what two primaries wrote, a fence that is not confirmed yet), and then
 nobody watches over it any more.
@@ -59,6 +63,7 @@ from dr_sim.world.replication import Replication
 from dr_sim.world.second_side import SecondSides, note_what_is_there
 from dr_sim.world.secondary import Secondary
 from dr_sim.world.site import Site, Sites
+from dr_sim.world.store_feed import StoreFeed
 from dr_sim.world.succession import Heir, heirs_beside, heirs_of
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
@@ -171,12 +176,7 @@ class World:
             self.scenario.new_secondary_us is not None
             or self.scenario.brings_back
         )
-        # a database that was restored from a store has no place behind it
-        is_store = pair.context.scenario.store is not None
-        if is_store:
-            pair.promotion.online_hook = lambda: self._ends_at(pair)
-            pair.promotion.redirected_hook = lambda: self._ends_at(pair)
-        elif goes_on or self._several:
+        if goes_on or self._several or self.scenario.has_stores:
             pair.promotion.online_hook = lambda: self._soon(pair, False)
             pair.promotion.redirected_hook = lambda: self._soon(pair, True)
             pair.promotion.confirmed_hook = lambda: self.end_of(pair)
@@ -197,15 +197,6 @@ class World:
         if pair.lead is self.pair and (redirected or pair.handed_over):
             self._change_roles(pair)
         self.end_of(pair)
-
-    def _ends_at(self, store: Pair) -> None:
-        """Let nobody watch over a primary any more whose service was restored from a store."""
-        if not (store.users.redirected and store.all_online):
-            return
-        for pair in store.together:
-            if pair is not store:
-                pair.retire()
-                pair.dismiss()
 
     def end_of(self, pair: Pair) -> None:
         """Once users have been sent over, and every database is online, the old pair has one thing
@@ -234,7 +225,8 @@ class World:
             if pair is not old:
                 pair.retire()
         heirs = heirs_of(old)
-        each = self._behind(old, heirs)
+        new_primary = self._new_primary(old)
+        each = self._behind(old, heirs, new_primary)
         if not each:
             return
         for pair in old.together:
@@ -244,6 +236,8 @@ class World:
             if pair is not old:
                 pair.dismiss()
                 pair.replication.leave()
+        if isinstance(old.replication, StoreFeed):
+            old.replication.drop([old.index_of(name) for name in heirs])
         going = [*self._waiting]
         for pair in old.together:
             going += what_lasts(pair, now, heirs)
@@ -288,21 +282,32 @@ class World:
             kind.happen(occurrence, event.params)
         pair.outside.turn()
 
-    def _behind(self, old: Pair, heirs: Mapping[str, Heir]) -> list[Roles]:
+    def _new_primary(self, old: Pair) -> Site:
+        """Return the site of the new primary: where the standby was, or that of the machine onto
+        which a store was restored.
+        """
+        site = old.roles.secondary_site
+        return self.sites.put_up_machine(site) if old.is_store else site
+
+    def _behind(
+        self, old: Pair, heirs: Mapping[str, Heir], new_primary: Site
+    ) -> list[Roles]:
         """Return the roles of all pairs behind the new primary: in each another standby of before,
         or the old primary, or a new site where that is lost.
         """
         now, new_us = self.agenda.now_us, self.scenario.new_secondary_us
         found: list[tuple[Site, int, Mapping[str, Heir]]] = []
         for pair in old.together:
-            if pair is not old:
+            if pair is not old or pair.is_store:
                 ready_us = max(now, pair.roles.ready_us)
                 theirs = heirs_beside(
-                    pair, heirs, old.roles.secondary, self.pairs
+                    pair, heirs, new_primary.name, self.pairs
                 )
-                found.append((pair.roles.secondary_site, ready_us, theirs))
+                site = self.sites.at(pair.roles.secondary)
+                found.append((site, ready_us, theirs))
         replaces: Site | None = None
-        if (
+        has_standbys = self.scenario.has_standbys
+        if has_standbys and (
             new_us is not None
             or not self._several
             or self.scenario.brings_back
@@ -314,7 +319,7 @@ class World:
         each = [
             Roles(
                 number=len(self.pairs) + rank,
-                primary_site=old.roles.secondary_site,
+                primary_site=new_primary,
                 secondary_site=site,
                 begins_us=now,
                 ready_us=ready_us,

@@ -165,7 +165,7 @@ def test_ways_are_asked_for_without_a_failure() -> None:
 
 
 def test_ways_need_a_primary() -> None:
-    for when in ("Tue 13:00", "day 9 10:00", "noon"):
+    for when in ("Tue 12:20", "day 9 10:00", "noon"):
         with pytest.raises(InputError, match="--at"):
             ways_if(ran("stores/levels").whole, when, "site")
 

@@ -19,6 +19,7 @@ from dr_sim.measures.outcome import (
     why_unknown,
 )
 from dr_sim.measures.parts import PartOutcome, database_outcomes
+from dr_sim.measures.protected import counts
 from dr_sim.measures.summary.alerts import alert_summary
 from dr_sim.measures.summary.orders import GivenOrder, obeyed
 from dr_sim.measures.summary.types import (
@@ -34,7 +35,7 @@ from dr_sim.measures.summary.types import (
 from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.tenants import tenant_outcomes
-from dr_sim.measures.unprotected import unprotected_ledger
+from dr_sim.measures.unprotected import follows, unprotected_ledger
 from dr_sim.measures.ways import CameTrue, ways_of
 from dr_sim.measures.whole import Whole, unprotected
 from dr_sim.scenario.kind import Explains
@@ -193,10 +194,11 @@ def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
 
 
 def _following(leg: Leg, t: Tables) -> list[DatabaseSpec]:
-    """Return the databases of a leg whose copy at its standby went on without a new seed."""
-    there = {row.entity for row in t.rows("truth.copy_there")}
+    """Return the databases of a leg with which its place went on without a new seed."""
+    if not counts(leg.scenario):
+        return []
     databases = enumerate(leg.scenario.databases)
-    return [d for i, d in databases if d.seeded or i in there]
+    return [d for i, d in databases if follows(t, leg, i)]
 
 
 def _failover(

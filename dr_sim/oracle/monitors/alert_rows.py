@@ -47,17 +47,34 @@ def last_header(
     story: Story, database: int, name: int, seq: int
 ) -> tuple[int, int] | None:
     """Return when the backup of that name began and was finished, by the header that was reported
-    last.
+    last. A manager that goes on with files of before knows the headers of those.
     """
     rows = story.of("seen.Validated", database)
     before = int(np.searchsorted(rows["seq"], seq))
     found = np.flatnonzero(rows["name"][:before] == name)
     if not len(found):
-        return None
+        return _header_of_carried(story, database, name)
     last = found[-1]
     return (
         int(rows["header.started_utc_us"][last]),
         int(rows["header.finished_utc_us"][last]),
+    )
+
+
+def _header_of_carried(
+    story: Story, database: int, name: int
+) -> tuple[int, int] | None:
+    """Return when a backup of before began and was finished; None if it was not taken over."""
+    made = story.of("truth.backup_finished", database)
+    numbers = made["file"][made["name"] == name]
+    rows = story.of("truth.carried", database)
+    found = np.flatnonzero(np.isin(rows["file"], numbers))
+    if not len(found):
+        return None
+    one = found[0]
+    return (
+        int(rows["started_utc_us"][one]),
+        int(rows["finished_utc_us"][one]),
     )
 
 

@@ -1,0 +1,61 @@
+"""When something stands behind a new primary: what ends the time unprotected.
+
+The words of the mission: after a failover a new recovery network is established, and until that is
+done the service is unprotected. So in a service that has standbys a database is protected when the
+first backup of its new primary is restored at one of them. A store does not end that time: it is a
+way back, which is counted elsewhere (ways open, exposure).
+
+A service that has stores alone never has a recovery network. There a database is protected when the
+first backup of its new primary lies at a store that can restore it: a loss of the site would cost
+what was written since.
+"""
+
+from __future__ import annotations
+
+from dr_sim.measures.tables import (
+    Ints,
+    Tables,
+    pick,
+    restored_of_primary_us,
+)
+from dr_sim.scenario.model import Scenario
+
+
+def counts(scenario: Scenario) -> bool:
+    """Return whether a place can end the time unprotected. scenario: as that place has it."""
+    return scenario.store is None or not scenario.has_standbys
+
+
+def protected_us(t: Tables, scenario: Scenario, database: int) -> Ints:
+    """Return when backups of a leg's own primary have protected a database at a place, the first
+    one first; none if they never have.
+    """
+    if scenario.store is None:
+        return restored_of_primary_us(t, database)
+    rows = _of_the_site(t, database)
+    if not counts(scenario):
+        return rows["time_us"][:0]
+    begins = t.of("truth.begins", database)
+    if not len(begins["fork"]):
+        return rows["time_us"]
+    own = pick(rows, rows["fork"] == begins["fork"][0])
+    return own["time_us"]
+
+
+def goes_on_with_its_chain(t: Tables, database: int) -> bool:
+    """Return whether a store holds all that a leg's primary began with, when the leg begins."""
+    rows = _of_the_site(t, database)
+    return bool((rows["time_us"] <= 0).any())
+
+
+def _of_the_site(t: Tables, database: int) -> dict[str, Ints]:
+    """Return the rows of what would survive the loss of the site, of those by which that holds all
+    that the leg's primary began with.
+    """
+    rows = t.of("truth.survivable", database)
+    rows = pick(rows, t.has_text(rows["class"], "site"))
+    begins = t.of("truth.begins", database)
+    if not len(begins["seq"]):
+        return rows
+    known = rows["seq"] > begins["seq"][0]
+    return pick(rows, known & (rows["commits"] >= begins["commits"][0]))
