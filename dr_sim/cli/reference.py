@@ -103,8 +103,8 @@ def default_text(key: Key) -> str:
             f"{key.default}  ({key.source})" if key.source else key.default
         )
     if key.required:
-        return "none: it must be written"
-    return key.source or "none: it may be left out"
+        return "none (required)"
+    return key.source or "none (optional)"
 
 
 def wrapped(head: str, text: str) -> list[str]:

@@ -38,8 +38,9 @@ KIND = EventKind(
     AdHocFull,
     "database",
     True,
-    "a full for a test system: later incrementals stand on it, and on the secondary's "
-    "full they fail (3136); by PostgreSQL's rules it changes nothing",
+    "somebody makes a full for a test system. Later incrementals are "
+    "based on it, so their restore on the secondary's full fails (3136). "
+    "By PostgreSQL's rules it changes nothing",
     "vendor documentation of copy-only backups; operators' threads: incrementals on a "
     "base that nobody has; PostgreSQL's documentation of pg_basebackup --incremental",
     happen,

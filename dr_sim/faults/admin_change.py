@@ -15,16 +15,15 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class AdminChange(Params):
-    rotate_secret: str | None = Field(None, description="of which database")
-    change_schema: str | None = Field(None, description="of which database")
+    rotate_secret: str | None = Field(None, description="the database")
+    change_schema: str | None = Field(None, description="the database")
     move_database: str | None = Field(
-        None, description="which database; its backups are paused meanwhile"
+        None,
+        description="the database; its backups are paused during the move",
     )
-    add_site_collection: str | None = Field(
-        None, description="to which farm"
-    )
-    set_version: str | None = Field(None, description="of which farm")
-    add_machine: str | None = Field(None, description="to which farm")
+    add_site_collection: str | None = Field(None, description="the farm")
+    set_version: str | None = Field(None, description="the farm")
+    add_machine: str | None = Field(None, description="the farm")
     network: OfNetwork = ""
 
     @property
@@ -78,9 +77,10 @@ KIND = EventKind(
     AdminChange,
     None,
     True,
-    "one administrative change, at the active side; move_database pauses the database's backups "
-    "until it is done, or its clean-up has run",
-    "mission C4, C10, R9",
+    "one administrative change at the active side; move_database pauses "
+    "the database's backups until the move is done or its clean-up has "
+    "run",
+    "requirement C4, C10, R9",
     happen,
     example="rotate_secret: crm",
     check=check_operation,

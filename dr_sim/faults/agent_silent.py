@@ -14,8 +14,10 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class AgentSilent(Params):
-    duration: Law = Field(description="how long")
-    site: Literal["A", "B"] = Field("B", description="whose agents")
+    duration: Law = Field(description="duration")
+    site: Literal["A", "B"] = Field(
+        "B", description="the site whose agents are silent"
+    )
 
 
 def happen(event: Occurrence, params: AgentSilent) -> None:
@@ -35,7 +37,8 @@ KIND = EventKind(
     AgentSilent,
     "duration",
     True,
-    "a management network that is down: orders and words of agents are lost, scripts go on",
+    "a management network is down: orders to agents and their answers "
+    "are lost, and scripts continue",
     "riverqueue/river issues 1302 and 1258: jobs that are rescued while they live",
     happen,
     needs_cloud=True,

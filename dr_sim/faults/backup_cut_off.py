@@ -16,7 +16,8 @@ class BackupCutOff(Params):
     after: Ppm = default(
         "50 %",
         "assumed",
-        "part of its bytes that the next log backup gets to write",
+        "share of its bytes that the next log backup writes before it is "
+        "cut off",
     )
 
 
@@ -38,9 +39,10 @@ KIND = EventKind(
     BackupCutOff,
     "database",
     True,
-    "the backup process or its connection dies, or a local failover falls into it (R10); "
-    "one under way is cut off at once",
-    "mission R10; SQL Server's 3256 is what such a file gives",
+    "the backup process or its connection dies, or a local failover "
+    "comes during the backup (R10); a backup in progress is cut off at "
+    "once",
+    "requirement R10; SQL Server's 3256 is what such a file gives",
     happen,
     needs_log=True,
     needs_primary=True,

@@ -18,9 +18,10 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class BadImage(Params):
-    image: str = Field(description="which image")
+    image: str = Field(description="the image")
     after: Law = Field(
-        description="a machine made of it dies so long after its deployment"
+        description="time from the deployment of such a machine until it "
+        "dies"
     )
 
 
@@ -50,8 +51,8 @@ KIND = EventKind(
     BadImage,
     None,
     False,
-    "an image whose machines pass every check and die later (C7, C9): the ones that are deployed "
-    "from then on",
+    "machines of an image pass every check and die later (C7, C9); this "
+    "affects machines that are deployed from then on",
     "taskcluster issue 7422: after an upgrade of an image nothing was provisioned any more",
     happen,
     example="image: web 12.4, after: 30 min",

@@ -19,11 +19,12 @@ from dr_sim.world.occurrence import Occurrence
 
 class BadMachine(Params):
     machine: str = Field(
-        description="which physical machine, by site, class and number"
+        description="the physical machine, by site, class and number"
     )
     how: Literal["dies", "refuses"] = Field(
         "dies",
-        description="all that runs on it is gone, or each deployment on it fails at its end",
+        description="everything on it is lost, or each deployment on it "
+        "fails at its end",
     )
     duration: HowLong = None
 
@@ -69,8 +70,9 @@ KIND = EventKind(
     BadMachine,
     "machine",
     False,
-    "a physical machine that dies with all that runs on it, or on which every deployment fails "
-    "(C7): a deployment that is tried again must go elsewhere",
+    "a physical machine dies with everything that runs on it, or every "
+    "deployment on it fails (C7): the next attempt must use another "
+    "physical machine",
     "kubernetes-sigs/cluster-api issues 5483 and 7559: health checks that replace machines",
     happen,
     example="machine: A-compute-1",

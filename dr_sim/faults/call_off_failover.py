@@ -17,7 +17,8 @@ from dr_sim.world.occurrence import Occurrence
 
 class CallOffFailover(Params):
     by: str = Field(
-        description="who calls it off; obeyed if among failover.operators"
+        description="the person who calls it off; the order is obeyed if "
+        "failover.operators contains the name"
     )
 
 
@@ -37,8 +38,9 @@ KIND = EventKind(
     CallOffFailover,
     "by",
     False,
-    "a failover that is on is called off by hand, as long as nothing has been ordered online "
-    "there: the old primary serves again from where it was stopped",
+    "a failover in progress is called off by hand, as long as no "
+    "database has been ordered online at the new side; the old primary "
+    "serves again from where it was stopped",
     "Oracle Data Guard: a switchover is cancelled before the standby is converted; RESTORE "
     "DATABASE ... WITH RECOVERY of the old primary",
     happen,

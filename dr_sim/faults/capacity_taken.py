@@ -18,9 +18,10 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class CapacityTaken(Params):
-    site: str = Field(description="at which site")
+    site: str = Field(description="the site")
     part: Ppm = Field(
-        description="part of each physical machine's processors that others take"
+        description="share of each physical machine's processors that "
+        "others use"
     )
     duration: HowLong = None
 
@@ -57,8 +58,8 @@ KIND = EventKind(
     CapacityTaken,
     None,
     False,
-    "capacity that was to be there for a failover, and that others use now (C7): a deployment "
-    "there is refused for want of room",
+    "others use capacity that was planned for a failover (C7): a "
+    "deployment there is refused because there is no room",
     "MicrosoftDocs/azure-docs issues 30841 and 6102: no assured capacity at the recovery site",
     happen,
     example="site: B, part: 100 %",

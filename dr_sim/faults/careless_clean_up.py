@@ -15,11 +15,11 @@ from dr_sim.world.occurrence import Occurrence
 
 class CarelessCleanUp(Params):
     where: Literal["primary", "secondary", "both"] = Field(
-        "primary", description="at which side files are deleted"
+        "primary", description="the side where files are deleted"
     )
     database: DatabaseName
     kind: Literal["any", "full", "incremental", "log"] = Field(
-        "any", description="which kind of backup file is deleted"
+        "any", description="the kind of backup files that are deleted"
     )
     older_than: Duration
 
@@ -63,8 +63,8 @@ KIND = EventKind(
     CarelessCleanUp,
     None,
     True,
-    "a clean-up script or a retention by age that takes the base of a chain, or what has "
-    "not been copied or replayed yet",
+    "a clean-up script or a retention by age deletes the base of a "
+    "chain, or files that are not copied or replayed yet",
     "operators' threads: retention that deletes the base of a chain",
     happen,
     explains=(Explains.FILE_LOST, Explains.COPY_LOST),

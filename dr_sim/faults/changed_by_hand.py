@@ -15,7 +15,7 @@ from dr_sim.world.occurrence import Occurrence
 class ChangedByHand(Params):
     entity: str = Field(description="a database or a farm")
     network: OfNetwork = ""
-    site: Literal["A", "B"] = Field("A", description="at which side")
+    site: Literal["A", "B"] = Field("A", description="the side")
 
 
 def happen(event: Occurrence, params: ChangedByHand) -> None:
@@ -38,7 +38,8 @@ KIND = EventKind(
     ChangedByHand,
     "entity",
     True,
-    "a change past the cloud manager: only comparing both sides finds it",
+    "a change that bypasses the cloud manager: only a comparison of both "
+    "sides finds it",
     "dbatools issues 5555, 9586, 9648: what is synchronised adds, and never removes",
     happen,
     example="entity: crm",

@@ -31,8 +31,9 @@ KIND = EventKind(
     CleanUpFails,
     None,
     True,
-    "a clean-up that ends with an error; it is tried again, and somebody is notified",
-    "mission C3: past its time limit a job is cancelled and its clean-up runs",
+    "a clean-up ends with an error; it is tried again, and somebody is "
+    "notified",
+    "requirement C3: past its time limit a job is cancelled and its clean-up runs",
     happen,
     steady=True,
     needs_cloud=True,

@@ -14,7 +14,7 @@ from dr_sim.world.occurrence import Occurrence
 class CloudCrash(Params):
     duration: Law | None = Field(
         None,
-        description="how long it is down; left out: cloud.restart_after",
+        description="how long it is down; if left out: cloud.restart_after",
     )
 
 
@@ -34,8 +34,8 @@ KIND = EventKind(
     CloudCrash,
     None,
     True,
-    "a crash of the cloud manager at any instant; it resumes from its store",
-    "mission C2; Sieve: crashes between two writes",
+    "the cloud manager crashes at any instant; it resumes from its store",
+    "requirement C2; Sieve: crashes between two writes",
     happen,
     needs_cloud=True,
     at_api=True,

@@ -43,26 +43,32 @@ those that deploy, remove and upgrade a machine.
 
 AtSite = Annotated[
     Literal["A", "B", ""],
-    Field(description="only at that site; left out: at both"),
+    Field(description="only at that site; if left out: at both"),
 ]
 HowMany = Annotated[
     Times,
-    Field(description="how many it affects; all: each one while it is on"),
+    Field(
+        description="number of scripts that it affects; all: every "
+        "script in this time"
+    ),
 ]
 HowLong = Annotated[
     Law | None,
-    Field(description="how long; left out: to the end of the run"),
+    Field(description="duration; if left out: to the end of the run"),
 ]
 OfNetwork = Annotated[
     str,
-    Field(description="of which network; left out: the first that has it"),
+    Field(
+        description="the network; if left out: the first network that "
+        "has it"
+    ),
 ]
 
 
 class Share(Params):
     """A share of messages, for a time."""
 
-    share: Ppm = Field(description="the part of them that it affects")
+    share: Ppm = Field(description="share of the requests that it affects")
     duration: HowLong = None
 
 
@@ -70,7 +76,7 @@ class ScriptMishap(Params):
     """A mishap that affects scripts, for a time."""
 
     script: str = Field(
-        "", description="only scripts of that name; left out: any"
+        "", description="only scripts of that name; if left out: any"
     )
     site: AtSite = ""
     times: HowMany = 1

@@ -18,8 +18,8 @@ from dr_sim.world.occurrence import Occurrence
 
 class CloudStoreRestored(Params):
     after: Law = Field(
-        description="so long after the event's instant, at which a copy of the database was made, "
-        "the copy takes its place"
+        description="time between the copy and its restore. The copy of "
+        "the store is made at the event's instant"
     )
 
 
@@ -42,9 +42,11 @@ KIND = EventKind(
     CloudStoreRestored,
     "after",
     True,
-    "requests, jobs and changes after the copy are forgotten, although they were done; what still "
-    "runs its agents report, what was done is found by the next audit; what people had set since "
-    "(rows of the mapping table, the mirror's switch) is as in the copy, for good",
+    "an old copy takes the place of the manager's store. Requests, jobs "
+    "and changes after the copy are forgotten, although they were done. "
+    "Agents report scripts that still run, and the next audit finds what "
+    "was done. Settings that people made since the copy (rows of the "
+    "mapping table, the mirror's switch) are as in the copy, permanently",
     "EnterpriseDB/barman issue 1102; bitnami/sealed-secrets issue 25: keys not in the backup",
     happen,
     needs_cloud=True,

@@ -16,10 +16,11 @@ from dr_sim.world.occurrence import Occurrence
 class CloudUpgrade(Params):
     style: Literal["side_by_side", "in_place"] = Field(
         "side_by_side",
-        description="a new one is started beside it, or it is down meanwhile",
+        description="side by side: a new one is started beside it; in "
+        "place: it is down during the upgrade",
     )
     takes: Law = default(
-        "4 min", "assumed", "how long the new version needs to be up"
+        "4 min", "assumed", "time that the new version needs to start"
     )
 
 
@@ -43,8 +44,9 @@ KIND = EventKind(
     CloudUpgrade,
     "takes",
     True,
-    "the cloud manager upgraded while it serves (C2): side by side, or in place",
-    "mission C2, C9",
+    "the cloud manager is upgraded while it serves (C2): side by side, "
+    "or in place",
+    "requirement C2, C9",
     happen,
     needs_cloud=True,
     at_api=True,

@@ -19,23 +19,25 @@ from dr_sim.world.occurrence import Occurrence
 
 class CorruptAtRest(Params):
     database: DatabaseName | None = Field(
-        None, description="left out: of every database on one disk"
+        None, description="if left out: every database on one disk"
     )
     machine: MachineName | None = Field(
         None,
-        description="at the primary, with no database: whose; all if left out",
+        description="at the primary, without database: the machine; if "
+        "left out: all machines",
     )
     where: Literal["secondary", "primary"] = Field(
-        "secondary", description="at which side the file lies"
+        "secondary", description="the side that holds the file"
     )
     kind: Literal["any", "full", "incremental", "log"] = Field(
-        "any", description="which kind of backup file; any: all of them"
+        "any", description="the kind of backup file; any: all kinds"
     )
     files: int = Field(
         1,
         ge=1,
         le=MOST_FILES,
-        description="number of newest files of each database, side by side on the disk",
+        description="number of newest files of each database that are "
+        "damaged, side by side on the disk",
     )
 
 
@@ -75,7 +77,7 @@ KIND = EventKind(
     CorruptAtRest,
     "database",
     True,
-    "latent sector errors and silent corruption of a disk, clustered",
+    "latent sector errors and silent corruption of a disk, in clusters",
     "FAST 2008: over 400,000 checksum mismatches on 1.53 million disks in 41 months, "
     "clustered by disk; sizes: CERN 2007",
     happen,

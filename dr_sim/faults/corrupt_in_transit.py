@@ -17,13 +17,18 @@ from dr_sim.world.occurrence import Occurrence
 
 class CorruptInTransit(Params):
     database: DatabaseName | None = Field(
-        None, description="only this database's files; any if left out"
+        None,
+        description="only this database's files; if left out: "
+        "those of any database",
     )
     kind: Literal["any", "full", "incremental", "log"] = Field(
-        "any", description="which kind of backup file; any: all of them"
+        "any", description="the kind of backup file; any: all kinds"
     )
     files: int = Field(
-        1, ge=1, le=MOST_FILES, description="number of arrivals in a row"
+        1,
+        ge=1,
+        le=MOST_FILES,
+        description="number of consecutive files that arrive damaged",
     )
 
 
@@ -66,7 +71,8 @@ KIND = EventKind(
     CorruptInTransit,
     "database",
     True,
-    "damage on the way that TCP's checksum misses, or a faulty network card or proxy",
+    "damage in transfer that TCP's checksum misses, or a faulty network "
+    "card or proxy",
     "one packet in 16 million to 10 billion (Stone and Partridge 2000); sizes: CERN 2007",
     happen,
     explains=(Explains.DAMAGED_COPY,),

@@ -32,8 +32,8 @@ KIND = EventKind(
     DeadAlertChannel,
     "duration",
     True,
-    "a mail server that rejects, a pager that is off, a monitor that is down: what is "
-    "raised meanwhile counts for nothing",
+    "a mail server rejects mail, a pager is off, or a monitor is down: "
+    "alerts that are raised during this time do not count",
     "operators' threads: the monitor itself down, mail rejected",
     happen,
     place=lambda params: "alerts",

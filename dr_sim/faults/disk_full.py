@@ -23,13 +23,14 @@ PLACES = {
 
 class DiskFull(Params):
     disk: Literal["primary_share", "secondary_share", "secondary_data"] = (
-        Field(description="which disk has no room")
+        Field(description="the disk that has no room")
     )
     duration: Law
     amount: AmountOrAll = default(
         "all",
         "assumed",
-        "how much of the free room is taken; on a disk without a capacity always all",
+        "share of the free room that is taken; on a disk without a "
+        "capacity, always all of it",
     )
 
 
@@ -73,9 +74,9 @@ KIND = EventKind(
     DiskFull,
     None,
     True,
-    "a dump, a forgotten copy or another service's files take the room: backups fail with "
-    "3202, copies wait, restores with 3257",
-    "mission R18; SQL Server 3202 with operating system error 112, and 3257; Windows DFS "
+    "a dump, a forgotten copy or files of another service fill the disk: "
+    "backups fail with 3202, copies wait, and restores fail with 3257",
+    "requirement R18; SQL Server 3202 with operating system error 112, and 3257; Windows DFS "
     "Replication events 4004 and 4502",
     happen,
     place=lambda params: (

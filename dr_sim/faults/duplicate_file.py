@@ -25,7 +25,7 @@ class DuplicateFile(Params):
         "same", description="whether the second copy has the same name"
     )
     after: Duration = default(
-        "1 min", "assumed", "how much later the second one is sent"
+        "1 min", "assumed", "time until the second copy is sent"
     )
 
 
@@ -93,8 +93,8 @@ KIND = EventKind(
     DuplicateFile,
     "database",
     True,
-    "a replicator that sends twice, or a conflict that leaves a second copy under a name "
-    "of its own",
+    "a replicator sends a file twice, or a conflict leaves a second copy "
+    "with another name",
     "operators' threads: duplicates after retries; Barman moves differing duplicates "
     "aside and alerts",
     happen,

@@ -16,7 +16,7 @@ class HalfWritten(Params):
     after: Ppm = default(
         "50 %",
         "assumed",
-        "part of the backup's bytes that are written by then",
+        "share of the backup's bytes that are written when it is sent",
     )
 
 
@@ -34,8 +34,8 @@ KIND = EventKind(
     HalfWritten,
     "database",
     True,
-    "a file that is open with read-sharing is shipped half-written; the whole file "
-    "follows once it is closed",
+    "a file that is open with read-sharing is sent half-written; the "
+    "whole file follows when it is closed",
     "Windows DFS Replication FAQ: a file opened with read-sharing can be replicated half-written",
     happen,
     needs_log=True,

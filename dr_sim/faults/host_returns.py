@@ -12,7 +12,7 @@ from dr_sim.world.occurrence import Occurrence
 
 class HostReturns(Params):
     machine: MachineName | None = Field(
-        None, description="which; all that were lost if left out"
+        None, description="the machine; if left out: all lost machines"
     )
 
 
@@ -27,9 +27,11 @@ KIND = EventKind(
     HostReturns,
     "machine",
     False,
-    "a lost machine of the primary is up again, with its databases at their last durable write. "
-    "They ask the other side first: where no failover is on they take writes again, otherwise "
-    "they stay closed. After a failover it is the second side's, if that is not in place yet",
+    "a lost machine of the primary is up again, with its databases at "
+    "their last durable write. They first ask the other side: if no "
+    "failover has begun, they accept writes again; otherwise they stay "
+    "closed. After a failover the machine belongs to the second side, if "
+    "that is not in place yet",
     "PostgreSQL's manual, 'Failover': an old primary that starts again must be informed that it "
     "is the primary no more; Microsoft's 'Automatic Failover' of database mirroring: a former "
     "principal that is back takes the mirror's role",

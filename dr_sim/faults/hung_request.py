@@ -20,8 +20,9 @@ KIND = EventKind(
     HungRequest,
     "share",
     True,
-    "a connection that is open and carries nothing; the same as lost to the caller",
-    "mission C1: any request may hang in transit",
+    "a connection is open but carries nothing; for the caller the "
+    "request is lost",
+    "requirement C1: any request may hang in transit",
     happen,
     steady=True,
     needs_cloud=True,

@@ -20,7 +20,8 @@ KIND = EventKind(
     IdReused,
     "share",
     True,
-    "a client that makes its ids badly, or keeps one across restarts",
+    "a client uses an id again for another request, because it generates "
+    "ids badly or keeps one across restarts",
     "hashicorp/terraform-provider-aws issue 39625: one token, two resources",
     happen,
     steady=True,

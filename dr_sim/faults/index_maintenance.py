@@ -13,7 +13,9 @@ class IndexMaintenance(Params):
     database: DatabaseName
     log: Size
     over: Duration = default(
-        "4 min", "assumed: within one log interval", "how long it writes"
+        "4 min",
+        "assumed: within one log interval",
+        "how long it writes log",
     )
 
 
@@ -37,8 +39,8 @@ KIND = EventKind(
     IndexMaintenance,
     None,
     True,
-    "a rebuild of indexes in one transaction: one fat log among thin ones; in the middle "
-    "of it a failover must undo it",
+    "a rebuild of indexes in one transaction makes one log very large; a "
+    "failover during it must undo it",
     "a real five-minute log series: median 4.27 MB, largest 3,553 MB, that one from index "
     "maintenance",
     happen,

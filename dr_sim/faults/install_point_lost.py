@@ -17,8 +17,8 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class InstallPointLost(Params):
-    site: str = Field(description="at which site")
-    image: str = Field("", description="only that image; left out: all")
+    site: str = Field(description="the site")
+    image: str = Field("", description="only that image; if left out: all")
 
 
 def happen(event: Occurrence, params: InstallPointLost) -> None:
@@ -57,8 +57,8 @@ KIND = EventKind(
     InstallPointLost,
     "site",
     False,
-    "images that are gone from where machines are deployed from (C7): the manager finds out when "
-    "a deployment fails, and copies them again",
+    "an install point loses images (C7): the manager learns this when a "
+    "deployment fails, and copies the images again",
     "coreos/bugs issue 2600: an image was gone in some regions",
     happen,
     example="site: B",

@@ -11,7 +11,7 @@ from dr_sim.world.occurrence import Occurrence
 
 class LateDuplicate(Share):
     later: Law = default(
-        "10 min", "assumed", "how much later the second copy arrives"
+        "10 min", "assumed", "time until the second copy arrives"
     )
 
 
@@ -24,8 +24,9 @@ KIND = EventKind(
     LateDuplicate,
     "share",
     True,
-    "a request that stood in a queue, and arrives when its work has long been done",
-    "mission C1: the same call may arrive many times",
+    "a second copy of a request waits in a queue, and arrives long after "
+    "the work is done",
+    "requirement C1: the same call may arrive many times",
     happen,
     steady=True,
     needs_cloud=True,

@@ -15,12 +15,12 @@ from dr_sim.world.occurrence import Occurrence
 
 class LateFile(Params):
     database: DatabaseName
-    by: Law = Field(description="how much later than sent")
+    by: Law = Field(description="extra time until the file arrives")
     files: int = Field(
         1,
         ge=1,
         le=MOST_FILES,
-        description="number of files, each by its own draw",
+        description="number of files; each draws its own delay",
     )
 
 
@@ -51,8 +51,8 @@ KIND = EventKind(
     LateFile,
     None,
     True,
-    "a replicator that delivers out of order: a gap followed by a late arrival is normal "
-    "and no hole",
+    "a replicator delivers files out of order: a gap that a late file "
+    "fills is normal and is not a hole",
     "Windows DFS Replication FAQ: files may arrive out of order",
     happen,
     explains=(Explains.HELD_BACK,),

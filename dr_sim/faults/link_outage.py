@@ -23,7 +23,7 @@ KIND = EventKind(
     LinkOutage,
     "duration",
     True,
-    "a carrier's or router's outage: nothing passes either way",
+    "an outage of a carrier or router: nothing passes in either direction",
     "two public uptime logs: endpoint outages of 1.8 / 12.8 / 117 min (min, median, max "
     "of 47) and 3.4 / 25.5 / 317 min (of 27)",
     happen,

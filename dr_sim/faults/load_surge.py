@@ -22,9 +22,7 @@ MOST = 100
 
 
 class LoadSurge(Params):
-    farm: str = Field(
-        description="which farm; it has a load that it follows"
-    )
+    farm: str = Field(description="the farm; it must follow a load")
     by: FactorLaw = default("2", "assumed")
     duration: HowLong = None
 
@@ -76,8 +74,9 @@ KIND = EventKind(
     LoadSurge,
     None,
     False,
-    "an offer, a holiday, or the users of another site: the goal follows at both sides, and until "
-    "the machines are deployed fewer run than the load needs (mission C8)",
+    "more requests, because of an offer, a holiday, or the users of "
+    "another site. The goal follows at both sides; until the machines "
+    "are deployed, fewer run than the load needs (requirement C8)",
     "assumed",
     happen,
     example="farm: content, by: 3, duration: 2 h",

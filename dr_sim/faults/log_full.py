@@ -18,7 +18,7 @@ class LogFull(Params):
     room: Size = default(
         "10 MB",
         "assumed",
-        "what its file still has beyond what it holds then",
+        "free room in the log file at that instant",
     )
 
 
@@ -41,12 +41,12 @@ KIND = EventKind(
     LogFull,
     None,
     True,
-    "the log's disk is full, so commits are refused (9002) as soon as the file is, until "
-    "a log backup has truncated it; by"
-    " PostgreSQL's rules the server panics: an outage, and silence",
+    "the disk of the log is full. So commits are refused (9002) as soon "
+    "as the log file is full, until a log backup truncates it. By "
+    "PostgreSQL's rules the server panics, which is an outage",
     "SQL Server 9002, reason LOG_BACKUP; PostgreSQL documentation of continuous "
     "archiving: pg_wal that fills its disk is a PANIC;"
-    " mission R18: full logs are outages of what they stop",
+    " requirement R18: full logs are outages of what they stop",
     happen,
     needs_primary=True,
     place=lambda params: "primary",

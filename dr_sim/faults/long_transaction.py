@@ -15,12 +15,14 @@ class LongTransaction(Params):
     database: DatabaseName
     log: Size
     over: Duration = default(
-        "4 min", "assumed: within one log interval", "how long it writes"
+        "4 min",
+        "assumed: within one log interval",
+        "how long it writes log",
     )
     open_for: Duration = default(
         "0 s",
         "assumed: it commits at once",
-        "how long it stays open after its last write",
+        "time that it stays open after its last write",
     )
 
 
@@ -42,9 +44,9 @@ KIND = EventKind(
     LongTransaction,
     None,
     True,
-    "a batch job or a forgotten transaction: its log is shipped like any other, and "
-    "bringing the copy online rolls it"
-    " back for as long as failover.undo_rate takes (SQL Server's rules; PostgreSQL has "
+    "a batch job or a forgotten transaction. Its log is shipped like any "
+    "other. When the copy is brought online, the transaction is rolled "
+    "back at failover.undo_rate (SQL Server's rules; PostgreSQL has "
     "nothing to undo)",
     "SQL Server documentation: recovery undoes open transactions; field report: a small "
     "log took 3 h 10 (undo of a huge open"

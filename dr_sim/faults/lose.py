@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 class Lose(Params):
     what: Literal["site", "host", "database"] = Field(
-        description="what of the primary is lost"
+        description="the part of the primary that is lost"
     )
     database: DatabaseName | None = Field(
-        None, description="for 'database': which; all of them if left out"
+        None,
+        description="for 'database': the database; if left out: "
+        "all of them",
     )
     machine: MachineName | None = Field(
-        None, description="for 'host': which; all of them if left out"
+        None,
+        description="for 'host': the machine; if left out: all of them",
     )
 
     @model_validator(mode="after")
@@ -74,9 +77,9 @@ KIND = EventKind(
     Lose,
     "what",
     True,
-    "what died: the database (its log survives: a tail can be taken), the host (the "
-    "backup share survives) or the site;"
-    " with a host or the site every machine of it falls silent, one without a database too",
+    "the loss of a database (its log survives, so a tail can be taken), "
+    "of a host (the backup share survives) or of the site. All machines "
+    "of a lost host or site become silent, also those without a database",
     "Uptime Institute 2025: 53 % of operators had a site outage in 3 years, 9 % a serious one",
     happen,
     explains=(Explains.LOSS,),

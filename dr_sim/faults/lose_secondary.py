@@ -38,9 +38,9 @@ KIND = EventKind(
     LoseSecondary,
     "duration",
     True,
-    "the secondary site burns: nothing is protected, and who would tell of it is gone "
-    "too; the recovery manager's store"
-    " survives elsewhere, the databases are seeded again",
+    "the secondary site burns. Nothing is protected, and the recovery "
+    "manager that would raise the alert is lost too. Its store survives "
+    "at another place, and the databases are seeded again",
     "Uptime Institute 2025: 53 % of operators had a site outage in 3 years; either site "
     "may be the one",
     happen,

@@ -20,7 +20,7 @@ KIND = EventKind(
     LostAnswer,
     "share",
     True,
-    "a request that was carried out, and whose caller never learns of it",
+    "a request is carried out, but its caller never gets the answer",
     "Google AIP-155; Amazon: making retries safe with idempotent APIs",
     happen,
     steady=True,

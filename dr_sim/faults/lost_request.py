@@ -20,7 +20,7 @@ KIND = EventKind(
     LostRequest,
     "share",
     True,
-    "a request that never arrives; its caller sees nothing until it times out",
+    "a request never arrives; its caller learns nothing until the timeout",
     "Google AIP-155: a caller cannot tell a lost request from a lost answer",
     happen,
     steady=True,

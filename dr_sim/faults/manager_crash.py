@@ -79,10 +79,13 @@ class ManagerCrash(Params):
         | None
     ) = Field(
         None,
-        description="just before a command of this class; left out: at that instant",
+        description="the crash comes just before a command of this "
+        "class; if left out: at that instant",
     )
     nth: Count = default(
-        "1", "assumed: the next one", "before which of those commands"
+        "1",
+        "assumed: the next one",
+        "the number of that command: 1 is the first",
     )
 
 
@@ -139,9 +142,9 @@ KIND = EventKind(
     ManagerCrash,
     None,
     True,
-    "a crash of the recovery manager at any instant, in mid-restore too, or in the middle of a "
-    "list of commands; it resumes from its store",
-    "mission R5; back after manager.restart_after",
+    "the recovery manager crashes at any instant, also during a restore "
+    "or in the middle of a list of commands; it resumes from its store",
+    "requirement R5; back after manager.restart_after",
     happen,
     draws=lambda r, db: {
         "before": r.choice(DRAWN),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class MirrorOff(Params):
     duration: Law = Field(description="how long it is off")
-    network: str = Field("", description="the network; left out: all")
+    network: str = Field("", description="the network; if left out: all")
 
 
 def happen(event: Occurrence, params: MirrorOff) -> None:
@@ -52,7 +52,8 @@ KIND = EventKind(
     MirrorOff,
     "duration",
     True,
-    "the mirror switched off for a change, or a move, and perhaps forgotten",
+    "the mirror is switched off for a change or a move, and perhaps "
+    "forgotten",
     "operators: schedules change, thresholds and people are left behind",
     happen,
     needs_cloud=True,

@@ -19,13 +19,17 @@ class MisfiledBackup(Params):
     database: DatabaseName
     of: str = Field(
         "",
-        description="the database whose backup it is; left out: the first other one",
+        description="the database that the backup belongs to; if left "
+        "out: the first other one",
     )
     kind: Literal["full", "incremental", "log"] = Field(
-        "log", description="which kind of backup file"
+        "log", description="the kind of backup file"
     )
     files: int = Field(
-        1, ge=1, le=MOST_FILES, description="number of arrivals in a row"
+        1,
+        ge=1,
+        le=MOST_FILES,
+        description="number of consecutive files that arrive damaged",
     )
 
 
@@ -75,9 +79,10 @@ KIND = EventKind(
     MisfiledBackup,
     "database",
     True,
-    "a backup of another database, maybe of another tenant, under this one's name, its own "
-    "manifest beside it, so that the hash agrees. Its header tells whose it is: it is never "
-    "restored, and copied again",
+    "a backup of another database, perhaps of another tenant, arrives "
+    "under this one's name with its own manifest, so the hash agrees. "
+    "Its header says which database it belongs to: it is never restored, "
+    "and the right file is copied again",
     "operators' threads: two jobs that write to one path; SQL Server's error 3154",
     happen,
     explains=(Explains.DAMAGED_COPY,),

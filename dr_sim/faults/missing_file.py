@@ -23,13 +23,14 @@ class MissingFile(Params):
     database: DatabaseName
     kind: Literal["full", "incremental", "log"] = Field(
         "log",
-        description="whose file vanishes: the next backup of this kind",
+        description="the kind: the file of the next backup of this kind "
+        "disappears",
     )
     where: Literal["primary", "secondary", "both"] = Field(
         "primary",
-        description="primary: before it is copied; secondary: "
-        "as soon as it has landed; both: then, "
-        "at both sides at once",
+        description="primary: the file disappears before it is copied; "
+        "secondary: as soon as it has landed; both: as soon "
+        "as it has landed, at both sides at once",
     )
 
 
@@ -82,9 +83,9 @@ KIND = EventKind(
     MissingFile,
     "database",
     True,
-    "a second job, a clean-up script or a person takes a backup away: a log's hole cannot "
-    "be filled from the primary's log; a"
-    " deletion in one replicated share deletes the file in the other",
+    "a second job, a clean-up script or a person removes a backup. A "
+    "missing log cannot be made again from the primary's log. A deletion "
+    "in one replicated share also deletes the file in the other",
     "operators' threads: a second log-backup job elsewhere steals log; retention that "
     "deletes what is still needed; Windows DFS"
     " Replication replicates deletions",

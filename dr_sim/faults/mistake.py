@@ -105,46 +105,53 @@ class Mistake(Params):
     database: DatabaseName
     what: str = Field(
         "a wrong change",
-        description="what was done, in a few words, for the screen",
+        description="a short description of the mistake, for the screen",
         max_length=60,
     )
     noticed: Law | None = Field(
         None,
-        description="how long until somebody notices it; left out: nobody does",
+        description="time until somebody notices it; if left out: nobody "
+        "does",
     )
     decided: Law = default(
-        "0 s", "assumed", "how long people then take to decide"
+        "0 s", "assumed", "time that people then need to decide"
     )
     then: Ways = default(
-        NOTHING, "assumed", "the way back that is ordered then"
+        NOTHING, "assumed", "the way back that people order"
     )
 
     place: str | None = Field(
         None,
-        description="the standby or store where the way back is; left out: each in turn",
+        description="the standby or store of the way back; if left out: "
+        "each in turn",
     )
     lost: Size | None = Field(
         None,
-        description="with restore_beside: what it destroyed, which is copied back",
+        description="with restore_beside: the amount of destroyed data, "
+        "which is copied back",
     )
     misjudged: Misjudged | None = Field(
         None,
-        description="with restore_beside: the first restore stops this much too late, which is "
-        "seen when it is over; it is begun again. A list: one after the other",
+        description="with restore_beside: the first restore stops this "
+        "much too late; people see this when it is over, and "
+        "begin again. A list: one value for each attempt",
     )
     copy_back: CopyCost = default(
         {"fixed": "0 s", "rate": "50 MB/s"},
         "assumed",
-        "with restore_beside: what copying back costs; no faster than the link",
+        "with restore_beside: the speed of copying back; never faster "
+        "than the link",
     )
     tenants: Tenants | None = Field(
         None,
-        description="the tenants whose data it destroys; left out: everybody's who has data there",
+        description="the tenants whose data it destroys; if left out: "
+        "all tenants with data there",
     )
     stops_users: bool = default(
         False,
         "assumed: they miss what was destroyed, and can do all else",
-        "whether those whose data it destroys cannot work at all until it is put right",
+        "whether the tenants whose data it destroys cannot work at all "
+        "until it is corrected",
     )
 
     @model_validator(mode="after")
@@ -273,8 +280,9 @@ KIND = EventKind(
     Mistake,
     "database",
     True,
-    "a change that is committed like any other, and copied by every standby; once it is noticed"
-    " people order a way back to just before it",
+    "a wrong change that is committed like any other and copied by every "
+    "standby; when people notice it, they order a way back to just "
+    "before it",
     "CrunchyData/postgres-operator issue 3957; Uptime Institute: human error is part of "
     "66-80 % of serious incidents",
     happen,

@@ -17,8 +17,8 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class OlderImage(Params):
-    site: str = Field(description="at which site")
-    image: str = Field(description="which image")
+    site: str = Field(description="the site")
+    image: str = Field(description="the image")
 
 
 def happen(event: Occurrence, params: OlderImage) -> None:
@@ -52,9 +52,10 @@ KIND = EventKind(
     OlderImage,
     None,
     False,
-    "an image that was built anew under its old name at one site, and not at the other (C7). The "
-    "manager's record of an image has its checksum, so a deployment from the older one is refused, "
-    "and the image is copied again from the active site",
+    "an image was built again under its old name at one site, but not at "
+    "the other (C7). The manager's record of an image has its checksum, "
+    "so a deployment from the older image is refused, and the image is "
+    "copied again from the active site",
     "Kubernetes documentation, Images: a tag can come to name another image, a digest cannot",
     happen,
     example="site: B, image: web 12.3",

@@ -18,10 +18,13 @@ from dr_sim.world.swapped_files import SwappedFiles, arrive_as_others
 class OlderVersion(Params):
     database: DatabaseName
     kind: Literal["full", "incremental", "log"] = Field(
-        "log", description="which kind of backup file"
+        "log", description="the kind of backup file"
     )
     files: int = Field(
-        1, ge=1, le=MOST_FILES, description="number of arrivals in a row"
+        1,
+        ge=1,
+        le=MOST_FILES,
+        description="number of consecutive files that arrive damaged",
     )
 
 
@@ -51,9 +54,9 @@ KIND = EventKind(
     OlderVersion,
     "database",
     True,
-    "the previous backup under the new one's name, its own manifest beside it, so that "
-    "the hash agrees: shipped again by a "
-    "script, or two files that claim one name. Size and time of last write tell "
+    "the previous backup arrives under the new one's name, with its own "
+    "manifest, so the hash agrees. A script has sent it again, or two "
+    "files have one name. Size and time of last write show the error "
     "(replay.validate: [hash, properties])",
     "operators' threads: names that collide when clocks fall back; Barman moves differing "
     "duplicates aside and alerts",

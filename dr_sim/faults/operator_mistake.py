@@ -23,10 +23,11 @@ class OperatorMistake(Params):
     ] = Field(description="what the operator does")
     by: str = Field(
         "dba",
-        description="who orders it; obeyed if among failover.operators",
+        description="the person who orders it; the order is obeyed if "
+        "failover.operators contains the name",
     )
     database: DatabaseName | None = Field(
-        None, description="to wipe: which; all of them if left out"
+        None, description="to wipe: the database; if left out: all of them"
     )
 
 
@@ -57,10 +58,11 @@ KIND = EventKind(
     OperatorMistake,
     "what",
     False,
-    "a promotion although logs are missing or replication stands still: the good side is "
-    "fenced, the stale one serves; or"
-    " DROP DATABASE on the wrong side (the backup files stay), or the secondary's "
-    "databases and files deleted",
+    "an operator promotes the secondary although logs are missing or "
+    "replication has stopped: the good side is fenced, and the stale "
+    "side serves. Or the operator runs DROP DATABASE on the wrong side "
+    "(the backup files stay), or deletes the secondary's databases and "
+    "files",
     "Uptime Institute: human error is part of 66-80 % of serious incidents; 58 % of "
     "those: procedure not followed",
     happen,

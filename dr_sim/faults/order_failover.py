@@ -42,22 +42,24 @@ Point = Annotated[
 
 class OrderFailover(Params):
     by: str = Field(
-        description="who orders it; obeyed if among failover.operators"
+        description="the person who orders it; the order is obeyed if "
+        "failover.operators contains the name"
     )
     planned: bool = Field(
         True,
-        description="planned: the primary is quiesced first and nothing is lost",
+        description="true: the primary is quiesced first and nothing is "
+        "lost",
     )
     stop_before: Point | None = Field(
         None,
-        description="replay stops just before this instant, "
-        "or before the last event `mistake`; what "
-        "was"
-        " committed after it is lost, so such a failover is not planned",
+        description="replay stops just before this instant, or before "
+        "the last event `mistake`; later commits are lost, "
+        "so such a failover is not planned",
     )
     database: DatabaseName | None = Field(
         None,
-        description="with stop_before: the database that stops there; all of them if left out",
+        description="with stop_before: the database that stops there; if "
+        "left out: all of them",
     )
     _stop_before_utc_us: int | None = PrivateAttr(None)
 
@@ -144,10 +146,9 @@ KIND = EventKind(
     OrderFailover,
     "by",
     False,
-    "a planned failover, or an order given by hand; with stop_before, replay stops just "
-    "before an instant, to leave a"
-    " mistake behind",
-    "mission R14; RESTORE LOG WITH STOPAT; PostgreSQL's recovery_target_time",
+    "a planned failover, or an order by hand; with stop_before, replay "
+    "stops just before an instant, so that a mistake is left out",
+    "requirement R14; RESTORE LOG WITH STOPAT; PostgreSQL's recovery_target_time",
     happen,
     explains=(Explains.ORDER,),
     check=check,

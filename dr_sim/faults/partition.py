@@ -14,7 +14,7 @@ from dr_sim.world.occurrence import Occurrence
 
 class Partition(Params):
     cut: Literal["to_secondary", "to_primary", "both"] = Field(
-        "to_secondary", description="in which direction nothing passes"
+        "to_secondary", description="the direction in which nothing passes"
     )
     duration: Law
 
@@ -49,7 +49,8 @@ KIND = EventKind(
     Partition,
     "duration",
     True,
-    "a half-broken route or firewall rule: one side hears the other and is not heard",
+    "a half-broken route or firewall rule: messages pass in one "
+    "direction only",
     "assumed; one-way partitions are a staple of distributed-systems testing (Jepsen)",
     happen,
     place=lambda params: "link",

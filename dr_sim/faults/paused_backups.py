@@ -16,7 +16,8 @@ class PausedBackups(Params):
     duration: Law
     reason: str = Field(
         "move",
-        description="what the recovery manager finds when it asks: move, upgrade, ...",
+        description="the reason that the recovery manager finds when it "
+        "asks: move, upgrade, ...",
     )
 
 
@@ -37,8 +38,9 @@ KIND = EventKind(
     PausedBackups,
     None,
     True,
-    "jobs paused by a database move or an upgrade (R9), and perhaps forgotten",
-    "mission R9; operators: schedules change, thresholds and people are left behind",
+    "backup jobs are paused for a database move or an upgrade (R9), and "
+    "perhaps forgotten",
+    "requirement R9; operators: schedules change, thresholds and people are left behind",
     happen,
     needs_primary=True,
     explains=(Explains.PAUSED,),

@@ -35,7 +35,8 @@ KIND = EventKind(
     Readers,
     None,
     True,
-    "a report runs on the standby: restores fail with 3101 until it is done",
+    "a report runs on the standby: restores fail with 3101 until the "
+    "report ends",
     "vendor's list of messages, 3101: exclusive access could not be obtained because the "
     "database is in use",
     happen,

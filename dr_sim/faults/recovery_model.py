@@ -43,10 +43,11 @@ KIND = EventKind(
     RecoveryModel,
     None,
     True,
-    "SIMPLE for a bulk load: log backups fail (4208), the log is not kept, and back in "
-    "FULL they fail (4214) until the next"
-    " full or incremental; by PostgreSQL's rules wal_level=minimal: meanwhile no backup of any "
-    "kind can be made, and afterwards the next base backup begins a new chain",
+    "the recovery model is SIMPLE during a bulk load: log backups fail "
+    "(4208) and the log is not kept. After the return to FULL they fail "
+    "(4214) until the next full or incremental. By PostgreSQL's rules it "
+    "is wal_level=minimal: no backup of any kind can be made during it, "
+    "and the next base backup begins a new chain",
     "vendor documentation: switching to SIMPLE breaks the chain until the next full or "
     "incremental; PostgreSQL's documentation of wal_level, and the messages of its source",
     happen,

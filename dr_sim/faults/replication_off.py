@@ -29,9 +29,11 @@ KIND = EventKind(
     ReplicationOff,
     "duration",
     True,
-    "an operator disables a membership of a replicated folder (R2); what is finished "
-    "meanwhile is sent when it is on again",
-    "mission R2; Windows DFS Replication: memberships are enabled and disabled folder by folder",
+    "an operator disables a membership of a replicated folder (R2); "
+    "files that are finished during this time are sent when it is "
+    "enabled again",
+    "requirement R2; Windows DFS Replication: memberships are enabled and disabled folder by "
+    "folder",
     happen,
     explains=(Explains.SWITCHED_OFF,),
     affects=lambda params: COPY,

@@ -14,11 +14,12 @@ class ReplicationStopped(Params):
     resumed_in: Law = default(
         "20 min",
         "assumed",
-        "how long after the first alert somebody has resumed it",
+        "time from the first alert until somebody has resumed it",
     )
     at_latest: Law | None = Field(
         None,
-        description="somebody looks by himself after so long; left out: never",
+        description="time after which somebody looks without an alert; "
+        "if left out: never",
     )
 
 
@@ -50,8 +51,8 @@ KIND = EventKind(
     ReplicationStopped,
     None,
     True,
-    "an unclean stop of the replication service that waits for a human (event 2213); he "
-    "comes when an alert has reached him",
+    "an unclean stop of the replication service that waits for a person "
+    "(event 2213), who comes after receiving an alert",
     "Windows DFS Replication event pages: 2213, the default in the 2012 release",
     happen,
     explains=(Explains.STOPPED,),

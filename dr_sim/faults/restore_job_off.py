@@ -16,11 +16,13 @@ from dr_sim.world.occurrence import Occurrence
 class RestoreJobOff(Params):
     database: DatabaseName | None = Field(
         None,
-        description="only this database's job; every database's if left out",
+        description="only this database's job; if left out: every "
+        "database's",
     )
     duration: Law | None = Field(
         None,
-        description="until somebody starts it again; left out: to the end",
+        description="time until somebody starts it again; if left out: "
+        "to the end of the run",
     )
 
 
@@ -51,10 +53,10 @@ KIND = EventKind(
     RestoreJobOff,
     None,
     True,
-    "a restore job that is disabled, an agent that was not started after a patch, a "
-    "replay that was paused and forgotten: backups"
-    " and copies go on, a restore that runs ends, none begins; a failover replays by its "
-    "own script",
+    "a restore job is disabled, an agent was not started after a patch, "
+    "or a replay was paused and forgotten. Backups and copies continue, "
+    "a running restore ends, and no other restore begins. A failover "
+    "replays by its own script",
     "vendor's list of messages, 14421; EnterpriseDB/repmgr issue 540 (a replay paused and "
     "forgotten)",
     happen,

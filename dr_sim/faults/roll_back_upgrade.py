@@ -17,7 +17,7 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class RolledBack(Params):
-    farm: str = Field(description="which farm")
+    farm: str = Field(description="the farm")
 
 
 def happen(event: Occurrence, params: RolledBack) -> None:
@@ -47,9 +47,10 @@ KIND = EventKind(
     RolledBack,
     "farm",
     False,
-    "an upgrade that is taken back before it is over, as its image is bad: databases that were "
-    "moved go back, which pauses their backups once more, and the new machines are retired",
-    "mission C9, C10",
+    "an upgrade is rolled back before it is over, for example because "
+    "its image is bad: databases that were moved are moved back, which "
+    "pauses their backups once more, and the new machines are retired",
+    "requirement C9, C10",
     happen,
     example="farm: content",
     check=check,

@@ -21,7 +21,8 @@ KIND = EventKind(
     ScriptMishap,
     "script",
     True,
-    "a child that left its process group: its work is done later, behind the manager",
+    "a child process left its process group: its work is done later, "
+    "without the manager's knowledge",
     "kubernetes issue 120790: orphans",
     happen,
     steady=True,

@@ -21,8 +21,9 @@ KIND = EventKind(
     ScriptMishap,
     "script",
     True,
-    "a script that ends with an error; it is tried again, then given up",
-    "mission C3",
+    "a script ends with an error; it is tried again, and given up after "
+    "the last attempt",
+    "requirement C3",
     happen,
     steady=True,
     check=check_scripts,

@@ -21,7 +21,8 @@ KIND = EventKind(
     ScriptMishap,
     "script",
     True,
-    "a script that leaves a thing half changed; the next attempt, or the clean-up, must cope",
+    "a script leaves a thing half changed; the next attempt or the "
+    "clean-up must handle this",
     "Azure/terraform-provider-azapi issue 1110: exists, unrecorded",
     happen,
     steady=True,

@@ -21,7 +21,7 @@ KIND = EventKind(
     ScriptMishap,
     "script",
     True,
-    "a script that waits for ever; its time limit ends it (C3)",
+    "a script waits for ever; its time limit ends it (C3)",
     "kubernetes issues 62772 and 120790",
     happen,
     steady=True,

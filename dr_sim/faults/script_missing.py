@@ -14,8 +14,10 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class ScriptMissing(Params):
-    script: str = Field("", description="the script; left out: all of them")
-    site: Literal["A", "B"] = Field("B", description="at which site")
+    script: str = Field(
+        "", description="the script; if left out: all of them"
+    )
+    site: Literal["A", "B"] = Field("B", description="the site")
 
 
 def happen(event: Occurrence, params: ScriptMissing) -> None:
@@ -36,8 +38,9 @@ KIND = EventKind(
     ScriptMissing,
     "script",
     True,
-    "a site that was rebuilt without its scripts (C4: the script itself must be there too)",
-    "mission C4",
+    "a site was rebuilt without its scripts (C4: the script itself must "
+    "be there too)",
+    "requirement C4",
     happen,
     check=check_scripts,
     needs_cloud=True,

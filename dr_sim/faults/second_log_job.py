@@ -15,10 +15,8 @@ from dr_sim.world.primary_database import Order
 
 class SecondLogJob(Params):
     database: DatabaseName
-    times: Count = default(
-        "1", "assumed: found at once", "how often it runs"
-    )
-    every: Period = default("1 h", "assumed", "between its runs")
+    times: Count = default("1", "assumed: found at once", "number of runs")
+    every: Period = default("1 h", "assumed", "time between two runs")
 
 
 def happen(event: Occurrence, params: SecondLogJob) -> None:
@@ -45,8 +43,8 @@ KIND = EventKind(
     SecondLogJob,
     "database",
     True,
-    "a maintenance plan or another product backs up the log elsewhere: our chain has a "
-    "hole that no file of ours fills",
+    "a maintenance plan or another product backs up the log to another "
+    "place, so the chain has a hole that no file of it fills",
     "operators' threads: a second job stealing log backups; vendor documentation: a log "
     "backup truncates the log it took",
     happen,

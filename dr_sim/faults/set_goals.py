@@ -20,20 +20,23 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class GoalsOfFarm(Params):
-    farm: str = Field(description="which farm")
+    farm: str = Field(description="the farm")
     front_end: Count | None = Field(
         None,
-        description="how many front ends from now on; left out: as before",
+        description="number of front ends from now on; if left out: as "
+        "before",
     )
     application: Count | None = Field(
-        None, description="how many application servers"
+        None, description="number of application servers"
     )
-    timer: Count | None = Field(None, description="how many timer machines")
+    timer: Count | None = Field(
+        None, description="number of timer machines"
+    )
     search: Count | None = Field(
-        None, description="how many search machines"
+        None, description="number of search machines"
     )
     directory: Count | None = Field(
-        None, description="how many directory machines"
+        None, description="number of directory machines"
     )
 
     def goals(self) -> dict[str, int]:
@@ -84,10 +87,10 @@ KIND = EventKind(
     GoalsOfFarm,
     None,
     False,
-    "a network that grows, by hand: machines are deployed at both sides until the farm has them, "
-    "within what the balancer takes (networks.*.most_machines); those that are too many are "
-    "retired",
-    "mission C7, C8",
+    "people change the goals of a farm: machines are deployed at both "
+    "sides until the farm has them, within the limit of the balancer "
+    "(networks.*.most_machines); surplus machines are retired",
+    "requirement C7, C8",
     happen,
     example="farm: content, front_end: 40",
     check=check,

@@ -22,15 +22,17 @@ class SetupDiffers(Params):
         "file_added", "disk_missing", "newer_version", "key_missing"
     ] = Field(
         "file_added",
-        description="file_added: a data file or tablespace in a folder that the secondary does not "
-        "have; disk_missing: on"
-        " a disk that it does not have; newer_version: the primary was patched; "
-        "key_missing: its backups are encrypted"
-        " with a certificate that the secondary does not have",
+        description="file_added: a data file or tablespace in a folder "
+        "that the secondary does not have; disk_missing: a "
+        "data file on a disk that it does not have; "
+        "newer_version: the primary was patched; "
+        "key_missing: the backups are encrypted with a "
+        "certificate that the secondary does not have",
     )
     repaired_after: Law | None = Field(
         None,
-        description="until somebody sets the secondary up as the primary is; left out: never",
+        description="time until somebody sets up the secondary like the "
+        "primary; if left out: never",
     )
 
 
@@ -86,10 +88,10 @@ KIND = EventKind(
     SetupDiffers,
     "database",
     True,
-    "a file or tablespace added at the primary where the secondary has no such place, a "
-    "disk or a key that is not there, a"
-    " version that is not: the log that records it is refused, and every later log, "
-    "incremental and full that contains it",
+    "the secondary lacks something that the primary has: the folder of a "
+    "new file or tablespace, a disk, an encryption key, or a version. "
+    "The log that records the change is refused, and so is every later "
+    "log, incremental and full that contains it",
     "vendor's list of messages, 5133 and 3156, 3169, 33111; PostgreSQL's source, "
     "tblspc_redo: FATAL, directory does not exist;"
     " cloudnative-pg issue 4407",

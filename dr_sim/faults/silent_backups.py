@@ -28,14 +28,15 @@ from dr_sim.world.occurrence import Occurrence
 class SilentBackups(Params):
     database: DatabaseName
     kind: Literal["any", "full", "incremental", "log"] = Field(
-        "any", description="which kind of backup file; any: all of them"
+        "any", description="the kind of backup file; any: all kinds"
     )
     duration: Law
     truncates: YesNo | None = Field(
         None,
-        description="whether the server believes that the backup was made, so that a log backup "
-        "truncates the log; left out:"
-        " by PostgreSQL's rules it does, by SQL Server's it does not",
+        description="whether the server believes that the backup was "
+        "made, so that a log backup truncates the log; if "
+        "left out: yes by PostgreSQL's rules, no by SQL "
+        "Server's rules",
     )
 
 
@@ -72,9 +73,10 @@ KIND = EventKind(
     SilentBackups,
     None,
     True,
-    "exit code 0 and an empty file, whose hash agrees with its manifest; where the server "
-    "believes it (`truncates`) the log is"
-    " truncated and its range is gone for good",
+    "backups that end with exit code 0 and an empty file, whose hash "
+    "agrees with its manifest; if the server believes that the backup "
+    "was made (`truncates`), the log is truncated and its range is lost "
+    "for good",
     "operators' threads: exit 0 with an empty file, set-ups that report success while "
     "nothing works; WAL-G issues 619 and 1578:"
     " an archive command that reports success and stored nothing; vendor documentation: "

@@ -12,7 +12,8 @@ from dr_sim.world.occurrence import Occurrence
 class SiteReturns(Params):
     site: str | None = Field(
         None,
-        description="which: A is the first primary's; the one that was lost last if left out",
+        description="the site: A is the first primary's; if left out: "
+        "the site that was lost last",
     )
 
 
@@ -25,10 +26,11 @@ KIND = EventKind(
     SiteReturns,
     "site",
     False,
-    "the lost primary's site is back: its share, its files and its databases, at their last "
-    "durable write. Its servers start and ask the other side first: where no failover is on they "
-    "take writes again, otherwise they stay closed. After a failover it is the second side, if "
-    "that is not in place yet",
+    "the site of the lost primary returns: its share, its files and its "
+    "databases, at their last durable write. Its servers start and first "
+    "ask the other side: if no failover has begun, they accept writes "
+    "again; otherwise they stay closed. After a failover the site "
+    "becomes the second side, if that is not in place yet",
     "PostgreSQL's manual, 'Failover': an old primary that starts again must be informed that it "
     "is the primary no more; Uptime Institute 2025: 54 % of the costly site outages are power, "
     "which comes back",

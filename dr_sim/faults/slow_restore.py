@@ -42,7 +42,8 @@ KIND = EventKind(
     SlowRestore,
     None,
     True,
-    "a disk that others use, or replay that is slow by itself; a law gives it a heavy tail",
+    "a disk that others use too, or a slow replay; a law gives it a "
+    "heavy tail",
     "Azure VM noise trace (three-fold is ordinary); field reports: 4 MB of log went from "
     "under 1 to 20-25 min",
     happen,

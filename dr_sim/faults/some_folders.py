@@ -16,10 +16,10 @@ from dr_sim.world.occurrence import Occurrence
 class SomeFolders(Params):
     duration: Law
     group: GroupName | None = Field(
-        None, description="only this group's folders; all if left out"
+        None, description="only this group's folders; if left out: all"
     )
     folder: FolderName | None = Field(
-        None, description="only this folder; all if left out"
+        None, description="only this folder; if left out: all"
     )
 
 

@@ -27,8 +27,8 @@ KIND = EventKind(
     StagingFull,
     "duration",
     True,
-    "files that no clean-up removes fill the staging area: what is being sent goes on, "
-    "nothing else can be staged and so sent",
+    "files that no clean-up removes fill the staging area: transfers in "
+    "progress continue, but no other file can be staged and sent",
     "Windows DFS Replication event pages: 4206, clean-up of the staging area failed; "
     "4212, it cannot be used",
     happen,

@@ -18,7 +18,7 @@ from dr_sim.world.standby_copies import Break
 class StandbyBroken(Params):
     database: DatabaseName
     how: Literal["dropped", "brought online", "redo fails"] = Field(
-        "redo fails", description="what becomes of it"
+        "redo fails", description="what happens to the standby"
     )
 
 
@@ -35,9 +35,9 @@ KIND = EventKind(
     StandbyBroken,
     "database",
     True,
-    "a standby that was dropped, brought online by mistake, or whose redo fails (undo "
-    "file deleted, a page damaged): logs are"
-    " refused (3118, 3117, 3456) until it has been restored from a full",
+    "a standby was dropped, was brought online by mistake, or its redo "
+    "fails (undo file deleted, a page damaged): logs are refused (3118, "
+    "3117, 3456) until it has been restored from a full",
     "vendor's KB 940126 and list of messages, 3456: restore from a backup of the "
     "database, or repair the database",
     happen,

@@ -20,17 +20,18 @@ from dr_sim.world.occurrence import Occurrence
 class TornCopy(Params):
     database: DatabaseName
     kind: Literal["any", "full", "incremental", "log"] = Field(
-        "any", description="which kind of backup file; any: all of them"
+        "any", description="the kind of backup file; any: all kinds"
     )
     after: Ppm = default(
-        "50 %", "assumed", "part of its bytes that crosses"
+        "50 %", "assumed", "share of the file's bytes that cross the link"
     )
     leaves: Literal["the part", "whole size"] = Field(
         "the part",
-        description="how large the torn file looks: as much as came, or its whole size",
+        description="the size that the torn file shows: the bytes that "
+        "came, or the whole size",
     )
     files: int = Field(
-        1, ge=1, le=MOST_FILES, description="number of copies in a row"
+        1, ge=1, le=MOST_FILES, description="number of consecutive copies"
     )
 
 
@@ -87,8 +88,8 @@ KIND = EventKind(
     TornCopy,
     "database",
     True,
-    "a copier that dies and leaves half a file, or one that allocates the whole size "
-    "first and leaves zeros",
+    "a copy program dies and leaves half a file, or it allocates the "
+    "whole size first and leaves zeros",
     "operators' threads: half-copied files picked up; PostgreSQL: a full-size segment "
     "with a zero tail passes the size check",
     happen,

@@ -26,8 +26,10 @@ KIND = EventKind(
     TwoManagers,
     None,
     True,
-    "the first is cut off from who watches it, and goes on for half of the callers; its store "
-    "takes nothing from it any more, and agents obey the newest",
+    "a second cloud manager is started, because the first one is cut off "
+    "from its watchdog. The first continues to serve half of the "
+    "callers, but its store refuses its writes, and agents obey the "
+    "newest manager",
     "cilium PR 42920: two leaders act",
     happen,
     needs_cloud=True,

@@ -20,7 +20,7 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class FarmToImage(Params):
-    farm: str = Field(description="which farm")
+    farm: str = Field(description="the farm")
     to: str = Field(description="the image that it gets")
     tenants_at_once: Annotated[Count, Positive] = default(
         "1",
@@ -30,11 +30,12 @@ class FarmToImage(Params):
     )
     style: Literal["new_farm", "replaced", "in_place"] = default(
         "new_farm",
-        "mission C9",
-        "new_farm: machines of the new image beside the old ones, and databases are moved; "
-        "replaced: each machine is removed and made anew, and databases stay; in_place: each "
-        "machine stays, and a script makes it one of the new image, as domain controllers are "
-        "upgraded",
+        "requirement C9",
+        "new_farm: machines of the new image are made beside the old "
+        "ones, and databases are moved; replaced: each machine is "
+        "removed and made again, and databases stay; in_place: each "
+        "machine stays, and a script changes it to the new image, as "
+        "domain controllers are upgraded",
     )
     machines_at_once: Annotated[Count, Positive] = default(
         "1",
@@ -118,9 +119,10 @@ KIND = EventKind(
     FarmToImage,
     None,
     False,
-    "an upgrade night: machines of the new image are deployed at both sides, databases are moved "
-    "over, which pauses their backups, and the old machines are retired (C9, C10)",
-    "mission C9, C10, R9",
+    "an upgrade night: machines of the new image are deployed at both "
+    "sides, databases are moved to them, which pauses their backups, and "
+    "the old machines are retired (C9, C10)",
+    "requirement C9, C10, R9",
     happen,
     example="farm: content, to: web 12.4, tenants_at_once: 2",
     check=check,

@@ -15,16 +15,18 @@ from dr_sim.world.occurrence import Occurrence
 
 class WrongClock(Params):
     side: Literal["primary", "secondary"] = Field(
-        description="whose clock is wrong"
+        description="the side whose clock is wrong"
     )
     ahead: Duration | None = Field(
-        None, description="how far it is ahead of the truth"
+        None, description="how far the clock is ahead of the true time"
     )
     behind: Duration | None = Field(
-        None, description="how far it is behind the truth"
+        None, description="how far the clock is behind the true time"
     )
     duration: Law | None = Field(
-        None, description="until it is set right; left out: to the end"
+        None,
+        description="time until the clock is corrected; if left "
+        "out: to the end of the run",
     )
 
     @model_validator(mode="after")
@@ -66,8 +68,8 @@ KIND = EventKind(
     WrongClock,
     None,
     True,
-    "names, headers and ages by a clock that is not right; one that falls back makes two "
-    "files claim one name",
+    "names, headers and ages come from a wrong clock; if a clock is set "
+    "back, two files can have one name",
     "Windows DFS Replication: clocks must agree within 5 minutes; operators' threads: "
     "names that collide when clocks fall back",
     happen,

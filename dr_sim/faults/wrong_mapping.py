@@ -19,11 +19,12 @@ from dr_sim.world.occurrence import Occurrence
 
 
 class WrongMapping(Params):
-    entity: str = Field(description="a database or a farm, whose row it is")
+    entity: str = Field(description="the database or farm of the row")
     network: OfNetwork = ""
     leads_to: Literal["primary", "nothing", "other"] = Field(
         "primary",
-        description="its identifier at the primary, none at all, or that of another thing",
+        description="what the row holds: the identifier at the primary, "
+        "none, or the identifier of another thing",
     )
     duration: HowLong = None
 
@@ -70,9 +71,9 @@ KIND = EventKind(
     WrongMapping,
     "entity",
     True,
-    "a row of the mapping table that was copied and not changed, that is missing, or that leads to "
-    "another thing",
-    "mission C5: parameters translated by the mapping table",
+    "a row of the mapping table was copied and not changed, is missing, "
+    "or leads to another thing",
+    "requirement C5: parameters translated by the mapping table",
     happen,
     example="entity: crm",
     check=check_thing,

@@ -21,9 +21,12 @@ _NAMES = ("network", "thing", "identifier")
 class WrongTenantCall(Share):
     names: Literal["network", "thing", "identifier"] = Field(
         "network",
-        description="what of another tenant it names: its network; its database in a network that "
-        "both may use; or that database's identifier in a request about a thing of its own. The "
-        "last two ask for a move, which would pause its backups",
+        description="what the request names of another tenant: its "
+        "network; its database in a network that both may "
+        "use (thing); or that database's identifier in a "
+        "request about a thing of the client's own. The last "
+        "two request a move, which would pause the "
+        "database's backups",
     )
 
 
@@ -59,7 +62,8 @@ KIND = EventKind(
     WrongTenantCall,
     "share",
     True,
-    "a mistake or an attack: administration is isolated too (R17)",
+    "a client asks for another tenant's thing, by mistake or as an "
+    "attack: administration is isolated too (R17)",
     "LinuxForHealth/FHIR issue 4226: tenants read each other",
     happen,
     steady=True,

@@ -46,7 +46,10 @@ def json_schema(
     del properties["copies"]["default"]
     properties["extends"] = {
         "type": "string",
-        "description": "a scenario file, relative to this one, that this one changes",
+        "description": (
+            "the base scenario that this file changes; its "
+            "path is relative to this file"
+        ),
     }
     for path, text, source in DEFAULTS:
         _tell(schema, tuple(path.split(".")), source, default_value(text))
@@ -282,7 +285,7 @@ def _events(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
     return {
         "type": "array",
         "items": line | {"minProperties": 2},
-        "description": "what happens, at instants",
+        "description": "events at instants that you write",
     }
 
 
@@ -321,5 +324,5 @@ def _faults(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
         "type": "object",
         "properties": words,
         "additionalProperties": False,
-        "description": "what happens, at rates",
+        "description": "faults that happen at random, at rates",
     }

@@ -21,7 +21,7 @@ from dr_sim.measures.tables import WHOLE_SERVICE, Ints, Tables, run_end_us
 from dr_sim.scenario.model import Scenario, UsersSpec
 
 SERVED_AGAIN_PPM = (
-    990_000  # the mission's definition: 99 % of offered requests succeed
+    990_000  # the definition of an outage: 99 % of offered requests succeed
 )
 _PPM = 1_000_000
 

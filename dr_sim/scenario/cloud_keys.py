@@ -72,64 +72,70 @@ SharedOrTenants: Any = names_or("shared")
 
 class OwnMachinesKeys(Section):
     compute: Count = about(
-        "physical machines of the class compute, at each site, on which only its machines run; its "
-        "machines run on no others then"
+        "number of physical machines of the class compute, at each site, "
+        "on which only its machines run; its machines then run on no "
+        "others"
     )
     storage: Count = about("the same, of the class storage")
 
 
 class NetworkKeys(Section):
     tenants: SharedOrTenants = about(
-        "shared, or the tenants that it is dedicated to"
+        "shared, or the tenants to which it is dedicated"
     )
     farms: NameList = about(
-        "its farms, which changes are made to as well as to its databases"
+        "its farms; changes are made to farms and to databases"
     )
     databases: NamesOrAll = about(
-        "its databases; all: those that no network names, in the first network that takes all"
+        "its databases; all: those that no network names (they are in "
+        "the first network with `all`)"
     )
     most_machines: Annotated[Count, Positive] = about(
-        "virtual machines that its balancer and its switches take, at each of its sites"
+        "largest number of virtual machines that its balancer and "
+        "switches support, at each of its sites"
     )
     own_machines: OwnMachinesKeys = about(
         "physical machines that are its alone"
     )
     quotas: dict[str, Annotated[Count, Positive]] = about(
-        "virtual machines that the farms of each tenant may have, at each of its sites; {}: "
-        "nobody has a quota"
+        "largest number of virtual machines that the farms of each "
+        "tenant may have, at each of its sites; {}: no quotas"
     )
 
 
 class CloudMirrorKeys(Section):
     mode: Literal["jobs", "reconcile", "runbook"] = about(
-        "how changes reach the secondary: each job is done there too, both sides are "
-        "compared and corrected, or people do it"
+        "how changes reach the secondary. jobs: each job is done there "
+        "too; reconcile: both sides are compared and corrected; runbook: "
+        "people do it"
     )
     every: PeriodOrAtOnce = about(
         "changes are mirrored at whole multiples of this; 0 s: at once"
     )
     audit: PeriodOrAtOnce = about(
-        "both sides are compared so often; 0 s: never"
+        "interval of comparisons of both sides; 0 s: never"
     )
     limit: Annotated[Period, Positive] = about(
         "drift beyond this is reported to somebody"
     )
     on_failure: Literal["retry", "skip", "rebuild"] = about(
-        "what to do about a change that the secondary does not take after all attempts: retry it "
-        "when the mirror is next due; skip it, and then it stays missing, and counts as drift, "
-        "until a failover makes the thing anew; or rebuild the thing at once. Mode jobs takes all "
-        "three, the others retry"
+        "what to do if a change still fails at the secondary after all "
+        "attempts. retry: try it again when the mirror is next due; "
+        "skip: leave it out, so that it stays missing and counts as "
+        "drift until a failover makes the thing again; rebuild: make the "
+        "thing again at once. Mode jobs accepts all three, the other "
+        "modes only retry"
     )
 
 
 class ProvisionKeys(Section):
     at_most: DurationOrNone = about(
-        "a failover waits so long for its site to be configured, and then goes on without; "
-        "none: as long as it takes"
+        "how long a failover waits for the configuration of its site "
+        "before it continues without; none: as long as it takes"
     )
     otherwise: Literal["redirect"] = about(
-        "what it does when that time is over: it sends users over, and what is left is brought in "
-        "afterwards"
+        "what the failover does after that time; redirect: it redirects "
+        "users, and the rest is configured afterwards"
     )
 
 
@@ -140,9 +146,9 @@ class CloudKeys(Section):
     rtt: RoundTrip = about(
         "round-trip time between it and its callers, and its agents"
     )
-    answers_in: Duration = about("time it takes to answer a call")
+    answers_in: Duration = about("time to answer a call")
     restart_after: Duration = about(
-        "a crashed cloud manager is back after so long"
+        "time until a crashed cloud manager is back"
     )
     mirror: CloudMirrorKeys = about("how changes reach the secondary")
     provision: ProvisionKeys = about(
@@ -161,37 +167,38 @@ class JobsKeys(Section):
     start: Duration = about("time to start the process of a script")
     clean_up: Duration = about("time that a clean-up takes")
     at_once: Annotated[Count, Positive] = about(
-        "scripts at one time at one side of a network"
+        "largest number of scripts at one time at one side of a network"
     )
-    set: Law = about(
-        "time to set one thing to what it is at the other side"
-    )
-    rebuild: Law = about("time to make one thing anew")
+    set: Law = about("time to set one thing to its state at the other side")
+    rebuild: Law = about("time to make one thing again from nothing")
     by_hand: Law = about("time that people need for one change")
     forgotten: Ppm = about(
-        "part of the changes that people say are done, and are not"
+        "share of the changes that people report as done but have forgotten"
     )
 
 
 class ChangesKeys(Section):
-    rate: Rate = about("administrative changes, at the primary")
+    rate: Rate = about("rate of administrative changes at the primary")
     takes: Law = about(
         "time that the script of a change takes, at each side"
     )
-    fail: Ppm = about("part of the attempts that fail")
+    fail: Ppm = about("share of the attempts that fail")
 
 
 class ClientKeys(Section):
-    calls: Rate = about("calls, evenly spaced")
+    calls: Rate = about("rate of calls, evenly spaced")
     actions: Ppm = about(
-        "part of the calls that ask for a change; the others ask how it stands"
+        "share of the calls that request a change; the others ask for "
+        "the state of a request"
     )
     timeout: Annotated[Duration, Positive] = about(
-        "a call without an answer is given up after"
+        "time after which a call without an answer is given up"
     )
-    retries: Count = about("calls that are tried again, at most so often")
+    retries: Count = about(
+        "largest number of times that a call is tried again"
+    )
     tenant: Tenants = about(
-        "whose client it is; none: it may use every network"
+        "the tenant that it belongs to; none: it may use every network"
     )
 
 

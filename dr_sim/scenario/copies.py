@@ -21,9 +21,10 @@ MOST_COPIES = 1_000
 FEWEST_DIGITS = 3
 SCHEMA = {
     "type": "integer", "minimum": 1, "maximum": MOST_COPIES,
-    "description": "number of equal databases, named with -001, -002 and "
-        "so on behind the name; they share link, "
-        "disks and workers",
+    "description": (
+                   "number of equal databases, with -001, -002 and so on "
+                   "after the name; they share link, disks and workers"
+                   ),
 }  # fmt: skip
 
 

@@ -477,14 +477,16 @@ def schema() -> dict[str, Any]:
         },
         "on_unknown": {
             "enum": ["warn", "fail"],
-            "description": "what a check makes of an SLA that could "
-            "not be judged; default: fail (unknown is "
-            "not pass)",
+            "description": (
+                "the verdict of a check on an SLA line that "
+                "could not be judged; default: fail (unknown "
+                "is not pass)"
+            ),
         },
         "answer": {
             "type": "string",
             "pattern": r"^\s*(smallest|largest)\s+\S+(\s+with\s+\S+\s+at\s+(most|least)\s+.+)?$",
-            "description": "which value a sweep looks for",
+            "description": "the value that a sweep looks for",
             "examples": [
                 "smallest link.bandwidth with exposure.p99 at most 15 min"
             ],
@@ -492,6 +494,6 @@ def schema() -> dict[str, Any]:
         "sweep": {
             "type": "object",
             "additionalProperties": several,
-            "description": "keys, and the values that each takes",
+            "description": "keys, and the values that each of them takes",
         },
     }

@@ -36,11 +36,12 @@ class HeartbeatKeys(Section):
 class OperatorKeys(Section):
     answers_in: Law = about("time an operator takes to answer")
     approves: YesNo = about(
-        "whether the operator on duty agrees to fail over"
+        "whether the operator on duty agrees to the failover"
     )
     repairs_first: Law = about(
-        "time that people try to repair what has failed, before the operator gives his word; what "
-        "is back by then serves again"
+        "time for which people try to repair the failed part before the "
+        "operator orders the failover; a part that returns by then "
+        "serves again"
     )
 
 
@@ -58,48 +59,56 @@ class WarmUpKeys(Section):
 
 
 class FailoverKeys(Section):
-    mode: Literal["manual", "automatic"] = about("who decides")
+    mode: Literal["manual", "automatic"] = about(
+        "who decides about a failover"
+    )
     silent_for: Annotated[Period, Positive] = about(
         "silence of heartbeats that counts as a failure"
     )
     machines_silent: MachinesSilent = about(
-        "how many machines must be silent; a machine is, if any database on it is lost, "
-        "and the service fails over as a whole"
+        "number of machines that must be silent before a failover; a "
+        "machine is silent if any database on it is lost; the service "
+        "fails over as a whole"
     )
-    operators: NameList = about("who may order a failover")
+    operators: NameList = about("the people who may order a failover")
     on_duty: str = about("the operator who is paged")
     operator: OperatorKeys = about("the person who is paged")
-    fence: Duration = about("a fence that is obeyed takes so long")
+    fence: Duration = about("duration of a fence that the other side obeys")
     fence_timeout: Duration = about(
-        "a fence that reaches nothing is given up after so long"
+        "time after which a fence that reaches nothing is given up"
     )
     drain_limit: Period = about(
-        "how long a failover waits for files on their way and for the tails, all "
-        "together; what has landed is replayed, however long that takes"
+        "how long a failover waits for files in transfer and for the "
+        "tails, in total; landed files are replayed, however long that "
+        "takes"
     )
     planned_limit: DurationOrNone = about(
-        "how long a planned failover may wait for what it would lose; after that the old primary "
-        "serves again; none: it waits without an end"
+        "how long a planned failover may wait for data that it would "
+        "lose; after that the old primary serves again; none: it waits "
+        "without limit"
     )
     restore_limit: Annotated[Period, Positive] = about(
-        "once the drain limit is over, a restore of a log or an incremental that has gone "
-        "on for longer hangs: it is ended and tried once more"
+        "after the drain limit, a restore of a log or an incremental "
+        "that has run for longer than this counts as hanging: it is "
+        "ended and tried once more"
     )
     recover: Law = about(
-        "time to bring a database online, without what it must undo"
+        "time to bring a database online, without the time for undo"
     )
     undo_rate: Annotated[DiskRate, Positive] = about(
         "speed at which bringing a database online undoes open transactions, by SQL Server's rules"
     )
     turn: Annotated[Period, Positive] = about(
-        "with several standbys, each waits so long for the one before it to take over"
+        "with several standbys: how long each waits for the previous one "
+        "to take over"
     )
     lease: Annotated[Period, Positive] = about(
-        "with several standbys, one that began a failover and died loses its turn after so long"
+        "with several standbys: time after which one that began a "
+        "failover and died loses its claim"
     )
     choose: ChooseField = about(
-        "with several copies, which of them takes over: the first in their order, or by what each "
-        "says that it would lose and how long it would take"
+        "with several copies: which of them takes over, the first in "
+        "their order, or by the loss and the outage that each one offers"
     )
     redirect: RedirectKeys = about("how requests get to the other side")
     warm_up: WarmUpKeys = about("how caches get warm")
@@ -107,6 +116,7 @@ class FailoverKeys(Section):
 
 class AfterFailoverKeys(Section):
     new_secondary: DurationOrBuilt = about(
-        "after a promotion a new secondary is in place, to be seeded, after so long; built: when "
-        "the machines of all farms run there; none: never"
+        "time from a promotion until a new secondary is in place and can "
+        "be seeded; built: when the machines of all farms run there; "
+        "none: never"
     )

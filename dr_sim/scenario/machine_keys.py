@@ -51,31 +51,37 @@ _FIRST_OF_SECTIONS = ("physical", "images", "farms")
 
 
 class PhysicalKeys(Section):
-    compute: Count = about("physical machines of the class compute")
-    storage: Count = about("physical machines of the class storage")
+    compute: Count = about(
+        "number of physical machines of the class compute"
+    )
+    storage: Count = about(
+        "number of physical machines of the class storage"
+    )
 
 
 class ImageKeys(Section):
     role: Literal[
         "front_end", "application", "timer", "search", "directory"
     ] = about(
-        "the role that it is made for; a farm's machines of other roles are made of the farm's "
-        "image as well"
+        "the role that it is made for; a farm's machines of other roles "
+        "use the farm's image too"
     )
     size: Annotated[Size, Positive] = about(
-        "how much is copied to a site's install point, and from there to a physical machine"
+        "number of bytes that are copied to a site's install point, and "
+        "from there to a physical machine"
     )
     cpus: Annotated[Count, Positive] = about(
-        "processors that a machine made of it needs"
+        "processors that a machine with this image needs"
     )
     ram: Annotated[Size, Positive] = about(
-        "memory that a machine made of it needs"
+        "memory that a machine with this image needs"
     )
     machine_class: Literal["compute", "storage"] = about(
-        "the class of physical machine that it runs on", alias="class"
+        "the class of physical machines on which it runs", alias="class"
     )
     at: NameList = about(
-        "sites whose install points have it at first; it is copied to others over the link"
+        "sites whose install points have it when the run begins; it is "
+        "copied to others over the link"
     )
 
 
@@ -83,31 +89,35 @@ class FarmKeys(Section):
     network: str = about("the network that its machines are in")
     image: str = about("the image that its machines are made of")
     tenant: Tenants = about(
-        "whose farm it is: its machines count for the tenant's quota (networks.*.quotas); none: "
-        "nobody's alone"
+        "the tenant that it belongs to: its machines count towards the "
+        "tenant's quota (networks.*.quotas); none: it belongs to no "
+        "single tenant"
     )
     databases: NamesOrAll = about(
-        "the databases whose users it serves; all: those of its network that no farm names, in "
-        "the network's first farm that takes all"
+        "the databases whose users it serves; all: those of its network "
+        "that no farm names (the network's first farm with `all` serves "
+        "them)"
     )
     front_end: Count = about(
-        "how many front ends; users are served by them. With a load: at least so many"
+        "number of front ends, which serve the users; with a load: the "
+        "smallest number"
     )
     load: LoadField = about(
-        "requests that its users make, which the number of its front ends follows; none: people "
-        "set it"
+        "rate of requests that its users make; the number of front ends "
+        "follows it; none: people set the number"
     )
     per_machine: Rate = about(
-        "requests that one front end is to serve, where they follow a load"
+        "rate of requests that one front end should serve, if the number "
+        "follows a load"
     )
-    application: Count = about("how many application servers")
-    timer: Count = about("how many timer machines")
-    search: Count = about("how many search machines")
-    directory: Count = about("how many directory machines")
+    application: Count = about("number of application servers")
+    timer: Count = about("number of timer machines")
+    search: Count = about("number of search machines")
+    directory: Count = about("number of directory machines")
 
 
 class SizeKeys(Section):
-    cpus: Annotated[Count, Positive] = about("processors of each")
+    cpus: Annotated[Count, Positive] = about("processors of each machine")
     ram: Annotated[Size, Positive] = about("memory of each")
 
 
@@ -115,28 +125,34 @@ class DeploymentKeys(Section):
     takes: Law = about(
         "time that the scripts of a deployment take, after the copy of its image"
     )
-    remove: Law = about("time that it takes to remove a machine")
+    remove: Law = about("time to remove a machine")
     install_rate: Annotated[Bandwidth, Positive] = about(
         "rate at which an image comes from the install point to a physical machine"
     )
     silent_for: Duration = about(
-        "a machine is known to be silent after so long"
+        "time after which a silent machine is known to be silent"
     )
     repair_after: Annotated[Period, Positive] = about(
-        "a silent machine is replaced after so long"
+        "time after which a silent machine is replaced"
     )
     most_silent: Ppm = about(
-        "where more of a network's machines at a site are silent none is replaced: that is a "
-        "site loss"
+        "if a larger share of a network's machines at a site is silent, "
+        "none is replaced, because this is a site loss"
     )
     load_every: Annotated[Period, Positive] = about(
-        "the load of a farm is measured over so long, again and again"
+        "interval over which the load of a farm is measured, again and "
+        "again"
     )
     fewer_after: Duration = about(
-        "fewer front ends are wanted only if the load has needed fewer for so long"
+        "time for which the load must need fewer front ends before fewer "
+        "are wanted"
     )
-    compute: SizeKeys = about("physical machines of the class compute")
-    storage: SizeKeys = about("physical machines of the class storage")
+    compute: SizeKeys = about(
+        "number of physical machines of the class compute"
+    )
+    storage: SizeKeys = about(
+        "number of physical machines of the class storage"
+    )
 
 
 # ---- to plain values

@@ -82,15 +82,17 @@ def if_any(description: str) -> Any:
 
 class DatabaseKeys(Section):
     size: Annotated[Size, Positive] = about(
-        "size of its data, what a full backup holds"
+        "size of its data, which a full backup holds"
     )
-    machine: MachineName = about("the machine it lives on")
-    log_volume: LogVolumeField = about("how fast users' commits write log")
+    machine: MachineName = about("the machine that it runs on")
+    log_volume: LogVolumeField = about(
+        "rate at which users' commits write log"
+    )
     transactions: Rate = about(
-        "users' transactions; they follow the log volume"
+        "rate of users' transactions; it follows the log volume"
     )
     incremental_share: Ppm = about(
-        "of the log written since its base, what an incremental holds"
+        "share of the log since its base that an incremental holds"
     )
     full: ScheduleField = about("when full backups start")
     incremental: ScheduleField = about(
@@ -99,25 +101,24 @@ class DatabaseKeys(Section):
     log: ScheduleField = about(
         "when log backups start; none: it has no log backups"
     )
-    serial: YesNo = about("its backup jobs never run side by side")
+    serial: YesNo = about("its backup jobs never run at the same time")
     seeded: YesNo = about(
-        "a full of it lies restored at the secondary when the run begins"
+        "a full of it is already restored at the secondary when the run "
+        "begins"
     )
     log_capacity: Capacity = about(
-        "the most its transaction log may hold; when it is full commits are refused "
-        "(9002), and by PostgreSQL's rules the server falls"
+        "capacity of its transaction log; when the log is full, commits "
+        "are refused (9002); by PostgreSQL's rules the server crashes"
     )
     tenants: Tenants = about(
-        "whose data it holds, one name or several: tenants share databases, and one may "
-        "have several"
+        "the tenants whose data it holds; tenants may share databases, "
+        "and one tenant may have several databases"
     )
 
 
 class BackupCostKeys(Section):
     fixed: Duration = about("fixed cost of one backup")
-    rate: Annotated[DiskRate, Positive] = about(
-        "speed of one backup by itself"
-    )
+    rate: Annotated[DiskRate, Positive] = about("speed of one backup alone")
 
 
 class PrimaryKeys(Section):
@@ -130,9 +131,12 @@ class PrimaryKeys(Section):
     retention: Duration = about(
         "how long backup files are kept at the primary"
     )
-    keep_fulls: Count = about("least number of fulls to keep, at any age")
+    keep_fulls: Count = about(
+        "smallest number of fulls to keep, whatever their age"
+    )
     share_capacity: Capacity = about(
-        "what the backup share's disk holds; a backup that does not fit fails (3202)"
+        "capacity of the backup share's disk; a backup that does not fit "
+        "fails (3202)"
     )
 
 
@@ -141,8 +145,10 @@ class LinkKeys(Section):
         "capacity of the link"
     )
     rtt: RoundTrip = about(
-        "round-trip time; what exceeds 30 ms delays whatever crosses (up to there it is part of "
-        "the costs and time-outs that are written), and with loss all of it slows each stream"
+        "round-trip time. The part above 30 ms delays everything that "
+        "crosses the link; the part up to 30 ms is already in the costs "
+        "and time-outs of the scenario. With packet loss, the whole time "
+        "slows each stream"
     )
     loss: Loss = about("packet loss; it slows each TCP stream")
     mss: Annotated[Size, Positive] = about("payload of one packet")
@@ -152,10 +158,10 @@ class LinkKeys(Section):
 
 
 class FolderKeys(Section):
-    databases: NameList = about("whose backups it holds")
+    databases: NameList = about("databases whose backups it holds")
     primary: ShareName = about("the share at the primary")
     secondary: ShareName = about(
-        "the share at the secondary; it bears another name"
+        "the share at the secondary; it has another name"
     )
     staging: Annotated[Size, Positive] = about(
         "quota of the folder's own staging area"
@@ -170,20 +176,23 @@ class ReplicationKeys(Section):
     slots: Annotated[Count, Positive] = about("concurrent transfers")
     staging: Annotated[Size, Positive] = about("quota of the staging area")
     high_watermark: Ppm = about(
-        "staging above this part of its quota is purged, and replication pauses meanwhile"
+        "above this share of its quota the staging area is purged, and "
+        "replication pauses during the purge"
     )
-    low_watermark: Ppm = about("purging stops at this part of the quota")
+    low_watermark: Ppm = about("purging stops at this share of the quota")
     purge_rate: Annotated[DiskRate, Positive] = about("speed of purging")
     retry: PeriodOrAtOnce = about(
-        "back-off after a cut transfer; 0 s: goes on as soon as the link is back"
+        "wait after a cut transfer; 0 s: the transfer continues as soon "
+        "as the link is back"
     )
     resume_above: Size = about(
-        "larger files resume after a cut, others start again"
+        "larger files continue after a cut; smaller ones start again"
     )
     every: PeriodOrAtOnce = about(
-        "a copy job at whole multiples; 0 s: as soon as a file is finished"
+        "interval of a copy job that runs at whole multiples; 0 s: each "
+        "file is copied as soon as it is finished"
     )
-    delta: Ppm = about("part of a changed file that crosses the link")
+    delta: Ppm = about("share of a changed file that crosses the link")
     groups: dict[str, GroupKeys] = about(
         "replication groups by name; none: one folder of all databases"
     )
@@ -194,111 +203,126 @@ class SecondaryKeys(Section):
         "disk shared by hashing, copying and restoring"
     )
     hash_rate: Annotated[DiskRate, Positive] = about(
-        "speed of hashing one file by itself"
+        "speed of hashing one file alone"
     )
     copy_rate: CopyRate = about(
-        "speed of copying one file into the restore folder by itself; clone: its blocks "
-        "are shared, in no time"
+        "speed of copying one file alone into the restore folder; clone: "
+        "its blocks are shared, which takes no time"
     )
     restore_rate: Annotated[DiskRate, Positive] = about(
-        "speed of one restore by itself"
+        "speed of one restore alone"
     )
     restore_fixed: Duration = about("fixed cost of one restore")
     restore_full: RestoreCost = about(
-        "of fulls, if that is another: {fixed, rate}; none: as restore_fixed and restore_rate"
+        "cost of restoring a full, if it differs: {fixed, rate}; none: "
+        "as restore_fixed and restore_rate"
     )
     restore_incremental: RestoreCost = about("the same for incrementals")
     restore_tail: FactorLaw = about(
-        "law of a factor on every restore's duration"
+        "law of a factor that multiplies the duration of every restore"
     )
     retention: Duration = about(
         "how long backup files are kept at the secondary"
     )
-    keep_fulls: Count = about("least number of fulls to keep, at any age")
+    keep_fulls: Count = about(
+        "smallest number of fulls to keep, whatever their age"
+    )
     share_capacity: Capacity = about(
-        "what the landing share's disk holds; replication stops when it is full"
+        "capacity of the landing share's disk; replication stops when it "
+        "is full"
     )
     data_capacity: Capacity = about(
-        "what the restored databases' disk holds; a restore that does not fit fails (3257)"
+        "capacity of the restored databases' disk; a restore that does "
+        "not fit fails (3257)"
     )
 
 
 class ReplayKeys(Section):
     workers: Annotated[Count, Positive] = about(
-        "restores that run at one time, one a database"
+        "number of restores that run at one time, at most one for each "
+        "database"
     )
     on_hole: Literal["bridge", "skip_ahead", "resync"] = about(
-        "what to do about a log that cannot be had again"
+        "how to repair a missing log that nobody can copy again"
     )
     otherwise: Literal["bridge", "skip_ahead", "resync"] = about(
-        "what to do when on_hole cannot"
+        "what to do if on_hole is not possible"
     )
     delay: Duration = about(
         "how far replay lags on purpose, as a defence against mistakes"
     )
     every: PeriodOrAtOnce = about(
-        "a restore job at whole multiples; 0 s: as soon as a log has landed"
+        "interval of a restore job that runs at whole multiples; 0 s: "
+        "each log is restored as soon as it has landed"
     )
     attempts: Annotated[Count, Positive] = about(
-        "reads of one log before it is in trouble"
+        "number of reads of one log after which it counts as in trouble"
     )
     age: Duration = about(
-        "time since its backup finished after which a log is in trouble"
+        "age limit: time since its backup finished after which a log "
+        "counts as in trouble"
     )
     retry: Annotated[Period, Positive] = about(
         "time between retries, and between alerts"
     )
     window: Annotated[Period, Positive] = about(
-        "no new log for so long: alert"
+        "time without a new log after which an alert is raised"
     )
     critical_after: Duration = about(
-        "an alert turns critical after so long without a successful restore"
+        "time without a successful restore after which an alert is critical"
     )
     validation: Validation = about(
-        "what is compared on arrival; none: the engine meets whatever has landed",
+        "what is compared when a file arrives; none: the engine gets the "
+        "file as it has landed",
         alias="validate",
     )
     reverify: Reverify = about(
-        "time between checks of what has landed; 0 s: on arrival only"
+        "time between checks of landed files; 0 s: only when a file arrives"
     )
 
 
 class StoreKeys(Section):
     source: Name = about(
-        "where its backups come from: primary, or the name of a store that is written before it",
+        "source of its backups: primary, or the name of a store that is "
+        "written before it",
         alias="from",
     )
     takes: BackupKinds = about("the kinds of backups that it keeps")
     hold: Duration = about(
-        "a backup stays at its source for so long before it may go"
+        "time that a backup stays at its source before it may leave"
     )
     every: ScheduleField = about(
-        "when the backups that may go are fetched; none: each as soon as it may go"
+        "when backups that may leave are fetched; none: each as soon as "
+        "it may leave"
     )
     transit: Duration = about(
-        "on the way, beyond the link: a courier, for example; what is on its way survives the "
-        "loss of its source"
+        "time on the way in addition to the link, for example with a "
+        "courier; a backup on its way survives the loss of its source"
     )
     read: Annotated[DiskRate, Positive] = about(
-        "speed at which it is read, shared by all that is read there"
+        "speed of reading from it, shared by everything that is read there"
     )
     machine: Duration = about(
-        "time to get a machine there to restore onto, after a failure"
+        "time to get a machine for the restore there, after a failure"
     )
     retention: Duration = about("how long backups are kept there")
-    keep_fulls: Count = about("least number of fulls to keep, at any age")
+    keep_fulls: Count = about(
+        "smallest number of fulls to keep, whatever their age"
+    )
     capacity: Capacity = about(
-        "what it holds; nothing more is sent when it is full"
+        "capacity; nothing more is sent when it is full"
     )
 
 
 class RecordedKeys(Section):
     link: RecordedLink = about(
-        "a recorded series of the link's bandwidth, in place of link.bandwidth"
+        "a recorded series of the link's bandwidth, which replaces "
+        "link.bandwidth"
     )
     outages: RecordedOutages = about("recorded outages of the link")
     restores: RecordedRestores = about(
-        "recorded rates of a disk: restores are slower where it was slower than usual"
+        "recorded rates of a disk: restores are slower at times when it "
+        "was slower than usual"
     )
 
 
@@ -323,12 +347,12 @@ class CopyKeys(Section):
 
 class UsersKeys(Section):
     requests: Rate = about("requests that users offer")
-    utilisation: Ppm = about("the part of the warm capacity that they need")
+    utilisation: Ppm = about("share of the warm capacity that they need")
 
 
 class ManagerKeys(Section):
     restart_after: Duration = about(
-        "a crashed recovery manager is back after so long"
+        "time until a crashed recovery manager is back"
     )
 
 
@@ -337,79 +361,94 @@ class MonitorKeys(Section):
         "a monitor on a third machine watches the histories of backups and restores"
     )
     every: Annotated[Period, Positive] = about(
-        "its alert job runs at whole multiples of this"
+        "interval of its alert job, which runs at whole multiples"
     )
-    backup_threshold: Duration = about("no backup for so long: alert 14420")
+    backup_threshold: Duration = about(
+        "time without a backup after which alert 14420 is raised"
+    )
     restore_threshold: Duration = about(
-        "no restore for so long, or what is not restored is older: alert 14421"
+        "alert 14421 is raised if a backup is not restored, and there "
+        "was no restore for so long or that backup is older"
     )
     repeat: Annotated[Period, Positive] = about(
-        "an alert that is up is raised again after so long"
+        "time after which an active alert is raised again"
     )
 
 
 class DangerKeys(Section):
     above: Duration = about(
-        "true exposure above this is a danger of which somebody must be notified"
+        "true exposure above this is a danger that needs an alert"
     )
     outage_above: DurationOrNone = about(
-        "so is an outage, should the site be lost now, above this; none: above the "
-        "tightest outage that the SLA allows, or 1 h"
+        "an outage above this, if the site were lost now, is also such a "
+        "danger; none: above the tightest outage that the SLA allows, or "
+        "1 h"
     )
     behind: Duration = about(
-        "so is a standby that lags by more than this, what it has landed and not restored included"
+        "a standby that lags by more than this is also such a danger; "
+        "files that have landed but are not restored count as lag"
     )
-    grace: Duration = about("time to tell them in")
+    grace: Duration = about(
+        "time that a danger may last before an alert is due"
+    )
 
 
 class EngineKeys(Section):
     kind: Literal["model", "sqlite", "postgres"] = about(
-        "what holds the databases: a model in memory, or real ones"
+        "the database engine: a model in memory, or a real one"
     )
     imitates: Literal["sql_server", "postgres"] = about(
-        "whose chain rules the model follows"
+        "the engine whose chain rules the model follows"
     )
     scale: Annotated[Count, Positive] = about(
-        "real engines keep this many times fewer bytes on disk"
+        "factor by which real engines keep fewer bytes on disk"
     )
     timing: Literal["modelled", "measured"] = about(
-        "durations by the scenario's costs, or by the clock of real engines"
+        "source of durations: the scenario's costs, or the clock of real "
+        "engines"
     )
 
 
 class ChangeWindowKeys(Section):
-    start: ScheduleField = about("when one begins; none: there are none")
-    length: Annotated[Duration, Positive] = about("how long it lasts")
+    start: ScheduleField = about(
+        "when a change window begins; none: there are none"
+    )
+    length: Annotated[Duration, Positive] = about(
+        "duration of a change window"
+    )
 
 
 class DirectoryKeys(Section):
     changes: Rate = about(
-        "accounts and computers that are made or changed; none: no directory to speak of"
+        "rate at which accounts and computers are made or changed; none: "
+        "there is no directory"
     )
     replicate: ScheduleField = about(
-        "when it replicates, apart from the files"
+        "when it replicates, separately from the files"
     )
     lag: Duration = about("how long a replication takes")
     provision: Duration = about(
-        "time to make one entry by hand that is missing in a failover"
+        "time to make one missing entry by hand in a failover"
     )
 
 
 class PriceKeys(Section):
-    link: Price = about("of one Mbit/s of the link, a month")
-    storage: Price = about("of one GB of backups kept, a month")
-    machine: Price = about("of one more machine, a month")
-    egress: Price = about("of one GB sent over the link")
+    link: Price = about("price of one Mbit/s of the link for a month")
+    storage: Price = about("price of one GB of stored backups for a month")
+    machine: Price = about("price of one more machine for a month")
+    egress: Price = about("price of one GB that is sent over the link")
 
 
 class Root(Section):
     name: Name = about("the scenario's name")
-    description: str = about("what it shows")
+    description: str = about("what the scenario shows")
     seed: Seed = about("seed of every random draw")
     start: Moment = about("instant 0, local in time_zone")
     time_zone: ZoneName = about("the zone of schedules and instants")
     run_for: RunLength = about("length of the run")
-    measure_from: Duration = about("nothing before this is measured")
+    measure_from: Duration = about(
+        "the measures leave out everything before this"
+    )
     machines: NameList = about("machines of the primary")
     databases: dict[str, DatabaseKeys] = about("databases by name")
     primary: PrimaryKeys = about(
@@ -429,8 +468,9 @@ class Root(Section):
         "how the secondary hears from the primary"
     )
     copies: dict[str, CopyKeys] | None = if_any(
-        "the standbys and stores by name, the preferred one first, each at a place of its own; "
-        "none written: one standby, as link, replication, secondary, replay and recorded say"
+        "the standbys and stores by name, the preferred one first, each "
+        "at its own place; if left out: one standby, as link, "
+        "replication, secondary, replay and recorded say"
     )
     failover: FailoverKeys = about(
         "who decides on a failover, and what it takes"

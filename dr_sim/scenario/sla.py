@@ -408,7 +408,7 @@ def schema() -> dict[str, Any]:
         }
     }
     return {
-        "description": "what is promised",
+        "description": "the promised values, which the run is judged by",
         "anyOf": [one, {"type": "array", "items": line}],
     }
 

@@ -393,7 +393,7 @@ RestoreCost = Annotated[
                         },
                         "rate": {
                             "type": "string",
-                            "description": "speed of one restore by itself",
+                            "description": "speed of one restore alone",
                             "examples": ["300 MB/s"],
                         },
                     },

@@ -115,9 +115,9 @@ def test_defaults_and_sources_are_told() -> None:
         "examples": [],
         "pattern": "",
     } == {
-        "description": "round-trip time; what exceeds 30 ms delays whatever crosses (up to there "
-        "it is part of the costs and time-outs that are written), and with loss all of it slows "
-        "each stream; default: 30 ms (assumed)",
+        "description": "round-trip time. The part above 30 ms delays everything that crosses the "
+        "link; the part up to 30 ms is already in the costs and time-outs of the scenario. With "
+        "packet loss, the whole time slows each stream; default: 30 ms (assumed)",
         "default": "30 ms",
         "type": "string",
         "examples": [],

@@ -41,7 +41,7 @@ def test_every_default_is_in_the_reference() -> None:
 def test_a_key_is_shown_with_what_lies_inside(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "link"]) == 0
     out = capsys.readouterr().out
-    assert "link.bandwidth\n" in out and "none: it must be written" in out and "primary" not in out
+    assert "link.bandwidth\n" in out and "none (required)" in out and "primary" not in out
     assert main(["keys", "databases.crm.full"]) == 0
     assert capsys.readouterr().out.startswith("databases.*.full\n")
 
