@@ -206,8 +206,8 @@ CLASSIC: tuple[Mutant, ...] = (
         "moved_job_is_not_noted", "C1",
         "a caller asks after a job that moved with its side, and hears of the old one",
         "cloud/api.py",
-        "            out.saves[REQUEST + change] = listed(print_of, job)\n",
-        "            assert listed(print_of, job)\n",
+        "            out.saves[_key_of(change)] = listed(known[0], job, *known[2:])\n",
+        "            assert listed(known[0], job, *known[2:])\n",
     ),
     one(
         "number_of_a_change_is_not_saved", "C5",
