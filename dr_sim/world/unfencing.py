@@ -55,6 +55,11 @@ class Unfencing:
             and db.index not in closed
         ]
 
+    @property
+    def _is_lost(self) -> bool:
+        """Return whether no database is left that could be started."""
+        return all(db.failed for db in self._lead.primary.databases)
+
     # ---- by a recovery manager
     def order(self, pair: Pair, answer: Answer) -> None:
         """Take the order of the manager at that pair's standby."""
@@ -88,8 +93,8 @@ class Unfencing:
     def _arrived(self, pair: Pair, answer: Answer) -> None:
         claims = self._lead.claims
         mine = claims.holder in ("", pair.roles.secondary)
-        there = any(not db.failed for db in self._lead.primary.databases)
-        if not mine or claims.kept or not there or not self._lead.is_on():
+        is_off = self._is_lost or not self._lead.is_on()
+        if not mine or claims.kept or is_off:
             answer(REFUSED)
             return
         claims.given_back(pair.roles.secondary)
@@ -161,8 +166,11 @@ class Unfencing:
             pair.losses.tell_before(db, up=True)
 
     def _look(self) -> None:
-        """Answer if all servers are up."""
+        """Answer if all servers are up, or have been lost while they started."""
         if self._starting:
+            return
+        if self._is_lost:
+            self._refuse()
             return
         self._lead.primary.quiesced = False
         for pair in self._lead.together:
@@ -178,6 +186,9 @@ class Unfencing:
         for entry in self._starting.values():
             entry.cancel()
         self._starting.clear()
+        self._refuse()
+
+    def _refuse(self) -> None:
         waiting, self._waiting = self._waiting, []
         for answer in waiting:
             answer(REFUSED)

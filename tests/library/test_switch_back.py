@@ -132,6 +132,20 @@ def test_a_planned_failover_whose_limit_is_not_over_waits_on(
     assert 20 * MINUTE < swapped["outage_us"] < 23 * MINUTE
 
 
+def test_a_database_that_is_lost_while_its_server_starts_does_not_serve(tmp_path: Path) -> None:
+    """The limit is over 4 min after the stop; 5 s later, with 5 s to go, the database is lost."""
+    result = made(
+        tmp_path,
+        DATABASE + "failover: {planned_limit: 4 min}\nevents:\n"
+        "- {at: 62 min, order_failover: dba}\n- {at: 62 min 6 s, link_outage: 4 min}\n"
+        "- {at: 66 min 10 s, lose: database}\n",
+    )
+    assert result.summary.violations == []
+    assert rows(result, "truth.unfenced") == [] and rows(result, "seen.Unfenced") == []
+    (refused,) = rows(result, "seen.UnfenceFailed")
+    assert refused.values["reason"] == "refused"
+
+
 # ---- by hand
 @pytest.mark.parametrize(
     ("by", "at", "obeyed"),
