@@ -31,6 +31,12 @@ from dr_sim.explore.stories import (
     told_of,
     with_options,
 )
+from dr_sim.explore.variety import (
+    REPEATED,
+    instant_text,
+    once_more,
+    varied,
+)
 from dr_sim.faults import KINDS
 from dr_sim.faults.call_off_failover import KIND as CALL_OFF_KIND
 from dr_sim.faults.cloud_crash import KIND as CLOUD_CRASH_KIND
@@ -104,6 +110,7 @@ def draw(
     r = random.Random(f"{seed} case {number}")
     base = services[r.randrange(len(services))]
     tree = deepcopy(base.tree)
+    varied(r, tree, services.trees)
     mode = mode_of(mode, seed, number)
     possible = kinds_for(base, mode)
     if mode is CaseMode.RECOVERABLE:
@@ -112,7 +119,8 @@ def draw(
         possible = sorted(base.own.intersection(possible)) or possible
     stories = told_of(base, possible)
     if stories and not base.own and r.random() < _STORIES:
-        tree["events"] = _told(r, base, r.choice(stories), tree, possible)
+        events = _told(r, base, r.choice(stories), tree, possible)
+        tree["events"] = _repeated(r, base, events)
         return _promising(tree, base)
     fewer = _fewer(r, base, possible)
     kinds = r.sample(fewer, min(len(fewer), r.randint(1, 4)))
@@ -128,9 +136,27 @@ def draw(
             if r.random() < 0.5 or not events
             else 0
         )
-        events.append({"at": _text(at), **_what(r, CRASH, base)})
-    tree["events"] = events or [_event(r, base, r.choice(kinds))]
+        crash = _what(r, _whose_crash(r, possible), base)
+        events.append({"at": instant_text(at), **crash})
+    events = events or [_event(r, base, r.choice(kinds))]
+    tree["events"] = _repeated(r, base, events)
     return _promising(tree, base)
+
+
+def _repeated(
+    r: random.Random, base: Service, events: list[Tree]
+) -> list[Tree]:
+    """Let, perhaps, one of these events happen once more."""
+    if base.instants and r.random() < REPEATED:
+        events.append(once_more(r, events, base.instants[-1]))
+    return events
+
+
+def _whose_crash(r: random.Random, possible: Collection[str]) -> str:
+    """Draw whether the recovery manager dies, or the cloud manager if there is one."""
+    if _CLOUD_CRASH in possible and r.random() < 0.5:
+        return _CLOUD_CRASH
+    return CRASH
 
 
 def _told(
@@ -173,13 +199,13 @@ def _written(
     """An event of a story."""
     name, value = written
     if name not in FAULTS:  # what brings back what was lost
-        return {"at": _text(at_us), name: {}}
+        return {"at": instant_text(at_us), name: {}}
     event = _what(r, name, base)
     if isinstance(value, dict) and "database" in value:
         value = {**value, "database": event[name]["database"]}
     if value is not None:
         event[name] = value
-    return {"at": _text(at_us), **event}
+    return {"at": instant_text(at_us), **event}
 
 
 def _early(base: Service) -> Service:
@@ -284,25 +310,27 @@ def _end(
     at = _instant(r, base, [])
     kind = FAULTS[r.choice(_ends(possible))]
     end = _what(r, kind.name, base)
-    events = [{"at": _text(at), **end}]
+    events = [{"at": instant_text(at), **end}]
     if r.random() < _CALLED_OFF and _CALL_OFF in possible:
         soon = at + r.choice([1, 1, 5, 20, 90]) * SECOND_US
-        events.append({"at": _text(soon), **_what(r, _CALL_OFF, base)})
+        events.append(
+            {"at": instant_text(soon), **_what(r, _CALL_OFF, base)}
+        )
         if r.random() < 0.5:
             died = {CRASH: {"before": r.choice(_LEFT)}}
-            events.append({"at": _text(at), **died})
+            events.append({"at": instant_text(at), **died})
     crashes = [CRASH]
     if _CLOUD_CRASH in possible:
         crashes.append(_CLOUD_CRASH)
     for _ in range(r.choice([0, 0, 1, 2])):
         near = _near(r, at)
         name = r.choice([*crashes, *kinds, r.choice(possible)])
-        events.append({"at": _text(near), **_what(r, name, base)})
+        events.append({"at": instant_text(near), **_what(r, name, base)})
     lost = kind.loses(_params(kind, end[kind.name])) if kind.loses else ""
     returns = RETURNS.get(lost)
     if returns and r.random() < 0.4:
         later = at + r.choice([20, 300, 3600, 14_400]) * SECOND_US
-        events.append({"at": _text(later), returns: {}})
+        events.append({"at": instant_text(later), returns: {}})
     return events
 
 
@@ -334,24 +362,32 @@ def mutate(
     fewer = _fewer(r, base, possible)
     events = new["events"]
     for _ in range(r.randint(1, 2)):
-        how = r.randrange(5) if len(events) < _MOST_EVENTS else 0
+        how = r.randrange(6) if len(events) < _MOST_EVENTS else 0
         if how == 0 and len(events) > 1:
             events.pop(r.randrange(len(events)))
         elif how == 1:
             events.append(_event(r, base, r.choice(fewer)))
         elif how == 2:
             at = r.choice(events)["at"]
-            events.append({"at": at, **_what(r, CRASH, base)})
+            if moments and r.random() < 0.5:
+                at = instant_text(_instant(r, base, []))
+            crash = _what(r, _whose_crash(r, possible), base)
+            events.append({"at": at, **crash})
         elif how == 3:
             events.append(_event(r, base, r.choice(_ends(possible))))
+        elif how == 4 and base.instants:
+            events.append(once_more(r, events, base.instants[-1]))
         else:
             event = r.choice(events)
-            event["at"] = _text(_instant(r, base, []))
+            event["at"] = instant_text(_instant(r, base, []))
     return _promising(new, known)
 
 
 def _event(r: random.Random, base: Service, name: str) -> Tree:
-    return {"at": _text(_instant(r, base, [])), **_what(r, name, base)}
+    return {
+        "at": instant_text(_instant(r, base, [])),
+        **_what(r, name, base),
+    }
 
 
 def _what(r: random.Random, name: str, base: Service) -> Tree:
@@ -406,8 +442,3 @@ def _near(r: random.Random, at_us: int) -> int:
         ]
     )
     return max(0, at_us + r.choice([-1, 1, 1]) * off_us)
-
-
-def _text(at_us: int) -> str:
-    seconds, us = divmod(at_us, SECOND_US)
-    return f"{seconds} s" if not us else f"{seconds} s {us} us"

@@ -20,7 +20,7 @@ from dr_sim.scenario.kind import MachinesThere
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.play import play
 
-SERVICES = 48
+SERVICES = 96
 """How many sets of options one exploration draws from."""
 NAMES = frozenset(kind.name for kind in KINDS)
 """Names all kinds of event."""
@@ -52,7 +52,8 @@ def service(r: random.Random) -> Tree:
     names = ["crm", "web", "archive"][:number]
     databases = {name: _database(r) for name in names}
     if run_for in _LONG and databases["crm"]["log"] != "none":
-        databases["crm"]["log"] = "every 15 min"
+        databases["crm"]["log"] = _LONG[run_for]
+        databases["crm"]["full"] = r.choice(["every 6 h", "daily 03:00"])
     tree: Tree = {
         "name": "explored",
         "seed": str(r.randrange(1, 10**6)),
@@ -72,7 +73,7 @@ def service(r: random.Random) -> Tree:
             "keep_fulls": r.choice("12"),
         },
         "secondary": {
-            "retention": r.choice(["4 h", "1 d"]),
+            "retention": r.choice(["4 h", "4 h", "1 d"]),
             "keep_fulls": r.choice("12"),
         },
         "replay": {
@@ -192,6 +193,16 @@ def _tenants(tree: Tree) -> None:
     tree["clients"]["portal"]["tenant"] = "contoso"
 
 
+def _limits(r: random.Random, tree: Tree) -> None:
+    """Let the network have no more machines than a limit, or its tenant than a quota."""
+    shared = tree["networks"]["shared"]
+    if r.random() < 0.5:
+        shared["most_machines"] = r.choice("358")
+        return
+    shared["quotas"] = {"contoso": r.choice("35")}
+    tree["farms"]["content"]["tenant"] = "contoso"
+
+
 def _machines(r: random.Random, tree: Tree, has_tenants: bool) -> None:
     """Let it look after machines: small sites, one of which may have too little room, and an image
     to upgrade to that the second site does not have yet. Its front ends may follow a load.
@@ -214,20 +225,21 @@ def _machines(r: random.Random, tree: Tree, has_tenants: bool) -> None:
     if r.random() < 0.4:
         load = {"load": r.choice(["40 per s", "80 per s"])}
         farm |= {"front_end": "1", "per_machine": "20 per s", **load}
+    tree["farms"] = {"content": farm}
     if has_tenants:
         farm["network"] = "shared"
-    tree["farms"] = {"content": farm}
+        if r.random() < 0.4:
+            _limits(r, tree)
     tree["deployment"] = {"takes": "2 min", "repair_after": "5 min"}
 
 
 _MB = {"200 MB": 200, "1 GB": 1000, "5 GB": 5000}
 
 
-_LENGTHS = (("8 h", "14 h", "30 h", "50 h"), (15, 3, 1, 1))
-"""How long runs are, and how often: a long one costs as much as several short ones, and only
-retention and the second day need it.
-"""
-_LONG = ("30 h", "50 h")
+_LENGTHS = (("8 h", "14 h", "30 h", "50 h"), (14, 2, 2, 2))
+"""How long runs are, and how often: only retention and the second day need a long one."""
+_LONG = {"30 h": "every 20 min", "50 h": "every 30 min"}
+"""How often logs come in a long run: it is to cost no more than a short one."""
 
 
 def _database(r: random.Random) -> Tree:
@@ -356,6 +368,11 @@ class Services:
             [tree for tree in trees if load(tree, manager) is not None],
             manager,
         )
+
+    @property
+    def trees(self) -> Sequence[Tree]:
+        """Return the options of each."""
+        return self._trees
 
     def __len__(self) -> int:
         return len(self._trees)

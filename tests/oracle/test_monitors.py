@@ -27,6 +27,7 @@ from dr_sim.oracle.monitors import (
     failover_emptied,
     failover_order,
     keeping,
+    lacking,
     liveness,
     names,
     needless,
@@ -151,6 +152,19 @@ def both(*edits: Edit) -> Edit:
 
 def drop_after(time_us: int, *kinds: str) -> Edit:
     return lambda row: [] if row.time_us > time_us and row.kind in kinds else [row]
+
+
+def renamed(kind: str, old: str, new: str) -> Edit:
+    """With another file's name in the place of one, in texts too."""
+
+    def edit(row: Row) -> list[Row]:
+        if row.kind != kind:
+            return [row]
+        values = row.values.items()
+        spelled = {k: v.replace(old, new) if isinstance(v, str) else v for k, v in values}
+        return [replace(row, values=spelled)]
+
+    return edit
 
 
 def one_of(kind: str, number: int, **wanted: Any) -> Edit:
@@ -362,6 +376,8 @@ CASES = (
         "seen.Restored", "seen.RestoreFailed", REFUSED)),
     Case(primary.the_silent_are_not_asked, SITE, "R9", insert(
         "seen.HeartbeatLost", "seen.TakeBackup", {"database": "crm", "kind": 0})),
+    Case(primary.the_silent_are_not_asked, SITE, "R9", insert(
+        "seen.EnterPhase", "seen.TakeBackup", {"database": "crm", "kind": 1}, phase="draining")),
     Case(primary.what_lies_there_is_copied, PLANNED, "R9", thrice),
     Case(primary.what_is_damaged_is_copied_again, DAMAGED, "R6", both(
         drop("seen.Recopy"), drop_after(16 * MINUTE, "seen.Restored"),
@@ -373,6 +389,12 @@ CASES = (
         "seen.Restored", "seen.Restore",
         {"database": "crm", "name": "crm_2026_01_05_12_00_00_full_000", "replace": 1},
         name="crm_2026_01_08_00_30_00_log_000")),
+    Case(primary.a_copy_does_not_go_back, KEPT, "R11", insert(
+        "seen.Restored", "seen.Restore", NEWEST, name="crm_2026_01_06_00_30_00_log_000")),
+    Case(lacking.a_missing_copy_is_asked_for, DAMAGED, "R11", both(
+        drop_after(16 * MINUTE, "seen.Restore", "seen.Restored"),
+        insert("seen.Restored", "truth.copy_gone", {"why": ""},
+               name="crm_2026_01_05_00_15_00_log_000"))),
     Case(primary.a_lost_log_is_got_past, STUCK, "R11", keep, replay(on_hole="resync")),
     Case(primary.a_refusal_that_passes_changes_nothing, DAMAGED, "R11", both(
         insert("seen.Restored", "seen.TakeBackup", {"database": "crm", "kind": 0}),
@@ -394,6 +416,7 @@ CASES = (
         "truth.landed", name="crm_2026_01_05_10_00_00_log_000")),
     Case(keeping.the_primary_keeps_what_is_not_copied, KEPT, "R18", damaged_and_wanted_again),
     Case(keeping.old_files_go, KEPT, "R18", drop("seen.Delete")),
+    Case(keeping.old_files_go, KEPT, "R18", drop_after(60 * 60 * MINUTE, "seen.Delete")),
     Case(failover_causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.RefuseOrder")),
     Case(failover_causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.EnterPhase")),
     Case(failover_causes.begun_for_a_reason, SITE, "R14", drop("seen.HeartbeatLost")),
@@ -535,6 +558,8 @@ CASES = (
         drop_after(60 * MINUTE, "seen.Restored"),
         insert("seen.EnterPhase", "seen.RaiseAlert", {**ALERT, "event_id": 21},
                phase="draining"))),
+    Case(failover_course.a_wait_is_told_again, BACK, "R15", keep,
+         failover(drain_limit_us=2 * MINUTE)),
     Case(failover_course.no_restore_is_ended_early, SITE, "R15", insert(
         "seen.EnterPhase", "seen.EndRestore", {
             "database": "crm", "name": LOG_15, "begun_before_mono_us": 60 * MINUTE},
@@ -542,6 +567,13 @@ CASES = (
     Case(failover_emptied.what_is_damaged_is_copied_again, PLANNED, "R15", both(
         drop_after(60 * MINUTE, "seen.Restored", "truth.promoted", "seen.Recover"),
         insert("seen.ShareAnswered", "seen.ValidationFailed", {**SPOILED, "name": TAIL}))),
+    Case(alert_texts.texts_are_right, STUCK, "R13", renamed(
+        "seen.RaiseAlert", "crm_2026_01_05_00_25_00_log_000", LOG_15)),
+    Case(alert_levels.told_again_at_every_retry, STUCK, "R12", both(
+        drop("seen.Restored"),
+        insert("seen.Landed", "seen.RaiseAlert", {**ALERT, "event_id": 19, "name": ""},
+               name=LOG_15)),
+        with_a_store),
     Case(alert_texts.lateness_is_right, DAMAGED, "R13", both(
         insert("seen.Restored", "seen.RaiseAlert", LAG, name=LOG_15),
         insert("seen.Landed", "seen.PrimaryAnswered", ANSWER, name=LOG_15))),
@@ -605,6 +637,17 @@ def test_a_primary_that_falls_silent_need_not_be_asked_for_a_repair() -> None:
     of, rows = recorded(text)
     assert any(row.kind == "seen.HeartbeatLost" for row in rows)
     assert list(monitors.broken(World(of, express=False).run(), of)) == []
+
+
+def test_a_failover_that_an_operator_has_called_off_does_not_go_on() -> None:
+    of, rows = recorded(PLANNED)
+    unreachable = {**TOLD, "reason": "unreachable"}
+    edit = both(
+        drop("seen.Fenced"), insert("seen.Fence", "seen.FenceFailed", unreachable, -1),
+        insert("seen.Fence", "seen.UnfenceOrdered", {**TOLD, "operator": "dba"}, -1),
+    )  # fmt: skip
+    doctored = [out for row in rows for out in edit(row)]
+    assert found(coming_online.planned_ones_need_the_primary, of, doctored) == set()
 
 
 def test_an_order_that_was_refused_makes_no_later_failover_a_planned_one() -> None:

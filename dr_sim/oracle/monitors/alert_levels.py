@@ -26,6 +26,7 @@ from dr_sim.oracle.monitors.alert_rows import (
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import (
     DAY_US,
+    FULL,
     LOG,
     MINUTE_US,
     SECOND_US,
@@ -249,6 +250,8 @@ def _may_be_over(
         ]
     if story.any_within(kinds, database, row.time_us, due_us):
         return True
+    if event == NOT_PROTECTED and story.scenario.store is not None:
+        return _store_may_be_whole(story, row, database, due_us)
     if event == NOT_PROTECTED:
         first = story.last_before("seen.Restored", database, row.seq) < 0
         return (
@@ -264,6 +267,26 @@ def _may_be_over(
         )
     )
     return others or _news_of_files(story, row, database, due_us)
+
+
+def _store_may_be_whole(
+    story: Story, row: Row, database: int, due_us: int
+) -> bool:
+    """Return whether something may have ended what a store lacked: a full has come, a log that is
+    not the newest one, or retention has taken files.
+    """
+    if story.any_within(("seen.Delete",), database, row.time_us, due_us):
+        return True
+    for kind in ("seen.Landed", "seen.Validated"):
+        found = story.within(kind, database, row.time_us, due_us)
+        names = story.of(kind, database)["name"][found]
+        if any(kind_in_name(each) == FULL for each in story.texts(names)):
+            return True
+    rows = story.of("seen.Validated", database)
+    before = rows["header.last_lsn"][rows["seq"] < row.seq]
+    found = story.within("seen.Validated", database, row.time_us, due_us)
+    came = rows["header.first_lsn"][found]
+    return bool(len(before) and (came < before.max()).any())
 
 
 def _stands_otherwise(

@@ -18,6 +18,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     alerts_of_databases,
     last_header,
     last_new_log_us,
+    position_before,
 )
 from dr_sim.oracle.monitors.story import (
     MINUTE_US,
@@ -102,9 +103,26 @@ def _wrong_text(
         story, database, row.seq
     ):
         return f"event {event}: the last restored log is not of [{parts['since']}]"
+    if event == MISSING and _is_behind_no_hole(story, database, row):
+        name = row.values["name"]
+        return (
+            f"event 1: nothing is missing between the database and {name}"
+        )
     if "quiet" in parts:
         return _wrong_quiet(story, database, row, int(parts["quiet"]))
     return ""
+
+
+def _is_behind_no_hole(story: Story, database: int, row: Row) -> bool:
+    """Return whether the log that is said to lie behind a hole begins where the database stands, or
+    before that, on the same fork.
+    """
+    fork, redo = position_before(story, database, row.seq)
+    rows = story.of("seen.Validated", database)
+    mine = rows["name"] == story.text_id(row.values["name"])
+    mine &= (rows["seq"] < row.seq) & (rows["header.fork"] == fork)
+    first = rows["header.first_lsn"][mine]
+    return bool(len(first) and first[-1] <= redo)
 
 
 def _is_full_path(

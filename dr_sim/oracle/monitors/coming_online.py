@@ -43,13 +43,17 @@ def only_what_is_ordered_stops_early(story: Story) -> Iterator[Breach]:
 
 
 def planned_ones_need_the_primary(story: Story) -> Iterator[Breach]:
-    """A planned failover whose order to stop has reached nobody is called off (R15)."""
+    """A planned failover whose order to stop has reached nobody is called off (R15). One that an
+    operator has called off by then waits until the primary is known to serve.
+    """
     for attempt in attempts(story):
         if not is_planned(story, attempt):
             continue
         for row in rows_in(story, attempt, "seen.FenceFailed")[:1]:
             until_us = row.time_us + SLACK_US
             if not _reached_nobody(story, attempt, row):
+                continue
+            if _is_called_off(story, attempt, row):
                 continue
             if until_us >= story.end_us or not story.up_between(
                 attempt.begin.time_us, until_us
@@ -61,6 +65,15 @@ def planned_ones_need_the_primary(story: Story) -> Iterator[Breach]:
                     "the order to stop has not reached the primary, and a planned failover goes "
                     "on",
                 )  # fmt: skip
+
+
+def _is_called_off(story: Story, attempt: Attempt, row: Row) -> bool:
+    """Return whether somebody who may had ordered before that row to leave the failover."""
+    return any(
+        attempt.begin.seq < order.seq < row.seq
+        and order.values["operator"] in story.scenario.failover.operators
+        for order in story.rows("seen.UnfenceOrdered")
+    )
 
 
 def _reached_nobody(story: Story, attempt: Attempt, row: Row) -> bool:

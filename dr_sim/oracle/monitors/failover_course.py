@@ -7,6 +7,7 @@ Planned failovers are patient, so what is said here of limits is said of the oth
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from dr_sim.oracle.monitors.attempts import (
     ORDERS,
@@ -24,7 +25,7 @@ from dr_sim.oracle.monitors.story import (
 )
 from dr_sim.record.journal import Row
 
-ONLY_WAY = 21
+ONLY_WAY, WAITS = 21, 7
 _WORK = (
     "seen.Restore",
     "seen.RestoreUntil",
@@ -220,6 +221,45 @@ def readers_are_let_in_again(story: Story) -> Iterator[Breach]:
                     f"readers of {story.name(row.entity)} were disconnected for a failover that "
                     "is called off, and are not let in again",
                 )  # fmt: skip
+
+
+def a_wait_is_told_again(story: Story) -> Iterator[Breach]:
+    """A planned failover that waits for files says so again each time that the drain's limit is
+    over (R15).
+    """
+    if story.scenario.ranks > 1:
+        return
+    for attempt in attempts(story):
+        empty_us = _left_us(attempt)
+        told = [
+            row
+            for row in rows_in(story, attempt, "seen.RaiseAlert")
+            if row.values["event_id"] == WAITS
+        ]
+        times = [*(row.time_us for row in told), story.end_us]
+        for row, (_, again_us) in zip(told, pairwise(times), strict=True):
+            due_us = row.time_us + story.scenario.failover.drain_limit_us
+            due_us += SLACK_US
+            if due_us >= min(empty_us, story.end_us) or again_us <= due_us:
+                continue
+            if _goes_on_waiting(story, row, due_us):
+                yield Breach(
+                    "R15", row.seq, row.time_us, row.entity,
+                    "a planned failover waits on, and nobody is told again",
+                )  # fmt: skip
+
+
+def _goes_on_waiting(story: Story, told: Row, due_us: int) -> bool:
+    """Return whether nothing has come between that ends the patience of a planned failover."""
+    if not story.up_between(told.time_us, due_us):
+        return False
+    kinds = ("seen.HeartbeatLost", "seen.HeartbeatBack", *ORDERS)
+    between = (
+        row
+        for row in story.rows(*kinds)
+        if told.time_us <= row.time_us <= due_us
+    )
+    return next(between, None) is None and not story.silent_at(told.seq)
 
 
 # ---- what several ask

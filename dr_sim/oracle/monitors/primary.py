@@ -50,9 +50,11 @@ PASSING = (
 
 
 def the_silent_are_not_asked(story: Story) -> Iterator[Breach]:
-    """A primary that is silent is asked for no backup (R9)."""
+    """A primary that is silent is asked for no backup (R9); of failovers only planned ones ask."""
     for row in story.rows("seen.TakeBackup"):
-        if story.failing_over(row.seq) or row.entity < 0:
+        if row.entity < 0:
+            continue
+        if story.failing_over(row.seq) and _may_be_planned(story, row):
             continue
         machine = story.scenario.databases[row.entity].machine
         if machine not in story.silent_at(row.seq):
@@ -63,6 +65,16 @@ def the_silent_are_not_asked(story: Story) -> Iterator[Breach]:
             "R9", row.seq, row.time_us, row.entity,
             f"a backup is asked of {machine}, which is silent",
         )  # fmt: skip
+
+
+def _may_be_planned(story: Story, row: Row) -> bool:
+    """Return whether a planned failover was ordered before that row."""
+    return any(
+        order.seq < row.seq and order.values["planned"]
+        for order in story.rows(
+            "seen.FailoverOrdered", "seen.OrderPassedOn"
+        )
+    )
 
 
 def _just_answered(story: Story, row: Row) -> bool:
@@ -273,8 +285,8 @@ def could_be_taken(
 
 
 def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
-    """A full that ends before where the copy stands replaces it only if what follows leads on, or
-    if somebody has ordered to restore it anew up to an earlier instant.
+    """A full replaces a copy only if it leads further, with what follows on it here, or if somebody
+    has ordered to restore it anew up to an earlier instant.
     """
     for row in (
         story.rows("seen.Restore") if _replaces_anything(story) else ()
@@ -300,10 +312,10 @@ def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
             row.seq,
             fork,
         )
-        if reach is not None and reach < redo:
+        if reach is not None and reach <= redo:
             yield Breach(
                 "R11", row.seq, row.time_us, database,
-                f"{row.values['name']} takes the copy back to LSN {reach}; it stands at {redo}",
+                f"{row.values['name']} leads the copy to LSN {reach}; it stands at {redo}",
             )  # fmt: skip
 
 

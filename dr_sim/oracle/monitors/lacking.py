@@ -1,0 +1,176 @@
+"""Tells that a database of which no copy is here is not left without one (R11): a full is on its
+way, or the primary is asked for one as long as it is heard.
+
+Theory of operation. Between the news of a database (a full that is taken, sent, hashed or restored;
+a machine that falls silent or is heard; a failover; a crash) nothing happens. Where no copy is
+here, no full is on its way and the primary is heard, such a stretch may last no longer than the
+window and a few retries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from dr_sim.oracle.monitors.story import (
+    FULL,
+    MINUTE_US,
+    Breach,
+    Story,
+    kind_in_name,
+)
+
+_SPARE_US = 60 * MINUTE_US
+_RETRIES = 4
+_OF_A_FILE = (
+    "seen.Landed",
+    "seen.Validate",
+    "seen.Validated",
+    "seen.ValidationFailed",
+    "seen.Recopy",
+    "seen.RecopyFailed",
+)
+_OF_A_KIND = (
+    "seen.TakeBackup",
+    "seen.BackupTaken",
+    "seen.BackupFailed",
+    "truth.backup_begin",
+    "truth.backup_finished",
+)
+_OF_THE_DATABASE = (
+    "seen.Restore",
+    "seen.Restored",
+    "seen.RestoreFailed",
+    "seen.NoRoom",
+    "seen.Fetch",
+    "truth.copy_gone",
+    "truth.promoted",
+    "truth.file_gone",
+)
+_OF_ALL = (
+    "seen.HeartbeatLost",
+    "seen.HeartbeatBack",
+    "seen.EnterPhase",
+    "truth.manager",
+    "truth.event",
+    "truth.failed",
+)
+
+
+def a_missing_copy_is_asked_for(story: Story) -> Iterator[Breach]:
+    """Where no copy is here, a full is asked for, or one is on its way (R11)."""
+    replay = story.scenario.replay
+    if story.scenario.store is not None or story.count("truth.failed"):
+        return
+    waits = "skip_ahead" in (replay.on_hole, replay.otherwise)
+    for database in story.databases:
+        spec = story.scenario.databases[database]
+        if waits and spec.full.kind != "none":
+            continue  # for what comes by itself
+        most_us = _SPARE_US + story.window_us(database)
+        most_us += _RETRIES * story.retry_us
+        for from_us, until_us in pairwise(_news_us(story, database)):
+            due_us = from_us + most_us
+            if due_us < until_us and _is_left(
+                story, database, from_us, due_us
+            ):
+                yield Breach(
+                    "R11", _last_seq(story, from_us), due_us, database,
+                    "no copy is here, no full is on its way, and none is asked for",
+                )  # fmt: skip
+                break
+
+
+def _is_left(
+    story: Story, database: int, from_us: int, until_us: int
+) -> bool:
+    """Return whether there is no copy in that stretch, no full to come, and a primary and a manager
+    that are there.
+    """
+    if _has_copy(story, database, from_us):
+        return False
+    if not story.quiet_between(from_us, until_us):
+        return False
+    seq = _last_seq(story, until_us)
+    machine = story.scenario.databases[database].machine
+    if machine in story.silent_at(seq + 1):
+        return False
+    return not _comes(story, database, seq)
+
+
+def _has_copy(story: Story, database: int, at_us: int) -> bool:
+    """Return whether a copy was there from the start, or was restored, and was not lost since."""
+    restored = story.of("seen.Restored", database)["time_us"]
+    since_us = restored[restored <= at_us][-1:].tolist()
+    if not since_us and _was_there(story, database):
+        since_us = [story.first_start_us]
+    if not since_us:
+        return False
+    lost = story.of("truth.copy_gone", database)["time_us"]
+    return not bool(((lost >= since_us[0]) & (lost <= at_us)).any())
+
+
+def _was_there(story: Story, database: int) -> bool:
+    """Return whether the first inventory shows a copy."""
+    for row in story.rows("seen.Inventory")[:1]:
+        found = json.loads(row.values["databases"])
+        name = story.name(database)
+        return name in found and bool(found[name]["exists"])
+    return True
+
+
+def _comes(story: Story, database: int, seq: int) -> bool:
+    """Return whether a full is being taken, is on its way, or lies here, as of a row."""
+    begun = story.of("truth.backup_begin", database)
+    fulls = begun["file"][(begun["kind"] == FULL) & (begun["seq"] <= seq)]
+    gone = []
+    for kind in (
+        "truth.landed",
+        "truth.file_gone",
+        "truth.backup_cut_off",
+        "truth.backup_empty",
+    ):
+        rows = story.of(kind, database)
+        gone.append(rows["file"][rows["seq"] <= seq])
+    return not np.isin(fulls, np.concatenate(gone)).all()
+
+
+def _news_us(story: Story, database: int) -> list[int]:
+    """Return when anything happened that has to do with the database's copy or its fulls."""
+    found = [story.first_start_us, story.end_us]
+    for kind in _OF_A_FILE:
+        rows = story.of(kind, database)
+        names = story.texts(rows["name"])
+        is_full = [kind_in_name(name) == FULL for name in names]
+        found += rows["time_us"][np.array(is_full, dtype=bool)].tolist()
+    for kind in _OF_A_KIND:
+        rows = story.of(kind, database)
+        found += rows["time_us"][rows["kind"] == FULL].tolist()
+    for kind in _OF_THE_DATABASE:
+        found += story.of(kind, database)["time_us"].tolist()
+    for kind in _OF_ALL:
+        found += story[kind]["time_us"].tolist()
+    return sorted(found)
+
+
+def _last_seq(story: Story, time_us: int) -> int:
+    """Return the last row, by an instant, of those that say how it stands with fulls and with the
+    primary.
+    """
+    last = 0
+    for kind in (
+        "truth.landed",
+        "truth.backup_begin",
+        "seen.PrimaryAnswered",
+        "seen.HeartbeatLost",
+        "seen.HeartbeatBack",
+        "seen.Inventory",
+    ):
+        rows = story[kind]
+        place = int(np.searchsorted(rows["time_us"], time_us, side="right"))
+        if place:
+            last = max(last, int(rows["seq"][place - 1]))
+    return last
