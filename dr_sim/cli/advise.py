@@ -28,14 +28,16 @@ def add_advise(commands: Any) -> None:
     """Add `dr-sim advise`."""
     parser = commands.add_parser(
         "advise",
-        help="what would help: tries the usual changes on the same luck",
+        help="try the usual changes, and find the smallest set that "
+        "meets the SLA",
     )
     parser.add_argument("scenario", type=Path, help="scenario file (YAML)")
     add_set(parser)
     add_seed(parser)
     add_replications(
         parser,
-        "runs of each set (default: as many as the scenario asks for at least)",
+        "number of runs of each set (default: the smallest number that "
+        "the scenario asks for)",
     )
     add_json(parser, "the advice as JSON")
     add_executor(parser)

@@ -31,38 +31,44 @@ def add_check(commands: Any) -> None:
     """Add `dr-sim check`."""
     check = commands.add_parser(
         "check",
-        help="judge the SLA of every scenario under some paths, for CI",
+        help="judge the SLA of every scenario in some files and folders, "
+        "for CI",
     )
     check.add_argument(
         "paths",
         type=_named,
         nargs="+",
         metavar="PATH",
-        help="scenario files, or folders with some",
+        help="scenario files, or folders that contain some",
     )
-    add_set(check, "one key in all of them")
-    add_replications(check, "of each (default: what it asks for)")
+    add_set(check, "one key in all scenarios")
+    add_replications(
+        check,
+        "number of runs of each scenario (default: "
+        "what the scenario asks for)",
+    )
     check.add_argument(
         "--budget",
         type=duration,
         metavar="TIME",
-        help="after this time, e.g. '5 min', nothing is begun beyond the runs that each "
-        "asks for at least",
+        help="time limit, e.g. '5 min': after it only the smallest "
+        "number of runs that each scenario asks for is played",
     )
     check.add_argument(
         "--against",
         type=Path,
         metavar="FILE",
-        help="a baseline: what is worse than it fails",
+        help="a baseline; a value that is worse than in the baseline fails",
     )
     check.add_argument(
         "--tolerance",
         type=_tolerance,
         default=tolerances.DEFAULT,
         metavar="T",
-        help="with --against: the smallest difference that matters, '5 s', '2 %%', or both, '2 "
-        "%% or 5 s', of which the larger"
-        " counts (default: 1 %% or 1 s: durations are shown to the second)",
+        help="with --against: the smallest difference that matters: '5 "
+        "s', '2 %%', or both ('2 %% or 5 s'; the larger counts). "
+        "Default: 1 %% or 1 s, because durations are shown to the "
+        "second",
     )
     check.add_argument(
         "--junit", type=Path, metavar="FILE", help="write JUnit XML"
@@ -76,7 +82,7 @@ def add_check(commands: Any) -> None:
     check.add_argument(
         "--github",
         action="store_true",
-        help="print annotations (by itself where GITHUB_ACTIONS is true)",
+        help="print annotations (automatic if GITHUB_ACTIONS is true)",
     )
     add_executor(check)
     add_played(check)
@@ -87,14 +93,14 @@ def add_baseline(commands: Any) -> None:
     """Add `dr-sim baseline`."""
     baseline = commands.add_parser(
         "baseline",
-        help="store what every replication gives now, to compare with later",
+        help="store the values of every replication, to compare with later",
     )
     baseline.add_argument(
         "paths",
         type=_named,
         nargs="+",
         metavar="PATH",
-        help="scenario files, or folders with some",
+        help="scenario files, or folders that contain some",
     )
     baseline.add_argument(
         "-o",
@@ -104,7 +110,11 @@ def add_baseline(commands: Any) -> None:
         metavar="FILE",
         help="Parquet file to write",
     )
-    add_replications(baseline, "of each (default: what it asks for)")
+    add_replications(
+        baseline,
+        "number of runs of each scenario (default: "
+        "what the scenario asks for)",
+    )
     add_executor(baseline)
     baseline.set_defaults(command=_baseline)
 

@@ -33,14 +33,15 @@ def add_cloud(commands: Any) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="SQLite file that keeps requests and jobs; made if it is not there",
+        help="SQLite file for requests and jobs; created if it does not "
+        "exist",
     )
     serve.add_argument(
         "--scripts",
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="programs, each named as the operation that it does",
+        help="folder of programs; each has the name of its operation",
     )
     serve.add_argument(
         "--tokens",
@@ -71,19 +72,20 @@ def _add_chaos(parts: Any) -> None:
     against.add_argument(
         "--real",
         action="store_true",
-        help="against `dr-sim cloud serve` over loopback; compared with the model",
+        help="use `dr-sim cloud serve` over loopback, and compare it "
+        "with the model",
     )
     against.add_argument(
         "--api",
         metavar="MODULE:FACTORY",
-        help="against an API of your own",
+        help="use your own API",
     )
     chaos.add_argument(
         "--kills",
         type=count,
         default=0,
         metavar="N",
-        help="with --real: kill the server in the middle of N calls too",
+        help="with --real: also kill the server in the middle of N calls",
     )
     add_seed(chaos)
     add_set(chaos)

@@ -26,20 +26,27 @@ def add_compare(commands: Any) -> None:
     """Add `dr-sim compare`."""
     compare = commands.add_parser(
         "compare",
-        help="two scenarios on the same luck: differences with intervals",
+        help="compare two scenarios under the same random events",
     )
     compare.add_argument(
         "a", type=Path, metavar="A.yaml", help="scenario file (YAML)"
     )
     compare.add_argument(
-        "b", type=Path, metavar="B.yaml", help="the one to compare with it"
+        "b",
+        type=Path,
+        metavar="B.yaml",
+        help="the scenario to compare with A",
     )
     add_replications(
-        compare, "of each (default: the larger number they ask for)"
+        compare,
+        "number of runs of each (default: the larger number "
+        "that they ask for)",
     )
-    add_seed(compare, "of both (default: A's)")
+    add_seed(compare, "seed of both (default: A's)")
     compare.add_argument(
-        "--all", action="store_true", help="show what does not differ, too"
+        "--all",
+        action="store_true",
+        help="also show measures that do not differ",
     )
     add_json(compare, "the differences as JSON")
     compare.add_argument(
@@ -55,8 +62,9 @@ def add_compare(commands: Any) -> None:
         action="append",
         default=[],
         metavar="MODULE:FACTORY",
-        help="logic of your own in the recovery manager's place, of both; given twice: of A and of "
-        "B ('dr_sim' is dr_sim's own)",
+        help="your own logic, which replaces the recovery manager in "
+        "both; given twice: for A and for B ('dr_sim' is dr_sim's "
+        "own)",
     )
     compare.set_defaults(command=_compare)
 
@@ -65,7 +73,8 @@ def add_policies(commands: Any) -> None:
     """Add `dr-sim policies`."""
     policies = commands.add_parser(
         "policies",
-        help="run scenarios on the same luck; a table with a row each",
+        help="run scenarios under the same random events; print a table "
+        "with one row each",
     )
     policies.add_argument(
         "scenarios",
@@ -74,8 +83,8 @@ def add_policies(commands: Any) -> None:
         metavar="scenario",
         help="scenario files (YAML)",
     )
-    add_seed(policies, "in place of the first scenario's own")
-    add_set(policies, "one key in each")
+    add_seed(policies, "replaces the first scenario's own seed")
+    add_set(policies, "one key in each scenario")
     add_played(policies)
     policies.set_defaults(command=_policies)
 

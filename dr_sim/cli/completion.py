@@ -14,7 +14,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 def add_completion(commands: Any) -> None:
     """Add `dr-sim completion`."""
     completion = commands.add_parser(
-        "completion", help="print what makes a shell complete dr-sim"
+        "completion", help="print a completion script for a shell"
     )
     completion.add_argument(
         "shell", choices=SHELLS, help="the shell that you use"

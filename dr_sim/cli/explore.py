@@ -29,16 +29,18 @@ def add_explore(commands: Any) -> None:
     """Add `dr-sim explore` and `dr-sim shrink`."""
     explore = commands.add_parser(
         "explore",
-        help="look for what breaks a requirement; hand over the smallest case",
+        help="search for events that break a requirement; write the "
+        "smallest case",
     )
     explore.add_argument(
         "scenario",
         type=Path,
         nargs="?",
-        help="the service to explore, without its events (default: many drawn ones)",
+        help="the service to explore, without its events (default: many "
+        "services that are drawn)",
     )
     explore.add_argument("--budget", type=duration, default=duration("10 min"), metavar="TIME",
-                         help="of real time (default: 10 min)")  # fmt: skip
+                         help="limit in real time (default: 10 min)")  # fmt: skip
     explore.add_argument(
         "--runs",
         type=count,
@@ -46,7 +48,7 @@ def add_explore(commands: Any) -> None:
         help="stop after this number of cases",
     )
     explore.add_argument(
-        "--seed", type=int, default=1, help="of the draws (default: 1)"
+        "--seed", type=int, default=1, help="seed of the draws (default: 1)"
     )
     explore.add_argument(
         "--workers",
@@ -74,22 +76,25 @@ def add_explore(commands: Any) -> None:
         "--mode",
         choices=("both", "recoverable", "beyond"),
         default="both",
-        help="recoverable: only what the design gets past, and then all must be restored again; "
-        "beyond: whatever may happen, and nothing wrong may be done (default: both, half of the "
-        "cases each)",
+        help="recoverable: only events that the design can handle, so "
+        "everything must be restored at the end; beyond: any event, "
+        "and the logic must do nothing wrong (default: both, half "
+        "of the cases each)",
     )
     add_manager(explore)
     explore.set_defaults(command=_explore)
 
     shrink = commands.add_parser(
         "shrink",
-        help="cut a scenario that breaks a requirement down to its smallest form",
+        help="reduce a scenario that breaks a requirement to its "
+        "smallest form",
     )
     shrink.add_argument("scenario", type=Path, help="scenario file (YAML)")
     shrink.add_argument("-o", "--out", type=Path, metavar="FOLDER", default=Path(),
-                        help="for the scenario and the test (default: here)")  # fmt: skip
+                        help="folder for the scenario and the test "
+                            "(default: the current folder)")  # fmt: skip
     shrink.add_argument("--runs", type=count, metavar="N", default=250,
-                        help="the most runs to try (default: 250)")  # fmt: skip
+                        help="largest number of runs to try (default: 250)")  # fmt: skip
     add_manager(shrink)
     shrink.set_defaults(command=_shrink)
 
@@ -98,17 +103,20 @@ def add_cutsets(commands: Any) -> None:
     """Add `dr-sim cutsets`."""
     cutsets = commands.add_parser(
         "cutsets",
-        help="the smallest sets of files whose loss, with the primary's site, breaks the RPO",
+        help="find the smallest sets of files whose loss, with the "
+        "primary's site, breaks the RPO",
     )
     cutsets.add_argument("results", type=Path, help="folder of a run")
     cutsets.add_argument("--at", type=duration, metavar="TIME",
-                         help="since the start (default: before the first failure)")  # fmt: skip
+                         help="instant since the start (default: before "
+                            "the first failure)")  # fmt: skip
     cutsets.add_argument("--rpo", type=duration, metavar="TIME", default=duration("15 min"),
-                         help="the most that may be lost (default: 15 min)")  # fmt: skip
+                         help="the largest data loss that is allowed "
+                            "(default: 15 min)")  # fmt: skip
     cutsets.add_argument(
         "--database",
         metavar="NAME",
-        help="of this database (default: the first)",
+        help="for this database (default: the first)",
     )
     cutsets.add_argument(
         "--count",

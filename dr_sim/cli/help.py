@@ -16,13 +16,13 @@ from dr_sim.files.output import argument
 
 WIDTH = 80
 EXIT_CODES = {
-    0: "done; the SLA is met, or none is given",
+    0: "done; the SLA is met, or the scenario has none",
     1: "the SLA is missed",
-    2: "the input is wrong, or it cannot be run here",
-    3: "could not be judged (censored, unknown)",
-    4: "an invariant broke (a bug was found)",
+    2: "the input is wrong, or it cannot run on this machine",
+    3: "no verdict: the run ended too early, or the value is unknown",
+    4: "an invariant is violated (a bug was found)",
     5: "a recovery reported success but lost data",
-    70: "an error nobody caught: a bug in dr_sim, or in logic of your own",
+    70: "dr_sim or your own logic failed: a bug",
     130: "interrupted",
 }
 _JUDGED = (0, 1, 2, 3, 4, 5, 70, 130)
@@ -54,10 +54,11 @@ HELP = {
         (),
     ),
     "ways": Help(
-        "Says which ways back there would be if a site, a host or a database were lost at an "
-        "instant: which standby could be promoted, which store restored from, what each would "
-        "lose and how long it would take. Or the ways back from a mistake: each is tried in a run "
-        "of its own.",
+        "Lists the ways back if a site, a host or a database were lost "
+        "at an instant: which standby could be promoted, which store "
+        "could be restored from, what each would lose and how long it "
+        "would take. With --class mistake it lists the ways back from a "
+        "mistake; each is tried in a separate run.",
         (
             "dr-sim ways mine.yaml --at 'Wed 02:40' --class site",
             "dr-sim ways mine.yaml --at '2 h' --class host --set link.bandwidth=50Mbit/s",
@@ -66,8 +67,9 @@ HELP = {
         (0, 2, 70, 130),
     ),
     "new": Help(
-        "Writes a scenario to start from, and beside it the schema that editors complete and "
-        "check it with. In a terminal it asks a few questions; --template asks none.",
+        "Writes a scenario to start from, and beside it the schema with "
+        "which editors complete and check it. In a terminal it asks a "
+        "few questions; with --template it asks none.",
         ("dr-sim new mine.yaml --template postgres",),
     ),
     "library": Help(
@@ -76,7 +78,8 @@ HELP = {
         ("dr-sim library outage", "dr-sim library --copy library"),
     ),
     "completion": Help(
-        "Prints what makes a shell complete commands, options, files and keys.",
+        "Prints a script with which a shell completes commands, options, "
+        "files and keys.",
         (
             'eval "$(dr-sim completion bash)"        # in ~/.bashrc; same for zsh',
             "dr-sim completion fish > ~/.config/fish/completions/dr-sim.fish",
@@ -84,24 +87,26 @@ HELP = {
         ),
     ),
     "check": Help(
-        "Judges the SLA lines of every scenario over many runs. What cannot be told yet is "
-        "unknown, and unknown is not a pass.",
+        "Judges the SLA lines of every scenario over many runs. A line "
+        "that cannot be judged yet is unknown, and unknown is not a pass.",
         (
             "dr-sim check scenarios/checks --junit check.xml --markdown check.md",
         ),
         _JUDGED,
-        ((1, "an SLA is missed, or something is worse than the baseline"),),
+        ((1, "an SLA is missed, or a value is worse than the baseline"),),
     ),
     "baseline": Help(
-        "Stores what every replication of some scenarios gives now, for `dr-sim check --against`.",
+        "Stores the values of every replication of some scenarios, for "
+        "`dr-sim check --against`.",
         (
             "dr-sim baseline scenarios/checks -o baseline.parquet --replications 20",
         ),
         _PLAYED,
     ),
     "compare": Help(
-        "Plays two scenarios on the same luck and says which is better in what: verdicts, then "
-        "the measures that differ, the largest difference first.",
+        "Plays two scenarios under the same random events and says which "
+        "is better: first the verdicts, then the measures that differ, "
+        "the largest difference first.",
         (
             "dr-sim compare scenarios/policies/bridge.yaml scenarios/policies/resync.yaml",
         ),
@@ -109,8 +114,8 @@ HELP = {
         ((0, "done, whatever the verdicts"),),
     ),
     "sweep": Help(
-        "Varies keys of a scenario over a grid, draws the result, and says which value is the "
-        "smallest that meets a goal.",
+        "Varies keys of a scenario over a grid, draws the result, and "
+        "finds the smallest value that meets a goal.",
         (
             "dr-sim sweep mine.yaml --vary link.bandwidth=10..1000Mbit/s:log9",
         ),
@@ -118,51 +123,63 @@ HELP = {
         ((0, "done, whatever the answer"),),
     ),
     "advise": Help(
-        "Tries the usual changes (a wider link, priority to logs, more frequent logs, more "
-        "restore workers, staggered fulls, no delay, longer retention, automatic failover) on "
-        "the same luck, ranks them by what they do to each SLA line, and names the smallest set "
-        "that meets the SLA.",
+        "Tries the usual changes (a wider link, priority to logs, more "
+        "frequent logs, more restore workers, staggered fulls, no delay, "
+        "longer retention, automatic failover) under the same random "
+        "events. Ranks them by their effect on each SLA line, and names "
+        "the smallest set that meets the SLA.",
         ("dr-sim advise scenarios/advice/narrow_link.yaml",),
         (0, 1, 2, 70, 130),
         (
-            (0, "the SLA is met as it is, or a set of changes meets it"),
-            (1, "none of the sets that were tried surely meets it"),
+            (
+                0,
+                "the SLA is met without changes, or a set of changes "
+                "meets it",
+            ),
+            (1, "no set that was tried surely meets the SLA"),
         ),
     ),
     "explore": Help(
-        "Draws cases (options, faults at instants that matter, crashes between two commands), "
-        "runs them step by step, keeps what reaches something new, and shrinks what breaks a "
-        "requirement. The same command goes on where it was stopped.",
+        "Draws cases (options, faults at critical instants, crashes "
+        "between two commands) and runs them step by step. Keeps cases "
+        "that reach something new, and shrinks cases that break a "
+        "requirement. The same command continues where it was stopped.",
         ("dr-sim explore scenarios/quickstart.yaml --budget '2 min'",),
         (0, 2, 4, 70, 130),
         (
             (0, "nothing was found"),
             (
                 4,
-                "found: each case lies in the folder as a scenario and a test",
+                "found: the folder holds a scenario and a test for each "
+                "case",
             ),
         ),
     ),
     "cutsets": Help(
-        "Finds the smallest sets of files whose loss, with the primary's site, breaks the RPO. "
-        "Each set is confirmed by a run.",
+        "Finds the smallest sets of files whose loss, together with the "
+        "primary's site, breaks the RPO. A run confirms each set.",
         ("dr-sim cutsets results/quickstart/1 --rpo '15 min' --count 3",),
         (0, 1, 2, 4, 70, 130),
         (
             (0, "done"),
-            (1, "nothing is needed for it: the RPO is broken already"),
+            (1, "the loss of the site alone breaks the RPO"),
             (4, "a set was not confirmed by its run"),
         ),
     ),
     "shrink": Help(
-        "Takes away from a scenario that breaks a requirement whatever is not needed for it, and "
-        "writes the smallest one that still does, with a pytest test.",
+        "Removes from a scenario that breaks a requirement everything "
+        "that is not needed for that. Writes the smallest scenario that "
+        "still breaks it, with a pytest test.",
         ("dr-sim shrink broken.yaml --out smallest",),
         (0, 2, 4, 70, 130),
-        ((0, "it breaks nothing"), (4, "the smallest case was written")),
+        (
+            (0, "the scenario breaks nothing"),
+            (4, "the smallest case was written"),
+        ),
     ),
     "policies": Help(
-        "Runs several scenarios once each, on the same luck, and prints one table.",
+        "Runs several scenarios once each, under the same random events, "
+        "and prints one table.",
         (
             "dr-sim policies scenarios/policies/bridge.yaml scenarios/policies/resync.yaml",
         ),
@@ -182,37 +199,41 @@ HELP = {
         ("dr-sim schema > dr-sim.schema.json",),
     ),
     "explain": Help(
-        "Says why: any one number of a run as a ledger of causes that adds up to it, to the "
-        "microsecond. Equal causes are summed, and so are equal alerts; --all lists each.",
+        "Explains a number of a run: a ledger lists causes that add up "
+        "to it, to the microsecond. Equal causes are summed, and so are "
+        "equal alerts; --all lists each.",
         (
             "dr-sim explain results/quickstart/1 --failover 1",
             "dr-sim explain results/quickstart/1 --alerts",
         ),
     ),
     "report": Help(
-        "Tries every assumed number of a run's scenario at other values, says which of them "
-        "would flip the verdict, and writes report.html anew with it.",
+        "Tries every assumed number of a run's scenario at other values, "
+        "says which of them would change the verdict, and adds the "
+        "result to report.html.",
         ("dr-sim report results/quickstart/1",),
         _PLAYED,
     ),
     "verify": Help(
-        "Feeds the recorded events of a run to fresh recovery objects and compares their "
-        "commands with the recorded ones.",
+        "Gives the recorded events of a run to new recovery objects and "
+        "compares their commands with the recorded commands.",
         ("dr-sim verify results/quickstart/1",),
         (0, 2, 4, 70, 130),
         (
             (0, "the same commands"),
-            (4, "a difference: the record or the logic has changed"),
+            (4, "different commands: the record or the logic has changed"),
         ),
     ),
     "calibrate": Help(
-        "Measures what backups and restores of a real engine cost on this machine, and writes "
-        "them as a file that a scenario can extend.",
+        "Measures the costs of backups and restores of a real engine on "
+        "this machine, and writes them to a file that a scenario can "
+        "extend.",
         ("dr-sim calibrate --engine sqlite -o costs.yaml",),
         (0, 2, 70, 130),
     ),
     "compare-engines": Help(
-        "Runs scenarios on real engines by the clock, beside what the model predicts.",
+        "Runs scenarios on real engines by the clock, and compares them "
+        "with the model's prediction.",
         ("dr-sim compare-engines scenarios/real/tail.yaml",),
         _PLAYED,
     ),
@@ -223,34 +244,38 @@ HELP = {
         ),
     ),
     "cloud serve": Help(
-        "Answers requests over HTTP, runs scripts, and mirrors what they change to the other site, "
-        "until it is ended by SIGTERM or Ctrl-C. Whatever ends it, it goes on from its store.",
+        "Answers requests over HTTP, runs scripts, and mirrors their "
+        "changes to the other site, until SIGTERM or Ctrl-C ends it. "
+        "After any end it continues from its store.",
         (
             "dr-sim cloud serve mine.yaml --store cloud.db --scripts scripts --port 8420",
         ),
         (0, 2, 70, 130),
         (
-            (0, "it was ended, and may be started again"),
+            (0, "the server was stopped, and can be started again"),
             (130, "interrupted before it served"),
         ),
     ),
     "cloud chaos": Help(
-        "Plays the clients and faults of a scenario against a real API: calls and answers that are "
-        "lost, repeated and late, ids that are used again, and kill -9. A witness says what broke. "
-        "--real: against `dr-sim cloud serve`; what it did must be what the model does.",
+        "Plays the clients and faults of a scenario against a real API: "
+        "calls and answers that are lost, repeated and late, ids that "
+        "are used again, and kill -9. A witness reports violations. With "
+        "--real the API is `dr-sim cloud serve`, and its results must "
+        "equal those of the model.",
         (
             "dr-sim cloud chaos scenarios/cloud/api_chaos.yaml --real",
             "dr-sim cloud chaos examples/own_api.yaml --api examples.own_api:Api",
         ),
         (0, 2, 4, 70, 130),
         (
-            (0, "nothing broke, and it is as in the model"),
-            (4, "something broke, or is not as in the model"),
+            (0, "no violation, and no difference from the model"),
+            (4, "a violation, or a difference from the model"),
         ),
     ),
     "import": Help(
-        "Makes a scenario of a real backup history: databases, schedules, sizes, log volumes. It "
-        "says what fits and what was guessed.",
+        "Makes a scenario from a real backup history: databases, "
+        "schedules, sizes, log volumes. Reports which values fit the "
+        "history and which are guessed.",
         ("dr-sim import sqlserver history.json -o mine.yaml",),
     ),
     "import sqlserver": Help(
@@ -286,12 +311,13 @@ HELP = {
         ),
     ),
     "keys": Help(
-        "Lists the keys of a scenario file: what each means, how it is written, its default and "
-        "where that comes from.",
+        "Lists the keys of a scenario file: the meaning of each, how to "
+        "write it, its default and the source of the default.",
         ("dr-sim keys link", "dr-sim keys databases.crm.log"),
     ),
     "faults": Help(
-        "Lists what can happen in a scenario. With a name: its keys, and lines to copy.",
+        "Lists the events and faults of a scenario. With a name: its "
+        "keys, and lines to copy.",
         ("dr-sim faults", "dr-sim faults link_outage"),
     ),
 }

@@ -27,7 +27,7 @@ _TOOLS = {
 def add_import(commands: Any) -> None:
     """Add `dr-sim import` and its kinds."""
     imports = commands.add_parser(
-        "import", help="make a scenario of a real backup history"
+        "import", help="make a scenario from a real backup history"
     )
     kinds = imports.add_subparsers(metavar="KIND", required=True)
     _add_sqlserver(kinds)

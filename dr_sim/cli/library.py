@@ -28,7 +28,7 @@ def add_library(commands: Any) -> None:
     new.add_argument(
         "--template",
         metavar="NAME",
-        help="take this one and its usual values; ask nothing",
+        help="use this template with its usual values, without questions",
     )
     new.add_argument(
         "--list", action="store_true", help="list the templates"
@@ -44,7 +44,7 @@ def add_library(commands: Any) -> None:
         nargs="?",
         default="",
         metavar="WORD",
-        help="only scenarios with this in their path or description",
+        help="only scenarios with this word in their path or description",
     )
     library.add_argument(
         "--copy",

@@ -188,7 +188,8 @@ def parser_of_all() -> argparse.ArgumentParser:
         commands.choices[name].add_argument(
             "--allow-outside",
             action="store_true",
-            help="let scenarios name files outside the folder that the command is run from",
+            help="allow scenarios to name files outside the folder from "
+            "which the command is run",
         )
     complete_help(parser)
     return parser

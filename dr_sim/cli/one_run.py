@@ -23,7 +23,7 @@ def add_results(commands: Any) -> None:
     """Add `dr-sim explain`, `dr-sim report` and `dr-sim verify`."""
     explain = commands.add_parser(
         "explain",
-        help="a ledger of causes that adds up to a number of a run",
+        help="explain a number of a run by causes that add up to it",
         usage="dr-sim explain [-h] [--database DATABASE] [--all] results\n"
         "       [--failover N | --at T | --lag T | --alert N | --alerts | --ways]",
     )
@@ -55,7 +55,8 @@ def add_results(commands: Any) -> None:
     what.add_argument(
         "--alerts",
         action="store_true",
-        help="how many alerts of each kind, when, and the text of the first",
+        help="the number of alerts of each kind, when they came, and the "
+        "text of the first",
     )
     what.add_argument(
         "--ways",
@@ -63,29 +64,31 @@ def add_results(commands: Any) -> None:
         help="the ways back of each failover: taken, failed, possible, closed and why",
     )
     explain.add_argument(
-        "--database", help="of this database (default: the worst)"
+        "--database", help="for this database (default: the worst)"
     )
     explain.add_argument(
         "--all",
         action="store_true",
-        help="each stretch of time and each alert, not their sums",
+        help="list each stretch of time and each alert instead of sums",
     )
     explain.set_defaults(command=_explain)
 
     report = commands.add_parser(
         "report",
-        help="look into which assumed inputs would flip a run's verdict; renew its report.html",
+        help="show which assumed inputs would change a run's verdict; "
+        "write its report.html again",
     )
     report.add_argument("results", type=Path, help="folder of a run")
-    add_manager(report, "that the run had")
+    add_manager(report, "as in the run")
     report.set_defaults(command=_report)
 
     verify = commands.add_parser(
         "verify",
-        help="feed a run's events to fresh recovery objects: same commands?",
+        help="give a run's events to new recovery objects and compare "
+        "their commands",
     )
     verify.add_argument("results", type=Path, help="folder of a run")
-    add_manager(verify, "that the run had")
+    add_manager(verify, "as in the run")
     verify.set_defaults(command=_verify)
 
 

@@ -25,7 +25,7 @@ def add_set(parser: argparse.ArgumentParser, what: str = "one key") -> None:
 
 def add_seed(
     parser: argparse.ArgumentParser,
-    what: str = "in place of the scenario's own",
+    what: str = "replaces the scenario's own seed",
 ) -> None:
     """Add `--seed`."""
     parser.add_argument("--seed", type=int, help=what)
@@ -69,20 +69,20 @@ def add_steps(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
         action="store_true",
-        help="with every fast path off: slower, the same records",
+        help="turn every fast path off: slower, the same records",
     )
 
 
 def add_manager(
     parser: argparse.ArgumentParser,
-    of: str = "in the recovery manager's place",
+    of: str = "which replaces the recovery manager",
 ) -> None:
     """Add `--manager`."""
     parser.add_argument(
         "--manager",
         metavar="MODULE:FACTORY",
         default="",
-        help=f"logic of your own {of}",
+        help=f"your own logic, {of}",
     )
 
 

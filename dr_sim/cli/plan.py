@@ -15,7 +15,8 @@ def add_plan(commands: Any) -> None:
     """Add `dr-sim plan`."""
     plan = commands.add_parser(
         "plan",
-        help="which backups to restore, in which order, from a real history or a run",
+        help="say which backups to restore, in which order, from a real "
+        "history or a run",
     )
     plan.add_argument(
         "history",
@@ -33,12 +34,12 @@ def add_plan(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="as if this file were gone (may be given again)",
+        help="plan as if this file were gone (may be repeated)",
     )
     plan.add_argument(
         "--database",
         default="",
-        help="this database, stanza or server only (default: each)",
+        help="only this database, stanza or server (default: each)",
     )
     plan.add_argument(
         "--fork",
@@ -46,30 +47,33 @@ def add_plan(commands: Any) -> None:
         help="follow this timeline or recovery fork (default: the one that covers the target)",
     )
     plan.add_argument("--forks", action="append", type=Path, default=[], metavar="FILE",
-                      help="a fork history: 0000000N.history, or CSV of recovery forks (may be "
-                          "given again)")  # fmt: skip
+                      help="a fork history: 0000000N.history, or CSV of "
+                           "recovery forks (may be repeated)")  # fmt: skip
     plan.add_argument(
         "--current",
         default="",
         metavar="POSITION",
-        help="the primary's position now, [FORK@]LSN: a missing tail is late",
+        help="the primary's present position, [FORK@]LSN; logs that are "
+        "missing up to it count as late",
     )
     plan.add_argument(
         "--policy",
         default="newest-set",
         choices=("newest-set", "least-time", "least-bytes"),
-        help="among several ways",
+        help="how to choose among several ways",
     )
     plan.add_argument("--reading", default="start", choices=("start", "finish"),
-                      help="a log reaches an instant if its backup started (safe) or finished "
-                          "after it")  # fmt: skip
+                      help="a log covers an instant if its backup "
+                           "started (safe) or finished after that instant")  # fmt: skip
     plan.add_argument(
-        "--restore-rate", metavar="RATE", help="such as '200 MB/s'"
+        "--restore-rate",
+        metavar="RATE",
+        help="speed of a restore, for example '200 MB/s'",
     )
     plan.add_argument(
         "--restore-fixed",
         metavar="T",
-        help="a file's fixed cost, such as '2 s'",
+        help="fixed cost of each file, for example '2 s'",
     )
     add_json(plan, "the plan as one JSON object")
     plan.set_defaults(command=_plan)

@@ -16,7 +16,8 @@ def add_engines(commands: Any) -> None:
     """Add `dr-sim calibrate` and `dr-sim compare-engines`."""
     measure = commands.add_parser(
         "calibrate",
-        help="measure what a real engine costs here; write the costs of a scenario",
+        help="measure the costs of a real engine on this machine, for "
+        "scenarios",
     )
     measure.add_argument(
         "--engine",
@@ -36,7 +37,7 @@ def add_engines(commands: Any) -> None:
 
     beside = commands.add_parser(
         "compare-engines",
-        help="the model's prediction beside what a real engine does by the clock",
+        help="compare the model's prediction with a real engine's times",
     )
     beside.add_argument(
         "scenarios",
@@ -46,8 +47,9 @@ def add_engines(commands: Any) -> None:
         help="scenarios that name a real engine",
     )
     beside.add_argument("--costs", action="append", default=[], metavar="ENGINE=COSTS.yaml",
-                        help="what `dr-sim calibrate` wrote, in place of measuring around each "
-                            "run (may be given twice)")  # fmt: skip
+                        help="costs from `dr-sim calibrate`, instead of a "
+                            "measurement around each run (may be given "
+                            "twice)")  # fmt: skip
     beside.set_defaults(command=_compare_engines)
 
 

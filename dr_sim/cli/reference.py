@@ -34,7 +34,7 @@ def add_reference(commands: Any) -> None:
 
     faults = commands.add_parser(
         "faults",
-        help="list what can happen in a scenario, what each models, its source",
+        help="list the events and faults of a scenario, with their sources",
     )
     faults.add_argument(
         "name",

@@ -44,18 +44,20 @@ def add_run(commands: Any) -> None:
     run.add_argument(
         "--engine",
         choices=ENGINES,
-        help="what holds the databases, in place of the scenario's own",
+        help="the database engine; replaces the scenario's own",
     )
     run.add_argument(
         "--timing",
         choices=TIMINGS,
-        help="durations by the costs in the scenario, or by the clock (real engines)",
+        help="source of durations: the scenario's costs, or the clock "
+        "(real engines)",
     )
     add_json(run, "the summary as one JSON object")
     run.add_argument(
         "--no-report",
         action="store_true",
-        help="write numbers and records only, no page and no pictures: faster",
+        help="write only numbers and records, no page and no pictures; "
+        "faster",
     )
     add_replications(
         run, "number of independent runs (default: the scenario's)"
@@ -64,7 +66,8 @@ def add_run(commands: Any) -> None:
         "--replication",
         type=int,
         metavar="I",
-        help="a single run, on the luck of replication I (0 is the usual one)",
+        help="one run with the random events of replication I (0 is the "
+        "usual one)",
     )
     add_executor(run)
     add_played(run)

@@ -35,19 +35,25 @@ def add_sweep(commands: Any) -> None:
         help="e.g. link.bandwidth=10..1000Mbit/s:log9, or replay.on_hole=resync,bridge",
     )
     add_set(sweep, "one key at every point")
-    add_replications(sweep, "at each point (default: what it asks for)")
+    add_replications(
+        sweep,
+        "number of runs at each point (default: what "
+        "the scenario asks for)",
+    )
     add_seed(sweep)
     sweep.add_argument(
         "--measure",
         action="append",
         default=[],
         metavar="M",
-        help="to draw, e.g. exposure.p99 (default: those of the SLA)",
+        help="the measure to draw, e.g. exposure.p99 (default: those of "
+        "the SLA)",
     )
     sweep.add_argument(
         "--answer",
         metavar="TEXT",
-        help="'smallest link.bandwidth with exposure.p99 at most 15 min' (default: the SLA)",
+        help="the goal, e.g. 'smallest link.bandwidth with exposure.p99 "
+        "at most 15 min' (default: the SLA)",
     )
     sweep.add_argument(
         "-o",

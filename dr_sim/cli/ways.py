@@ -17,7 +17,8 @@ def add_ways(commands: Any) -> None:
     """Add `dr-sim ways`."""
     ways = commands.add_parser(
         "ways",
-        help="the ways back if a failure came at an instant: what each loses, how long it takes",
+        help="list the ways back from a failure at an instant: what each "
+        "loses, how long it takes",
     )
     ways.add_argument("scenario", type=Path, help="scenario file (YAML)")
     ways.add_argument(
@@ -37,19 +38,20 @@ def add_ways(commands: Any) -> None:
         "--noticed",
         default="",
         metavar="D",
-        help="of a mistake: how long until it is noticed, e.g. '90 min'",
+        help="for a mistake: time until people notice it, e.g. '90 min'",
     )
     ways.add_argument(
         "--database",
         default="",
         metavar="NAME",
-        help="of a mistake: where it is made (default: the first one)",
+        help="for a mistake: the database (default: the first one)",
     )
     ways.add_argument(
         "--lost",
         default="",
         metavar="SIZE",
-        help="of a mistake: what it destroys, which a restore beside copies back",
+        help="for a mistake: the amount of destroyed data, which a "
+        "restore beside the service copies back",
     )
     add_seed(ways)
     add_set(ways, "one key, e.g. link.loss=1%%")
