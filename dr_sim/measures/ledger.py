@@ -32,6 +32,7 @@ from dr_sim.measures.outcome import (
 )
 from dr_sim.measures.phases import ATTEMPT
 from dr_sim.measures.pieces import LedgerLine
+from dr_sim.measures.protected import begins_with_all
 from dr_sim.measures.tables import Record, Tables, tables
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import format_duration
@@ -210,7 +211,7 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
         ]
     elif loss.total and scenario.leg_no > 1:
         lines = earlier_history(loss.recovery_point_us, 0)
-        if scenario.databases[loss.database].seeded:
+        if begins_with_all(t, scenario, loss.database):
             lines += cut_up(causes, loss.database, 0, 0, stop)
         else:
             lines += _alone(causes, loss.database, 0, stop)
@@ -276,12 +277,17 @@ def _exposure_ledger(causes: Causes, database: int, t_us: int) -> Ledger:
     last = mine.nonzero()[0][-1]
     lacking = min(int(rows["lacking_us"][last]), t_us)
     commits = int(rows["commits"][last])
-    alone = scenario.leg_no > 1 and not scenario.databases[database].seeded
+    goes_on = begins_with_all(t, scenario, database)
+    alone = scenario.leg_no > 1 and not goes_on
     exposed_us = true_exposure(t, scenario, database).at(t_us)
     if scenario.leg_no > 1 and not commits and exposed_us:
         since_us = t_us - exposed_us
         lines = earlier_history(since_us, 0)
-        lines += _alone(causes, database, max(since_us, 0), t_us)
+        from_us = max(since_us, 0)
+        if goes_on:
+            lines += cut_up(causes, database, 0, from_us, t_us)
+        else:
+            lines += _alone(causes, database, from_us, t_us)
         return Ledger(title, exposed_us, lines)
     if not alone or (lacking >= scenario.secondary_from_us and commits):
         return Ledger(

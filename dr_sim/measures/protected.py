@@ -42,8 +42,12 @@ def protected_us(t: Tables, scenario: Scenario, database: int) -> Ints:
     return own["time_us"]
 
 
-def goes_on_with_its_chain(t: Tables, database: int) -> bool:
-    """Return whether a store holds all that a leg's primary began with, when the leg begins."""
+def begins_with_all(t: Tables, scenario: Scenario, database: int) -> bool:
+    """Return whether a place holds all that a leg's primary began with, when the leg begins: a copy
+    that follows, or a store whose chain leads on.
+    """
+    if scenario.store is None:
+        return scenario.databases[database].seeded
     rows = _of_the_site(t, database)
     return bool((rows["time_us"] <= 0).any())
 

@@ -16,8 +16,8 @@ from dr_sim.measures.life import cut_up, seeded_anew
 from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.protected import (
+    begins_with_all,
     counts,
-    goes_on_with_its_chain,
     protected_us,
 )
 from dr_sim.measures.tables import Tables
@@ -94,7 +94,8 @@ def _first_to_protect(
     whole: Whole, following: tuple[Leg, Tables], name: str
 ) -> tuple[Leg, Tables]:
     """Return what the place has recorded that was the first to protect that database: it ended the
-    time. If none has: what the first of the places has recorded that could have.
+    time. If none has: what one has recorded that could have, of those that need no new seed, if any
+    does.
     """
     places = [
         one for one in whole.at(following[0]) if counts(one[0].scenario)
@@ -105,8 +106,11 @@ def _first_to_protect(
     found, first_us = places[0], NEVER_US
     if counts(following[0].scenario):
         found = following
+    index = [d.name for d in following[0].scenario.databases].index(name)
+    if not follows(found[1], found[0], index):
+        going = (one for one in places if follows(one[1], one[0], index))
+        found = next(going, found)
     for leg, t in places:
-        index = [d.name for d in leg.scenario.databases].index(name)
         at_us = protected_us(t, leg.scenario, index)[:1].tolist()
         if at_us and at_us[0] < first_us:
             found, first_us = (leg, t), at_us[0]
@@ -119,10 +123,8 @@ def _some(line: LedgerLine) -> list[LedgerLine]:
 
 def follows(t: Tables, leg: Leg, database: int) -> bool:
     """Return whether a copy, or a store, goes on behind the primary of a leg without a new seed."""
-    if leg.scenario.store is not None:
-        return goes_on_with_its_chain(t, database)
     there = t.of("truth.copy_there", database)["time_us"]
-    return leg.scenario.databases[database].seeded or bool(len(there))
+    return begins_with_all(t, leg.scenario, database) or bool(len(there))
 
 
 def until_in_place(t: Tables, leg: Leg) -> str:

@@ -143,6 +143,27 @@ def test_a_tail_of_the_machine_is_fetched(lost: str) -> None:
     assert summary_json(result.summary)["violations"] == []
 
 
+def test_the_ledgers_of_a_store_that_burns_and_of_what_is_then_lost_name_every_cause() -> None:
+    """The store burns at 01:40 with all that it had kept, and the new site is lost at 02:00."""
+    result = ran(
+        *SMALL,
+        "events=[{at: 'Mon 01:02', lose: site}, {at: 'Mon 01:40', lose_secondary: 3 h, copy: vault}, "
+        "{at: 'Mon 02:00', lose: site}]",
+    )
+    second = failovers(result)[1]
+    lines = second["loss_ledger"]["lines"]
+    assert second["loss_ledger"]["total_us"] == second["data_loss_us"] == at(1, "02:00")
+    assert [line["cause"] for line in lines] == [
+        "earlier history",
+        "log interval",
+        "log backup",
+        "transfer",
+        "landed whole, lost later (event 2)",
+        "waits for a re-seed (event 2)",
+    ]
+    assert lines[-1]["duration_us"] == 20 * MINUTE
+
+
 # ---- several databases
 def test_each_of_two_databases_goes_on_by_its_own_schedule() -> None:
     """The index has fulls alone: the one of 01:00 holds what was written until it ended, and that of
@@ -185,6 +206,20 @@ def test_what_cannot_be_restored_does_not_keep_the_others_from_going_on() -> Non
     assert summary_json(result.summary)["violations"] == []
     found = verify(result.journal, builders(result.journal, result.scenario))
     assert found.mismatch is None
+
+
+def test_the_time_unprotected_of_a_database_without_logs_waits_for_its_next_full() -> None:
+    """Its site is lost before that one is begun."""
+    index = (
+        "{size: 5 GB, log_volume: 1 MB per 5 min, full: every 6 h, differential: none, log: none}"
+    )
+    result = ran(
+        *SMALL,
+        f"databases.index={index}",
+        "events=[{at: 'Mon 01:20', lose: site}, {at: 'Mon 02:10', lose: site}]",
+    )
+    found = failovers(result)[0]["unprotected_ledger"]
+    assert [line["cause"] for line in found["lines"]] == ["backup interval"]
 
 
 # ---- several places
