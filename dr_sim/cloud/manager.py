@@ -305,12 +305,24 @@ class CloudManager:
             self._provision is not None
         ):  # to a site that is the active one by now, as far as it got
             self._over(out)
+        else:
+            self._leave_second(out)
         identifiers = json.loads(e.identifiers)
         for mirror in mirrors:
             mirror.stands(e.site, identifiers.get(mirror.name, {}), out)
         if not self._book.asleep:
             out.commands.append(TakeInventory())
         self._sides_changed(out)
+
+    def _leave_second(self, out: Out) -> None:
+        """The second side is to be another one, although it stands: what is under way there is left
+        to its agents.
+        """
+        for site in sorted(
+            {m.direction.target for m in self._every} - {""}
+        ):
+            closed = self._book.withdraw(site, True, out)
+            self._closed(closed, self._every[0].direction.active, out)
 
     def _sides_changed(self, out: Out) -> None:
         if self._machines is not None:

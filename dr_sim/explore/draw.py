@@ -253,16 +253,12 @@ def kinds_for(base: Service, mode: CaseMode = CaseMode.BEYOND) -> list[str]:
         for name, kind in FAULTS.items()
         if (kind.heals or mode is not CaseMode.RECOVERABLE)
         and (logs or not kind.needs_log)
+        and ("cloud" in tree or not kind.needs_cloud)
+        and _has_machines_for(kind, base)
     ]
     if "copies" in tree:
-        return sorted(name for name in names if _befalls(name))
-    cloud = "cloud" in tree
-    return sorted(
-        name
-        for name in names
-        if (cloud or not FAULTS[name].needs_cloud)
-        and _has_machines_for(FAULTS[name], base)
-    )
+        names = [name for name in names if _befalls(name)]
+    return sorted(names)
 
 
 def _has_machines_for(kind: EventKind, base: Service) -> bool:
@@ -289,10 +285,12 @@ def _databases_of(tree: Tree, needs_log: bool) -> list[str]:
 def _befalls(name: str) -> str:
     """Whom a kind of event affects where there are several copies; '': it does not go with them."""
     kind = FAULTS[name]
+    if kind.needs_cloud:
+        return kind.whom(None)
     if kind.draws is None:
         return ""
     value = kind.draws(random.Random(0), "any")
-    return kind.affects(_params(kind, value))
+    return kind.whom(_params(kind, value))
 
 
 def _params(kind: EventKind, value: Any) -> Any:
@@ -407,7 +405,7 @@ def _what(r: random.Random, name: str, base: Service) -> Tree:
     if not copies:
         return {name: value}
     params = _params(kind, value)
-    if kind.affects(params) != COPY:
+    if kind.whom(params) != COPY:
         return {name: value}
     at_stores = kind.at_stores(params)
     places = [

@@ -121,6 +121,8 @@ def service(r: random.Random) -> Tree:
     tree["failover"]["planned_limit"] = r.choice(
         ["none", "none", "2 min", "15 min"]
     )
+    if "cloud" in tree and r.random() < 0.25:
+        _another_standby_to_configure(r, tree)
     return tree
 
 
@@ -133,6 +135,13 @@ def _several_standbys(r: random.Random, tree: Tree) -> None:
     far = {"replay": {"delay": r.choice(["0 s", "0 s", "20 min"])}}
     tree["copies"] = {"near": {}, "far": far}
     _a_policy(r, tree)
+
+
+def _another_standby_to_configure(r: random.Random, tree: Tree) -> None:
+    """Put a second standby at another place, to which a cloud manager does not mirror."""
+    tree["copies"] = {"B": {}, "C": {}}
+    if "physical" in tree and r.random() < 0.7:
+        tree["physical"]["C"] = {"compute": r.choice("24")}
 
 
 def _a_store(r: random.Random, tree: Tree) -> None:

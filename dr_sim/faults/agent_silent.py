@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import cloud_of
+from dr_sim.faults.cloud_events import check_place, cloud_of
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.laws import Law
@@ -15,8 +13,10 @@ from dr_sim.world.occurrence import Occurrence
 
 class AgentSilent(Params):
     duration: Law = Field(description="duration")
-    site: Literal["A", "B"] = Field(
-        "B", description="the site whose agents are silent"
+    site: str = Field(
+        "",
+        description="the site whose agents are silent, A or a standby's; if left out: the first "
+        "second side",
     )
 
 
@@ -24,11 +24,12 @@ def happen(event: Occurrence, params: AgentSilent) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
+    site = params.site or cloud.spec.places[0]
     event.for_a_time(
         params.duration,
-        lambda: cloud.cut(params.site, 1),
-        lambda: cloud.cut(params.site, -1),
-        f"the agents of {params.site} are silent",
+        lambda: cloud.cut(site, 1),
+        lambda: cloud.cut(site, -1),
+        f"the agents of {site} are silent",
     )
 
 
@@ -41,6 +42,7 @@ KIND = EventKind(
     "are lost, and scripts continue",
     "riverqueue/river issues 1302 and 1258: jobs that are rescued while they live",
     happen,
+    check=check_place,
     needs_cloud=True,
     draws=lambda r, db: {
         "duration": r.choice(["3 min", "30 min"]),

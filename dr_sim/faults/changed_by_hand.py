@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import OfNetwork, check_thing, cloud_of
+from dr_sim.faults.cloud_events import (
+    OfNetwork,
+    check_place,
+    check_thing,
+    cloud_of,
+)
+from dr_sim.scenario.cloud_model import FIRST
 from dr_sim.scenario.fields import Params
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import EventKind, RestOfScenario
 from dr_sim.world.occurrence import Occurrence
 
 
 class ChangedByHand(Params):
     entity: str = Field(description="a database or a farm")
     network: OfNetwork = ""
-    site: Literal["A", "B"] = Field("A", description="the side")
+    site: str = Field(FIRST, description="the side, A or a standby's site")
 
 
 def happen(event: Occurrence, params: ChangedByHand) -> None:
@@ -33,6 +37,11 @@ def happen(event: Occurrence, params: ChangedByHand) -> None:
     event.ends(told)
 
 
+def check(params: ChangedByHand, around: RestOfScenario) -> list[str]:
+    """Refuse a thing that nobody has, or a site at which nobody is."""
+    return check_thing(params, around) or check_place(params, around)
+
+
 KIND = EventKind(
     "changed_by_hand",
     ChangedByHand,
@@ -43,7 +52,7 @@ KIND = EventKind(
     "dbatools issues 5555, 9586, 9648: what is synchronised adds, and never removes",
     happen,
     example="entity: crm",
-    check=check_thing,
+    check=check,
     needs_cloud=True,
     draws=lambda r, db: {"entity": db, "site": r.choice("AB")},
 )

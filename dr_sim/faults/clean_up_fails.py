@@ -7,6 +7,7 @@ from dr_sim.faults.cloud_events import (
     HowLong,
     HowMany,
     befall,
+    check_place,
     draw_mishap,
 )
 from dr_sim.scenario.fields import Params
@@ -35,6 +36,7 @@ KIND = EventKind(
     "notified",
     "requirement C3: past its time limit a job is cancelled and its clean-up runs",
     happen,
+    check=check_place,
     steady=True,
     needs_cloud=True,
     draws=draw_mishap,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from dr_sim.cloud.words import (
     UPGRADE_MACHINE,
     JobKind,
 )
-from dr_sim.scenario.cloud_model import OPERATIONS
+from dr_sim.scenario.cloud_model import FIRST, OPERATIONS
 from dr_sim.scenario.fields import Params, did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.laws import Law
@@ -42,8 +42,10 @@ those that deploy, remove and upgrade a machine.
 
 
 AtSite = Annotated[
-    Literal["A", "B", ""],
-    Field(description="only at that site; if left out: at both"),
+    str,
+    Field(
+        description="only at that site, A or a standby's; if left out: at any"
+    ),
 ]
 HowMany = Annotated[
     Times,
@@ -81,13 +83,6 @@ class ScriptMishap(Params):
     site: AtSite = ""
     times: HowMany = 1
     duration: HowLong = None
-
-
-class OfScripts(Protocol):
-    """Parameters of an event that affects scripts. script: of that name alone; '': any."""
-
-    @property
-    def script(self) -> str: ...
 
 
 class OfThing(Protocol):
@@ -129,10 +124,35 @@ def check_site(site: str, around: RestOfScenario) -> list[str]:
     return check_named("site", site, sites)
 
 
+class AtOneSite(Protocol):
+    """Parameters of an event at a site of the first primary or of a standby. site: '' is any one,
+    or the second side's.
+    """
+
+    @property
+    def site(self) -> str: ...
+
+
+def check_place(params: AtOneSite, around: RestOfScenario) -> list[str]:
+    """Refuse a site at which nobody is when the run begins."""
+    sites = (FIRST, *around.standbys)
+    return check_named("site", params.site, sites) if params.site else []
+
+
+class OfScripts(AtOneSite, Protocol):
+    """Parameters of an event that affects scripts. script: of that name alone; '': any."""
+
+    @property
+    def script(self) -> str: ...
+
+
 def check_scripts(params: OfScripts, around: RestOfScenario) -> list[str]:
-    """Refuse a script that there is not."""
-    script = params.script
-    return check_named("script", script, SCRIPTS) if script else []
+    """Refuse a script that there is not, or a site."""
+    if params.script:
+        wrong = check_named("script", params.script, SCRIPTS)
+        if wrong:
+            return wrong
+    return check_place(params, around)
 
 
 def check_thing(params: OfThing, around: RestOfScenario) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import check_scripts, cloud_of
@@ -17,20 +15,24 @@ class ScriptMissing(Params):
     script: str = Field(
         "", description="the script; if left out: all of them"
     )
-    site: Literal["A", "B"] = Field("B", description="the site")
+    site: str = Field(
+        "",
+        description="the site, A or a standby's; if left out: the first second side",
+    )
 
 
 def happen(event: Occurrence, params: ScriptMissing) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
-    event.begins(f"scripts are missing at {params.site}")
+    at = params.site or cloud.spec.places[0]
+    event.begins(f"scripts are missing at {at}")
     for (_, site), agent in cloud.agents.items():
-        if site == params.site:
+        if site == at:
             for name, _, _ in OPERATIONS:
                 if params.script in ("", name):
                     agent.scripts[name] = 0
-    event.ends(f"scripts are missing at {params.site}")
+    event.ends(f"scripts are missing at {at}")
 
 
 KIND = EventKind(

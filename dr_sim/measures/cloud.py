@@ -28,7 +28,7 @@ from dr_sim.measures.legs import Leg
 from dr_sim.measures.tables import Ints, Tables, run_end_us
 from dr_sim.measures.way_over import NO_WAY_US, SITE
 from dr_sim.record.sets import each_once
-from dr_sim.scenario.cloud_model import FIRST, HOMES, Cloud, CloudClient
+from dr_sim.scenario.cloud_model import FIRST, Cloud, CloudClient
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
 
@@ -55,10 +55,21 @@ def both_sides_us(
     """Return when there are two sides: from the run's beginning, and from each instant on at which
     a second site was in place again; until the next of the instants at which a primary failed.
     """
-    begins = [0, *t["truth.cloud_stands"]["time_us"].tolist()]
+    into = {
+        (row.time_us, row.values["site"])
+        for row in t.rows("truth.cloud_provision")
+        if row.values["begins"]
+    }
+    begins = [0]
+    for row in t.rows("truth.cloud_stands"):
+        # a failover to a site that was not mirrored begins with that
+        if (row.time_us, row.values["site"]) not in into:
+            begins.append(row.time_us)
     spans = []
-    for begin in begins:
-        end = min((us for us in until_us if us > begin), default=begin)
+    for place, begin in enumerate(begins):
+        later = [us for us in until_us if us > begin]
+        later += begins[place + 1 : place + 2] if later else []
+        end = min(later, default=begin)
         if end > begin:
             spans.append((begin, end))
     return spans
@@ -118,21 +129,26 @@ def _behind(networks: Sequence[tuple[Ints, Ints]], spans: Spans) -> Curve:
 
 
 def provision_if_now(
-    t: Tables, scenario: Scenario, spans: Spans, failure_class: str = SITE
+    t: Tables,
+    scenario: Scenario,
+    spans: Spans,
+    failure_class: str = SITE,
+    place: str = "",
 ) -> Falling:
     """Return how long a failover would wait for its site to be configured, by the usual length of a
     script; never longer than provision.at_most. Without the cloud manager it waits all of that.
+    place: of the standby to which it goes; '': the second side, which is mirrored.
     """
     most_us = _spec(scenario).provision_us
     most_us = NO_WAY_US if most_us is None else most_us
-    rows = t["truth.cloud_drift"]
+    at_us, waits_us = _would_wait(t, scenario, place)
     without = _without_manager(t, scenario, failure_class)
     begins = np.array([begin for begin, _ in spans], np.int64)
     ends = np.array([end for _, end in spans], np.int64)
     edges = np.array(
         [us for stretch in without for us in stretch], np.int64
     )
-    times = each_once(begins, edges, rows["time_us"])
+    times = each_once(begins, edges, at_us)
     span = np.searchsorted(begins, times, side="right") - 1
     inside = (
         (span >= 0) & (times < ends[np.maximum(span, 0)])
@@ -140,9 +156,9 @@ def provision_if_now(
         else times < 0
     )
     times, span = times[inside], span[inside]
-    places = np.searchsorted(rows["time_us"], times, side="right") - 1
+    places = np.searchsorted(at_us, times, side="right") - 1
     # the last one for what comes before the first
-    takes = np.append(rows["provision_us"], 0)[places]
+    takes = np.append(waits_us, 0)[places]
     for begin, end in without:
         takes[(times >= begin) & (times < end)] = NO_WAY_US
     takes = np.minimum(takes, most_us)
@@ -151,11 +167,39 @@ def provision_if_now(
     return Falling(times, stops, takes, np.zeros(len(times), np.int64))
 
 
+def _would_wait(
+    t: Tables, scenario: Scenario, place: str
+) -> tuple[Ints, Ints]:
+    """Return (since when, for how long) a failover to a standby would wait, one after another."""
+    if not place:
+        rows = t["truth.cloud_drift"]
+        return rows["time_us"], rows["provision_us"]
+    second = _spec(scenario).places[0]
+    of_second = of_place = 0
+    at_us, waits_us = [], []
+    kinds = (
+        "truth.cloud_drift",
+        "truth.cloud_stands",
+        "truth.cloud_elsewhere",
+    )
+    for row in t.journal.rows(*kinds):
+        v = row.values
+        if row.kind == "truth.cloud_stands":
+            second = v["site"]
+        elif row.kind == "truth.cloud_drift":
+            of_second = v["provision_us"]
+        elif v["site"] == place:
+            of_place = v["provision_us"]
+        at_us.append(row.time_us)
+        waits_us.append(of_second if second == place else of_place)
+    return np.array(at_us, np.int64), np.array(waits_us, np.int64)
+
+
 def _without_manager(
     t: Tables, scenario: Scenario, failure_class: str
 ) -> list[tuple[int, int]]:
     """Return when a failover would find no cloud manager: its site is lost, or would be."""
-    home = HOMES.get(_spec(scenario).at, "")
+    home = _spec(scenario).home
     if not home:
         return []
     end_us = run_end_us(t, scenario) + 1

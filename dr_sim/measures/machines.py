@@ -149,7 +149,7 @@ class FoundMachines:
 class _Sides:
     """Which machines run where, as the rows are read."""
 
-    def __init__(self, machines: Machines) -> None:
+    def __init__(self, machines: Machines, sites: SitesInUse) -> None:
         self._farms = machines.farms
         self._image = {farm.name: farm.image for farm in machines.farms}
         self._goals = {farm.name: dict(farm.goals) for farm in self._farms}
@@ -157,7 +157,7 @@ class _Sides:
         for farm in self._farms:
             if farm.load is not None:
                 self._loads[farm.name] = farm.load
-        self._sites = SitesInUse()
+        self._sites = sites
         self._running: dict[tuple[str, str], tuple[str, ...]] = {}
         self._counts: Counter[tuple[str, ...]] = Counter()
 
@@ -249,10 +249,11 @@ def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:
     """Return the measures of machines; None where there are none. t: of the first leg, in which the
     cloud manager lives.
     """
-    machines = scenario.cloud.machines if scenario.cloud else None
-    if machines is None:
+    cloud = scenario.cloud
+    if cloud is None or cloud.machines is None:
         return None
-    levels = tuple(_levels(t, machines))
+    machines, first = cloud.machines, SitesInUse.at_first(cloud)
+    levels = tuple(_levels(t, machines, first))
     end_us = run_end_us(t, scenario)
     what = Counter(
         row.values["what"] for row in t.rows("truth.cloud_machine")
@@ -269,13 +270,17 @@ def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:
     )
 
 
-def _levels(t: Tables, machines: Machines) -> Iterator[MachineLevel]:
-    """Yield each level that differs from the one before, at its instant."""
+def _levels(
+    t: Tables, machines: Machines, first: SitesInUse
+) -> Iterator[MachineLevel]:
+    """Yield each level that differs from the one before, at its instant. first: the sites in use
+    when the run begins.
+    """
     rows = sorted(
         (row for kind in _ROWS for row in t.rows(kind)),
         key=lambda row: row.seq,
     )
-    sides = _Sides(machines)
+    sides = _Sides(machines, first)
     last: MachineLevel | None = None
     for i, row in enumerate(rows):
         sides.read(row)

@@ -49,6 +49,7 @@ from dr_sim.measures.tables import (
 from dr_sim.measures.way_over import NO_WAY_US, SITE
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.standbys import several
 
 AnyCurve = Curve | Falling
 Measure = Callable[[Tables, Scenario, int], Curve]
@@ -82,6 +83,8 @@ class Whole:
         self._kept: dict[tuple[int, int, str, int], Curve] = {}
         # by leg, the standby's place in the order, and database
         self._outages: dict[tuple[int, int, int, str], Falling] = {}
+        # what a failover would wait for a cloud manager, by standby and class of failure
+        self._waits: dict[tuple[str, str], Falling] = {}
 
     @classmethod
     def of(cls, journal: Journal, scenario: Scenario) -> Whole:
@@ -91,6 +94,12 @@ class Whole:
     def at(self, leg: Leg) -> list[tuple[Leg, Tables]]:
         """A leg as each of its standbys has recorded it: first the one that took over, if any."""
         return [self.each[leg.number - 1], *self._beside[leg.number - 1]]
+
+    @cached_property
+    def of_cloud(self) -> Tables:
+        """The rows of the preferred standby of the first leg: a cloud manager's are among them."""
+        each = self.at(self.legs[0])
+        return min(each, key=lambda one: one[0].scenario.rank)[1]
 
     @property
     def every(self) -> list[tuple[Leg, Tables]]:
@@ -202,10 +211,7 @@ class Whole:
         ]
         of = (database, tenant)
         found.append(self._no_way_again(of))
-        whole = joined_falling(found).without(self._down_for_a_while(of))
-        if self.scenario.cloud is None:
-            return whole
-        return cloud.raised(whole, self.provision_if_now(failure_class))
+        return joined_falling(found).without(self._down_for_a_while(of))
 
     def _down_for_a_while(
         self, of: tuple[str, str]
@@ -232,10 +238,7 @@ class Whole:
             for leg in self.legs
         ]
         found.append(self._no_way_again(of))
-        whole = joined_falling(found).without(self._down_for_a_while(of))
-        if self.scenario.cloud is None:
-            return whole
-        return cloud.raised(whole, self.provision_if_now())
+        return joined_falling(found).without(self._down_for_a_while(of))
 
     def _believed_in(self, leg: Leg, of: tuple[str, str]) -> Falling:
         """Measure by the best standby at each instant."""
@@ -245,9 +248,8 @@ class Whole:
                 reported_outage(t, one.scenario, i)
                 for i in _databases(one.scenario, of)
             ]
-            found.append(
-                reported_outage_of_service(t, one.scenario, curves)
-            )
+            believed = reported_outage_of_service(t, one.scenario, curves)
+            found.append(self._with_wait(believed, one))
         known = [curve for curve in found if len(curve.start_us)]
         return best_falling(known[0], known[1:]) if known else no_curve()
 
@@ -268,19 +270,17 @@ class Whole:
 
     def drift(self) -> Curve:
         """Return that of the configuration; while there are two sides."""
-        return cloud.drift(self.opened[0], self.scenario, self._two_sides())
+        return cloud.drift(self.of_cloud, self.scenario, self._two_sides())
 
     def reported_drift(self) -> Curve:
         """Return the drift that the cloud manager believes in."""
         return cloud.reported_drift(
-            self.opened[0], self.scenario, self._two_sides()
+            self.of_cloud, self.scenario, self._two_sides()
         )
 
     def provision_if_now(self, failure_class: str = SITE) -> Falling:
-        """Return how long a failover would wait for its site to be configured."""
-        return cloud.provision_if_now(
-            self.opened[0], self.scenario, self._two_sides(), failure_class
-        )
+        """Return how long a failover to the second side would wait until that is configured."""
+        return self._waits_at("", failure_class)
 
     def _two_sides(self) -> list[tuple[int, int]]:
         """Return when configuration is mirrored from one side to another."""
@@ -288,7 +288,7 @@ class Whole:
             leg.begins_us + service_up_until_us(t, leg.scenario)
             for leg, t in self.each
         ]
-        return cloud.both_sides_us(self.opened[0], fails)
+        return cloud.both_sides_us(self.of_cloud, fails)
 
     def outage_in(self, leg: Leg, database: int) -> Falling:
         """Return that of one database in one leg, in that leg's time, by the best standby."""
@@ -315,7 +315,11 @@ class Whole:
         self, leg: Leg, of: tuple[str, str], failure_class: str = SITE
     ) -> Falling:
         first, *others = [
-            self.outage_of_copy(one, of, failure_class)
+            self._with_wait(
+                self.outage_of_copy(one, of, failure_class),
+                one[0],
+                failure_class,
+            )
             for one in self.at(leg)
         ]
         return best_falling(first, others)
@@ -343,10 +347,31 @@ class Whole:
         would wait for a cloud manager.
         """
         curve = self.outage_of_copy(one, failure_class=failure_class)
+        return self._with_wait(curve, one[0], failure_class)
+
+    def _with_wait(
+        self, curve: Falling, leg: Leg, failure_class: str = SITE
+    ) -> Falling:
+        """Return the outage by the standby of a leg, in that leg's time, with what a failover to it
+        would wait for a cloud manager.
+        """
         if self.scenario.cloud is None:
             return curve
-        waits = self.provision_if_now(failure_class)
-        return cloud.raised(curve, waits.shifted(-one[0].begins_us))
+        place = leg.secondary if several(self.scenario) else ""
+        waits = self._waits_at(place, failure_class)
+        return cloud.raised(curve, waits.shifted(-leg.begins_us))
+
+    def _waits_at(self, place: str, failure_class: str) -> Falling:
+        key = (place, failure_class)
+        if key not in self._waits:
+            self._waits[key] = cloud.provision_if_now(
+                self.of_cloud,
+                self.scenario,
+                self._two_sides(),
+                failure_class,
+                place,
+            )
+        return self._waits[key]
 
     def _over(
         self, what: str, measure: Measure, of: tuple[str, str], alone: bool

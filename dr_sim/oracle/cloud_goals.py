@@ -127,7 +127,7 @@ def goals_broken(
     spec = scenario.cloud
     if spec is None or spec.machines is None:
         return
-    seen = _Goals()
+    seen = _Goals(sites=SitesInUse.at_first(spec))
     for farm in spec.machines.farms:
         for role, count in farm.goals:
             seen.goals[farm.name, role] = [count]

@@ -17,7 +17,7 @@ from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
 from dr_sim.oracle.cloud_slots import SideOf, full_sides
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
-from dr_sim.scenario.cloud_model import FIRST, SECOND, Cloud
+from dr_sim.scenario.cloud_model import FIRST, Cloud
 from dr_sim.scenario.machine_model import FRONT_END
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import PPM
@@ -97,7 +97,10 @@ def machines_broken(
     """Yield everything that broke; nothing where there are no machines."""
     if scenario.cloud is None or scenario.cloud.machines is None:
         return
-    seen = _Watched(homes=_first_homes(scenario))
+    seen = _Watched(
+        homes=_first_homes(scenario),
+        sites=SitesInUse.at_first(scenario.cloud),
+    )
     for row in journal.rows(*_KINDS):
         for number, sentence in _row(row, journal, scenario.cloud, seen):
             yield CloudBreach(
@@ -178,7 +181,7 @@ def _first_homes(scenario: Scenario) -> dict[Place, Place]:
     homes: dict[Place, Place] = {}
     for farm in scenario.cloud.machines.farms:
         for i in farm.databases:
-            for site in (FIRST, SECOND):
+            for site in (FIRST, *scenario.cloud.places):
                 home = (farm.name, farm.image)
                 homes[site, scenario.databases[i].name] = home
     return homes

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dr_sim.record.journal import Row
-from dr_sim.scenario.cloud_model import FIRST, SECOND
+from dr_sim.scenario.cloud_model import FIRST, SECOND, Cloud
 
 SITE_ROWS = (
     "truth.cloud_provision",
@@ -24,6 +24,11 @@ class SitesInUse:
     active: str = FIRST
     second: str = SECOND
     lost: set[str] = field(default_factory=set)
+
+    @classmethod
+    def at_first(cls, spec: Cloud) -> SitesInUse:
+        """Return them as they are when the run begins."""
+        return cls(*spec.sites)
 
     def read(self, row: Row) -> None:
         """Take up a row; one that is none of SITE_ROWS changes nothing."""

@@ -23,6 +23,7 @@ from dr_sim.oracle.cloud_goals import goals_broken
 from dr_sim.oracle.cloud_machines import machines_broken
 from dr_sim.oracle.cloud_scripts import effect, ended, script, started
 from dr_sim.oracle.cloud_seen import Broken, CloudSeen
+from dr_sim.oracle.cloud_sites import SitesInUse
 from dr_sim.oracle.cloud_tenants import tenants_broken
 from dr_sim.oracle.cloud_upkeep import upkeep_broken
 from dr_sim.record.encoding import pairs_from_text
@@ -72,7 +73,8 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     """Everything that broke, in the order of the journal; nothing where there is no manager."""
     if scenario.cloud is None:
         return []
-    found = list(_over_rows(journal, scenario.cloud, CloudSeen()))
+    seen = CloudSeen(sites=SitesInUse.at_first(scenario.cloud))
+    found = list(_over_rows(journal, scenario.cloud, seen))
     found += drift_is_told(journal, scenario)
     found += machines_broken(journal, scenario)
     found += upkeep_broken(journal, scenario)

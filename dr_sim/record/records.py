@@ -475,4 +475,9 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("sent_bytes", "int"),
         ),
     ),
+    # a failover to that standby, which is not mirrored, would wait so long to be configured
+    (
+        "truth.cloud_elsewhere",
+        (("site", "str"), ("provision_us", "int")),
+    ),
 )

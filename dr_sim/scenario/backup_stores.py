@@ -153,7 +153,7 @@ def _line(
         yield line.node.problem(f"{told}; leave it out")
         return
     place = line.copy or names[0]
-    at_one = kind.affects(line.params) not in (PRIMARY, ALL)
+    at_one = kind.whom(line.params) not in (PRIMARY, ALL)
     at_a_store = at_one and place in stores
     if at_a_store and not kind.at_stores(line.params):
         told = (

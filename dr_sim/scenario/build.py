@@ -324,7 +324,7 @@ def scenario(
             root.prices.egress,
         ),
         resolved=resolved,
-        cloud=cloud_of(root),
+        cloud=cloud_of(root, [spec.name for spec in standbys]),
         standbys=with_delays(standbys),
     )
 

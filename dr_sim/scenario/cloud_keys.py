@@ -7,12 +7,14 @@ is built.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from dr_sim.cloud.texts import OPERATORS, wrong_caller, wrong_name
 from dr_sim.errors import Problem
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.cloud_model import (
+    SECOND,
     Cloud,
     CloudClient,
     CloudJobs,
@@ -203,8 +205,10 @@ class ClientKeys(Section):
 
 
 # ---- to plain values
-def cloud_of(root: Any) -> Cloud | None:
-    """Return the cloud manager; None if it is no part of the run. root: schema.Root."""
+def cloud_of(root: Any, standbys: Sequence[str]) -> Cloud | None:
+    """Return the cloud manager; None if it is no part of the run. root: schema.Root. standbys: the
+    names under `copies`, the preferred one first.
+    """
     keys = root.cloud
     if keys is None:
         return None
@@ -254,6 +258,7 @@ def cloud_of(root: Any) -> Cloud | None:
             for name, client in root.clients.items()
         ),
         machines=machines_of(root, networks),
+        places=tuple(standbys) or (SECOND,),
     )
 
 

@@ -22,9 +22,9 @@ OPERATIONS: tuple[tuple[str, str, bool], ...] = (
 
 
 FIRST, SECOND = "A", "B"
-"""Names the sites as they are at first: the primary's and the secondary's."""
-HOMES = {"primary": FIRST, "secondary": SECOND}
-"""Names the site where the cloud manager stands, by cloud.at; apart: at none."""
+"""Names the sites as they are at first: the primary's, and the secondary's where no copies are
+named.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ class CloudMirror:
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """provision_us: None waits as long as it takes."""
+    """provision_us: None waits as long as it takes. places: of the standbys when the run begins,
+    the preferred one first: that is the second side.
+    """
 
     at: str
     rtt_us: int
@@ -95,3 +97,15 @@ class Cloud:
     networks: tuple[CloudNetwork, ...]
     clients: tuple[CloudClient, ...]
     machines: Machines | None = None
+    places: tuple[str, ...] = (SECOND,)
+
+    @property
+    def sites(self) -> tuple[str, str]:
+        """Return the active site and the second one, as they are at first."""
+        return FIRST, self.places[0]
+
+    @property
+    def home(self) -> str:
+        """Return the site where the cloud manager stands; '' if it stands apart."""
+        homes = {"primary": FIRST, "secondary": self.places[0]}
+        return homes.get(self.at, "")

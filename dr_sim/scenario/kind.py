@@ -170,6 +170,12 @@ class EventKind:
     heals: bool = True
     at_api: bool = False
 
+    def whom(self, params: Any) -> str:
+        """Return whom it affects where there are several standbys, as `affects` says; the cloud
+        manager is the service's, whatever copies there are.
+        """
+        return ALL if self.needs_cloud else self.affects(params)
+
     def __repr__(self) -> str:
         return self.name
 

@@ -339,9 +339,10 @@ def _sites(root: Any, tree: Node) -> Iterator[Problem]:
     for site, keys in physical.items():
         node = tree.at(("physical", site))
         if len(site) != 1 or not "A" <= site <= "Z":
-            yield node.key_problem(
-                f"physical: {site[:40]!r} is no site; sites are A, B, C and so on"
-            )
+            told = f"physical: {site[:40]!r} is no site; sites are A, B, C and so on"
+            if site in dict(_items(root, "copies")):
+                told += ", so name the standby by a letter too, as in copies: {B: {}, C: {}}"
+            yield node.key_problem(told)
         for name in CLASSES:
             count = getattr(keys, name, 0) or 0
             if count > MOST_MACHINES:

@@ -21,11 +21,11 @@ from dr_sim.scenario.backup_stores import (
     as_seen_at_store,
     check_stores,
 )
-from dr_sim.scenario.cloud_keys import SECTIONS as CLOUD_SECTIONS
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.kind import ALL, PRIMARY
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.quantities import BUILT
 from dr_sim.scenario.sources import merged
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
@@ -134,8 +134,9 @@ def check_copies(
 
 
 def _not_together(root: Any, tree: Node) -> Iterator[str]:
-    if any(tree.get(section) is not None for section in CLOUD_SECTIONS):
-        yield "a cloud manager"
+    after = getattr(root, "after_failover", None)
+    if getattr(after, "new_secondary", None) == BUILT:
+        yield "after_failover.new_secondary: built"
 
 
 def _line(
@@ -155,7 +156,7 @@ def _line(
         )
     if line.params is None or len(names) < 2:
         return
-    affects = line.kind.affects(line.params)
+    affects = line.kind.whom(line.params)
     if not affects:
         told = f"{where}: {line.kind.name} does not go with several standbys yet"
         yield line.node.problem(

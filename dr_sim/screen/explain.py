@@ -109,7 +109,7 @@ def _failover(run: Whole, n: int, database: int | None) -> list[Ledger]:
     for leg in run.legs:
         found = failovers(leg.journal, leg.scenario)
         if before < n <= before + len(found):
-            waits = provisionings_in(leg, run.opened[0])
+            waits = provisionings_in(leg, run.of_cloud)
             ledgers = explain_failover(
                 leg.journal, leg.scenario, n - before, database, waits
             )

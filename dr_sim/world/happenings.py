@@ -77,7 +77,7 @@ class Happenings:
         occurrence = Occurrence(
             at_copy or pair, event.kind.name, number, lane, nth, cause
         )
-        affects = event.kind.affects(event.params)
+        affects = event.kind.whom(event.params)
         occurrence.of_all = affects in (PRIMARY, BOTH, ALL)
         if at_copy is None:
             occurrence.nothing(f"no standby is at {event.copy} now")

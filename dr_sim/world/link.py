@@ -119,7 +119,7 @@ class Link:
 
 class PairLink:
     """The link as one pair uses it. `forward` carries data and heartbeats to the secondary, `back`
-    the secondary's questions and orders to the primary.
+    the secondary's questions and orders to the primary. sender, receiver: the sites at its ends.
     """
 
     def __init__(
@@ -127,8 +127,8 @@ class PairLink:
     ) -> None:
         self._context = context
         self._spec = context.scenario.link
-        self._sender = sender
-        self._receiver = receiver
+        self.sender = sender
+        self.receiver = receiver
         self.on_change: list[Callable[[], None]] = []
         # whether changes are recorded in the rows of the pair
         self.recorded = True
@@ -137,7 +137,7 @@ class PairLink:
     def _use(self, link: Link, trouble: Trouble) -> None:
         self.link = link
         self.trouble = trouble
-        self._direction = link.direction(self._sender, self._spec)
+        self._direction = link.direction(self.sender, self._spec)
         self.shared = self._direction.shared
         link.users.append(self)
 
@@ -147,8 +147,8 @@ class PairLink:
         """
         before, trouble = self.link, self.trouble
         before.users.remove(self)
-        trouble.down[receiver] = trouble.down.pop(self._receiver)
-        self._receiver = receiver
+        trouble.down[receiver] = trouble.down.pop(self.receiver)
+        self.receiver = receiver
         self._use(link, trouble)
         if any(user.trouble.is_any for user in link.users):
             for each in (before, link):
@@ -157,11 +157,11 @@ class PairLink:
 
     @property
     def forward_up(self) -> bool:
-        return self.link.up_from(self._sender)
+        return self.link.up_from(self.sender)
 
     @property
     def back_up(self) -> bool:
-        return self.link.up_from(self._receiver)
+        return self.link.up_from(self.receiver)
 
     @property
     def cap_bit_s(self) -> int:
@@ -183,13 +183,13 @@ class PairLink:
 
     def down(self, forward: bool = True, back: bool = True) -> None:
         """Add a reason for the link to be down; `up` takes one away."""
-        self.trouble.down[self._sender] += forward
-        self.trouble.down[self._receiver] += back
+        self.trouble.down[self.sender] += forward
+        self.trouble.down[self.receiver] += back
         self.link.changed()
 
     def up(self, forward: bool = True, back: bool = True) -> None:
-        self.trouble.down[self._sender] -= forward
-        self.trouble.down[self._receiver] -= back
+        self.trouble.down[self.sender] -= forward
+        self.trouble.down[self.receiver] -= back
         self.link.changed()
 
     def add_loss(self, loss_ppb: int) -> None:

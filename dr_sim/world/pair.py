@@ -204,7 +204,7 @@ class Pair:
         self.directory = Directory(
             context, ground.streams, self.link, self.primary
         )
-        self.cloud = roles.cloud
+        self.cloud: CloudWorld | None = lead.cloud if lead else roles.cloud
         # the cloud manager lives in the first pair's journal, to the run's end
         if scenario.cloud is not None and not roles.number:
             # loaded for those who have one: it is a tenth of what a short run loads
@@ -339,8 +339,10 @@ class Pair:
         self.directory.start()
         if self.cloud is not None and not roles.number:
             self.cloud.start()
-        elif self.cloud is not None:
+        elif self.cloud is not None and self.lead is self:
             self.cloud.sites.roles(self.primary, self.link)
+        elif self.cloud is not None:
+            self.cloud.sites.one_more(self.link)
         self._recordings.start()
         if self.lead is self:
             DailyWork(self).begin()

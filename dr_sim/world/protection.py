@@ -36,6 +36,15 @@ class Protection:
         """Return whether the second side is not in place yet."""
         return self._comes is not None
 
+    @property
+    def _is_preferred(self) -> bool:
+        """Return whether no standby before this one in the order is in place."""
+        rank = self._pair.roles.rank
+        before = [
+            pair for pair in self._pair.together if pair.roles.rank < rank
+        ]
+        return all(pair.protection.waits for pair in before)
+
     def begin(self) -> None:
         """Begin to protect the pair, now or once its second side is in place."""
         roles = self._pair.roles
@@ -125,7 +134,7 @@ class Protection:
                     context.agenda.at(
                         context.now_us, Class.JOB, db.index, self._seed, db
                     )
-            if pair.cloud is not None:
+            if pair.cloud is not None and self._is_preferred:
                 pair.cloud.sites.stands(
                     pair.roles.primary, pair.roles.secondary
                 )

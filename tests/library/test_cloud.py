@@ -217,3 +217,17 @@ def test_quiet_logs_take_their_fast_path_beside_a_cloud_manager() -> None:
     for kind in ("truth.landed", "truth.restored", "truth.survivable"):
         mine = [(r.time_us, r.values) for r in with_.rows(kind)]
         assert mine == [(r.time_us, r.values) for r in without.rows(kind)] != []
+
+
+def test_the_standby_that_is_not_mirrored_is_made_when_it_takes_over() -> None:
+    """The arithmetic is in the scenario: near would have waited for nothing."""
+    summary = ran("cloud/two_standbys").summary
+    (failover,) = summary.failovers
+    waits = [x.duration_us for x in failover.outage_ledger.lines if x.cause == "provision"]
+    assert waits == [302_060_000]
+    assert summary.cloud.jobs.effects == {
+        "A script": 2,
+        "far set": 2,
+        "near script": 2,
+    }
+    assert summary.cloud.jobs.scripts["begins"] == 6

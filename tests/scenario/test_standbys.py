@@ -100,8 +100,18 @@ REFUSED = [
     (MISSING, "copies.far.recorded.link: "),
     ("copies: {near: {}, far: {recorded: {link: {values: 1 2, step: 100 ms}}}}",
      "copies.far.recorded.link: this run may have about 12,096,000 changes, more than "),
-    (TWO + "cloud: {}", "copies: several standbys do not go with a cloud manager yet; "
+    (TWO + "after_failover: {new_secondary: built}\nphysical: {A: {compute: 1}}\nimages: {web: {size: 1 GB, "
+     "at: [A]}}\nfarms: {content: {image: web, front_end: 1}}",
+     "copies: several standbys do not go with after_failover.new_secondary: built yet; "
      "leave out one of the two"),
+    (TWO + "physical: {A: {compute: 1}, near: {compute: 1}}\nimages: {web: {size: 1 GB, at: [A]}}\n"
+     "farms: {content: {image: web, front_end: 1}}",
+     "physical: 'near' is no site; sites are A, B, C and so on, so name the standby by a letter too, "
+     "as in copies: {B: {}, C: {}}"),
+    (TWO + "cloud: {}\nevents: [{at: 1 h, agent_silent: {duration: 1 h, site: B}}]",
+     "event 1: agent_silent: unknown site 'B'; "),
+    (TWO + "cloud: {}\nevents: [{at: 1 h, agent_silent: {duration: 1 h, site: near}, copy: near}]",
+     "event 1: agent_silent affects all copies; leave out copy"),
     (TWO + "events: [{at: 1 h, link_outage: 5 min, copy: fra}]",
      "event 1: unknown copy 'fra'; did you mean 'far'?"),
     (TWO + "events: [{at: 1 h, lose: site, copy: far}]",
@@ -120,4 +130,4 @@ def test_what_is_not_supported_is_one_clear_line(write: Write, text: str, messag
     (line,) = told(write, text + "\n")
     where, _, said = line.partition(": ")
     assert said.startswith(message)
-    assert int(where.partition(":")[0]) in range(LINE, LINE + 2)
+    assert int(where.partition(":")[0]) in range(LINE, LINE + text.count("\n") + 2)

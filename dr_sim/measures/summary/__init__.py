@@ -172,7 +172,7 @@ def _copies(whole: Whole, leg: Leg) -> list[CopySummary]:
                     of.scenario,
                     end,
                 ),
-                curve_summary(whole.outage_of_copy(one), of.scenario, end),
+                curve_summary(whole.time_over_to(one), of.scenario, end),
                 curve_summary(whole.lag_of_copy(one), of.scenario, end),
             )
         )

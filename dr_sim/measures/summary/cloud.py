@@ -31,7 +31,7 @@ def cloud_summary(whole: Whole) -> CloudSummary | None:
     scenario = whole.scenario
     if scenario.cloud is None:
         return None
-    t = whole.opened[0]
+    t = whole.of_cloud
     drift = curve_summary(whole.drift(), scenario, whole.end_us)
     reported = curve_summary(whole.reported_drift(), scenario, whole.end_us)
     provision = curve_summary(

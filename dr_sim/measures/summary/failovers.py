@@ -54,7 +54,7 @@ def failovers_summary(
         if leg not in whole.legs:
             continue  # of a standby that did not take over
         for f in failovers(t, leg.scenario):
-            waits = provisionings_in(leg, whole.opened[0])
+            waits = provisionings_in(leg, whole.of_cloud)
             order = obeyed(whole, leg, f)
             causes = Causes(t, leg.scenario)
             one = _failover(causes, f, quality, waits, order)

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii as quoted
 
+from dr_sim.scenario.cloud_model import FIRST, Cloud
+
 EMPTY = "0" * 16
 _HALF = "~half"
 ANEW = "made anew"
@@ -72,13 +74,15 @@ class Configuration:
     def __init__(
         self,
         entities: tuple[str, ...],
-        sites: tuple[str, str],
+        spec: Cloud,
         now: Callable[[], int],
         changed: Callable[[], None],
     ) -> None:
         self._entities = entities
-        self.sides = {site: Side(entities) for site in sites}
-        self.source, self.target = sites
+        self.sides = {
+            site: Side(entities) for site in (FIRST, *spec.places)
+        }
+        self.source, self.target = spec.sites
         self._now = now
         self._changed = changed
         self._apart: set[str] = set()  # things that differ
@@ -236,6 +240,7 @@ class Configuration:
         for entity, mine in self.sides[self.source].things.items():
             thing = theirs[entity]
             thing.base, thing.beyond = thing.value, []
+            mine.base, mine.beyond = mine.value, []
             if mine.value != thing.value:
                 mine.base, mine.beyond = (
                     EMPTY,

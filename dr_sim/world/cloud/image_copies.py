@@ -66,8 +66,8 @@ class ImageCopies:
             self._send(copy)
 
     def _hear_link(self, link: PairLink) -> None:
-        if link is not self._link:
-            self._link = link
+        self._link = link
+        if self._link_changed not in link.on_change:
             link.on_change.append(self._link_changed)
 
     def _send(self, copy: ImageCopy) -> None:

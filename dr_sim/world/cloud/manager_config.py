@@ -13,9 +13,7 @@ from dr_sim.cloud import (
 from dr_sim.cloud.texts import OPERATORS
 from dr_sim.cloud.words import MirrorMode, OnFailure
 from dr_sim.scenario.cloud_model import (
-    FIRST,
     OPERATIONS,
-    SECOND,
     Cloud,
 )
 from dr_sim.scenario.model import Scenario
@@ -27,14 +25,11 @@ from dr_sim.world.cloud.names import (
     things_of,
 )
 
-SITES = (FIRST, SECOND)
 
-
-def cloud_config(
-    spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES
-) -> CloudConfig:
+def cloud_config(spec: Cloud, scenario: Scenario) -> CloudConfig:
     """Return the manager's configuration."""
     networks = []
+    sites = spec.sites
     tenants = tenants_of(scenario)
     for network in spec.networks:
         entities: list[EntityConfig] = []

@@ -92,7 +92,27 @@ class Shortfall:
     def takes_us(self) -> int:
         """Return how long a failover would wait now until its site is configured."""
         networks = range(len(self._world.configurations))
-        lacks = tuple([self._lacks(index) for index in networks])
+        return self._would_take(tuple([self._lacks(i) for i in networks]))
+
+    def elsewhere_us(self, site: str) -> int:
+        """Return the same of a standby that is not mirrored. Nobody knows what is there: its agents
+        are asked what they are doing, and each thing is made anew.
+        """
+        world = self._world
+        lacks = []
+        for index, network in enumerate(self._spec.networks):
+            things = world.names.entities(network)
+            anew = [self._anew((index, site, entity)) for entity in things]
+            lacks.append(tuple(anew))
+        return self._spec.rtt_us // 2 * 2 + self._would_take(tuple(lacks))
+
+    def _anew(self, at: At) -> MissingThing:
+        one = MissingThing(True, 0)
+        return self._by_people(one) if at in self._astray else one
+
+    def _would_take(
+        self, lacks: tuple[tuple[MissingThing, ...], ...]
+    ) -> int:
         known = self._takes_us.get(lacks)
         if known is None:
             if len(self._takes_us) >= _MOST_KNOWN:

@@ -37,6 +37,7 @@ from dr_sim.cloud.sending import WHOLE
 from dr_sim.cloud.words import Notice
 from dr_sim.machines import Alarm, Command, TakeInventory
 from dr_sim.record.row_code import Recorder, Subject
+from dr_sim.scenario.cloud_model import FIRST
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.world.agenda import Class
 from dr_sim.world.cloud.agents import Agent, Key, Said
@@ -45,7 +46,7 @@ from dr_sim.world.cloud.context import CloudContext
 from dr_sim.world.cloud.front import ApiFront
 from dr_sim.world.cloud.hardware import Hardware
 from dr_sim.world.cloud.lives import CloudLives
-from dr_sim.world.cloud.manager_config import SITES, cloud_config
+from dr_sim.world.cloud.manager_config import cloud_config
 from dr_sim.world.cloud.mishaps import Mishaps
 from dr_sim.world.cloud.missing import Shortfall
 from dr_sim.world.cloud.names import CloudNames, identifier
@@ -99,7 +100,7 @@ class CloudWorld:
         self.configurations = [
             Configuration(
                 self.names.entities(network),
-                SITES,
+                spec,
                 lambda: own.agenda._now,
                 self._changed_in(i),
             )
@@ -113,7 +114,7 @@ class CloudWorld:
                 self, spec.machines, self._config.machines
             )
         self.agents: dict[tuple[str, str], Agent] = {}
-        for site in SITES:
+        for site in (FIRST, *spec.places):
             self.add_site(site)
         self.front = ApiFront(self)
         self.people = People(self)
@@ -130,6 +131,8 @@ class CloudWorld:
         self._is_apart = spec.at == "apart"  # nothing of a site cuts it off
         self._reaches_all = self._is_apart
         self.missing = Shortfall(self)
+        # by standby that is not mirrored: what was recorded last
+        self._elsewhere_us: dict[str, int] = {}
         self._cut: dict[
             str, int
         ] = {}  # reasons for a site's agents to be out of reach
@@ -458,8 +461,19 @@ class CloudWorld:
             self._note_drift(
                 self._agenda._now, index, since_us, count, takes_us
             )
+            self.note_elsewhere()
 
         return changed
+
+    def note_elsewhere(self) -> None:
+        """Record what a failover to a standby that is not mirrored would wait, if that is news."""
+        for site in self.sites.not_mirrored():
+            takes_us = self.missing.elsewhere_us(site)
+            if self._elsewhere_us.get(site, 0) != takes_us:
+                self._elsewhere_us[site] = takes_us
+                self.context.note(
+                    "truth.cloud_elsewhere", -1, site, takes_us
+                )
 
 
 def _named(prefix: str, stored: dict[str, str]) -> set[str]:

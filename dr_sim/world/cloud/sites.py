@@ -4,6 +4,9 @@ Theory of operation. A failover waits until the site that it goes to is configur
 limit; what is left is brought in afterwards. Then there is no second side, until a new one is in
 place. The manager is told of that when it has ended the failover before: what it brings in then it
 brings to the active side. A site that was lost is made anew, unless it is back with what it had.
+
+Of several standbys the preferred one is the second side, of those that are in place. A failover to
+another one makes that the second side first: nothing of it is configured, so it waits for all.
 """
 
 from __future__ import annotations
@@ -14,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from dr_sim.cloud.commands import SiteProvisioned
 from dr_sim.cloud.events import ProvisionAsked, SiteStands
-from dr_sim.scenario.cloud_model import FIRST, HOMES, SECOND
 from dr_sim.world.agenda import Class, Entry
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 class CloudSites:
     """active: the site at which users are served, with its databases and their backup jobs
-    (primary). second: the one behind it, '' if there is none. link: between them.
+    (primary). second: the one behind it, '' if there is none.
     """
 
     def __init__(
@@ -33,10 +35,10 @@ class CloudSites:
     ) -> None:
         self._world = world
         self._context = world.context
-        self.active, self.second = FIRST, SECOND
+        self.active, self.second = world.spec.sites
         self.primary = primary
-        self.link = link
-        self._manager_at = HOMES.get(world.spec.at, "")
+        self._links = [link]  # from the primary to each of its standbys
+        self._manager_at = world.spec.home
         self._goes_to = (
             ""  # where a failover goes that the manager has not ended yet
         )
@@ -50,7 +52,27 @@ class CloudSites:
         """Return whether messages between the manager and a site get through now."""
         if self._manager_at in ("", site):
             return True
-        return self.link.forward_up and self.link.back_up
+        ends = {self._manager_at, site}
+        return all(
+            link.forward_up and link.back_up
+            for link in self._links
+            if {link.sender, link.receiver} == ends
+        )
+
+    @property
+    def link(self) -> PairLink:
+        """Return the link from the primary to the second side; while there is none, to the first
+        of its standbys.
+        """
+        to_second = (
+            link for link in self._links if link.receiver == self.second
+        )
+        return next(to_second, self._links[0])
+
+    def not_mirrored(self) -> list[str]:
+        """Return the other standbys behind the primary."""
+        there = [link.receiver for link in self._links]
+        return [site for site in there if site != self.second]
 
     def lost(self, site: str) -> None:
         """Lose a site, with its agents, and with the manager if it stands there."""
@@ -99,8 +121,10 @@ class CloudSites:
         self._waits = done
         if asked_before:
             return
-        if site == self._next:
-            self._stands()  # the failover before has not ended, and never will
+        if site != self.second:
+            # it is not mirrored; or the failover before has not ended, and never will
+            self._next = site
+            self._stands()
         context.note("truth.cloud_provision", -1, site, 1, 0)
         limit_us = world.spec.provision_us
         if limit_us is not None:
@@ -182,8 +206,18 @@ class CloudSites:
 
     # ---- after it
     def roles(self, primary: Primary, link: PairLink) -> None:
-        """Change the roles after a failover: users write to that primary."""
-        self.primary, self.link = primary, link
+        """Change the roles after a failover: users write to that primary. link: to the first of its
+        standbys.
+        """
+        self.primary, self._links = primary, [link]
+        self._interrupt_copies()
+
+    def one_more(self, link: PairLink) -> None:
+        """Take up the link to one more standby behind the same primary."""
+        self._links.append(link)
+        self._world.note_elsewhere()
+
+    def _interrupt_copies(self) -> None:
         if self._world.hardware is not None:
             self._world.hardware.roles_changed()
 
@@ -208,6 +242,8 @@ class CloudSites:
             self.active, self._goes_to = self._goes_to, ""
             for configuration in world.configurations:
                 configuration.go_over(self.active)
+        elif self.second:
+            self._interrupt_copies()  # to the one before
         known = [
             agent for (_, at), agent in world.agents.items() if at == site
         ]
