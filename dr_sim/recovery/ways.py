@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.chain import Fit, applies, forks_of
 from dr_sim.backups.model import finishing_order
 from dr_sim.backups.plan import Plan, plan, plan_from_newest_full
 from dr_sim.recovery.config import OnHole
@@ -77,13 +77,24 @@ class Ways:
             and self._due([file], mono_us)
         ):
             header = file.header
-            if (
-                header is not None
-                and applies(header, db.state) is Fit.APPLIES
-            ):
+            if header is not None and self.fits(header):
                 return file
         self.steps = []
         return None
+
+    def fits(self, header: BackupHeader) -> bool:
+        """Return whether the engine would take this full or incremental now. An incremental of a
+        later fork names its own fork alone: how that hangs on this copy's is known from the logs.
+        """
+        state = self._db.state
+        if header.fork == state.fork:
+            return applies(header, state) is Fit.APPLIES
+        known = forks_of(
+            other
+            for file in self._db.files.values()
+            if (other := file.header) is not None
+        )
+        return applies(header, state, known) is Fit.APPLIES
 
     # ---- the way past
     def candidate(self, mono_us: int) -> Candidate:
@@ -132,10 +143,7 @@ class Ways:
 
     def bridges(self, header: BackupHeader) -> bool:
         """Return whether that incremental leads over the hole."""
-        return (
-            header.last_lsn >= self.goal()
-            and applies(header, self._db.state) is Fit.APPLIES
-        )
+        return header.last_lsn >= self.goal() and self.fits(header)
 
     def leads_past(self, mono_us: int) -> bool:
         """Return whether the files here lead past the place, even if over another full."""
@@ -151,7 +159,7 @@ class Ways:
             and file.ready(mono_us)
             and (header := file.header) is not None
             and header.last_lsn >= goal
-            and applies(header, db.state) is Fit.APPLIES
+            and self.fits(header)
         ]
         return (db.files[min(fits)[1]], False) if fits else NONE
 

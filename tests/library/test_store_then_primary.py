@@ -308,3 +308,31 @@ def test_an_alert_that_names_a_kept_full_by_its_time_is_right() -> None:
     told = rows(result, "seen.RaiseAlert", event_id=1)
     assert any("between [2026-01-05T00:00:00Z] and" in row.values["text"] for row in told)
     assert summary_json(result.summary)["violations"] == []
+
+
+# ---- incrementals of the new fork stand on the full of the old one
+NIGHTLY = (
+    TWICE,
+    "databases.crm.incremental=every 2 h",
+    "databases.crm.full=none",
+    "run_for=18 h",
+    "sla=[]",
+)
+
+
+def test_an_incremental_of_the_new_primary_is_restored_on_the_full_of_the_old_one() -> None:
+    """The second loss, at 16:20: the full, the incremental of 16:00, and the log of 16:15. Without
+    the incremental it would be the full and 64 logs.
+    """
+    result = ran(*NIGHTLY)
+    second = failovers(result)[1]
+    restored = [row.values["name"] for row in rows(result, "seen.Restored")]
+    last = max(i for i, name in enumerate(restored) if "_full_" in name)
+    assert [name.rpartition("_2026_")[2] for name in restored[last:]] == [
+        "01_05_00_00_00_full_000",
+        "01_05_16_00_00_incremental_000",
+        "01_05_16_15_00_log_000",
+    ]
+    (way,) = second["ways"]
+    assert way["outage_us"] == way["came_outage_us"] == second["outage_us"]
+    assert result.summary.violations == []
