@@ -70,7 +70,13 @@ from dr_sim.measures.tables import (
     up_until_us,
 )
 from dr_sim.measures.waiting_restores import Jobs, Life, lives_of
-from dr_sim.measures.way_over import NO_WAY_US, SITE, Way, way_over
+from dr_sim.measures.way_over import (
+    NO_WAY_US,
+    SITE,
+    Way,
+    is_ordered,
+    way_over,
+)
 from dr_sim.record.sets import each_once
 from dr_sim.scenario.model import Scenario
 
@@ -139,14 +145,21 @@ def since_beat_us(scenario: Scenario, t_us: int) -> int:
     return (scenario.begins_us + t_us) % scenario.heartbeat.every_us
 
 
-def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
+def outage_at(
+    curve: Falling,
+    scenario: Scenario,
+    t_us: int,
+    failure_class: str = SITE,
+) -> int:
     """The value that a failure at exactly t_us meets: without the part of a heartbeat that the
-    curve counts in full.
+    curve counts in full. failure_class: that of the curve; an order waits for no heartbeat.
     """
     if not len(curve.start_us):
         return 0
     i = max(0, int(np.searchsorted(curve.start_us, t_us, side="left")) - 1)
-    since_beat = since_beat_us(scenario, t_us)
+    since_beat = 0
+    if not is_ordered(failure_class):
+        since_beat = since_beat_us(scenario, t_us)
     return max(
         int(curve.floor_us[i]) - since_beat, int(curve.until_us[i]) - t_us
     )

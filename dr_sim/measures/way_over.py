@@ -24,7 +24,12 @@ from dr_sim.measures.tables import (
     run_end_us,
 )
 from dr_sim.scenario.kind import Explains
-from dr_sim.scenario.model import USUAL_RTT_US, Law, Scenario
+from dr_sim.scenario.model import (
+    FAILURE_CLASSES,
+    USUAL_RTT_US,
+    Law,
+    Scenario,
+)
 from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.scenario.usual import (
     after_the_drain_us,
@@ -130,6 +135,11 @@ class _People:
     repair_us: list[int]
 
 
+def is_ordered(failure_class: str) -> bool:
+    """Return whether a failover comes by an order, and not because something has failed."""
+    return failure_class not in FAILURE_CLASSES
+
+
 def way_over(
     t: Tables,
     scenario: Scenario,
@@ -138,23 +148,29 @@ def way_over(
     failure_class: str = SITE,
 ) -> Way:
     """usual: the operator takes his usual time, as nobody can know how long he would take in this
-    hour.
+    hour. failure_class: that of what has failed, or what an order is called: nothing is detected
+    then, nobody is paged, and the tail is taken.
     """
     f = scenario.failover
-    silent_us = (
-        f.silent_for_us + turn_us(scenario) + beat_on_way_us(scenario)
-    )
+    ordered = is_ordered(failure_class)
+    silent_us = 0
+    if not ordered:
+        silent_us = (
+            f.silent_for_us + turn_us(scenario) + beat_on_way_us(scenario)
+        )
     fence_us = f.fence_timeout_us
     if failure_class != SITE:
         fence_us = f.fence_us + scenario.link.distance_us
+    if ordered:  # the outage begins when the primary has stopped
+        fence_us = scenario.link.distance_us // 2
     machine_us = 0 if scenario.store is None else scenario.store.machine_us
     fixed = silent_us + fence_us + machine_us
     people = _People([0], [0], [0])
-    if f.mode == "manual":
+    if f.mode == "manual" and not ordered:
         people = _people(scenario, silent_us, usual)
     start = people.start_us
     down = _manager_down(t, scenario)
-    turns, late = _detours(t, scenario)
+    turns, late = ([0], [0]) if ordered else _detours(t, scenario)
     starts = np.unique(np.array([*start, *turns], np.int64))
     of_hour = (
         np.searchsorted(np.array(start, np.int64), starts, side="right") - 1
@@ -164,9 +180,8 @@ def way_over(
     ]
     repair_us = np.array(people.repair_us, np.int64)[of_hour]
     before_us = fixed + np.array(people.word_us, np.int64)[of_hour]
-    tails = (
-        _tails(t, scenario, database) if failure_class == "database" else ()
-    )
+    has_tail = ordered or failure_class == "database"
+    tails = _tails(t, scenario, database) if has_tail else ()
     return Way(
         starts,
         np.where(before_us < NO_WAY_US, before_us + late_us, NO_WAY_US),

@@ -21,10 +21,9 @@ from dr_sim.measures.legs import Leg
 from dr_sim.measures.outage_from_store import WayBack, ways_back
 from dr_sim.measures.outage_now import outage_at
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.way_over import NO_WAY_US, SITE
+from dr_sim.measures.way_over import NO_WAY_US, SITE, is_ordered
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.kind import Explains
-from dr_sim.scenario.model import FAILURE_CLASSES
 
 CLOSED, POSSIBLE, TAKEN, FAILED = "closed", "possible", "taken", "failed"
 PROMOTE, RESTORE = "promote", "restore"
@@ -123,7 +122,7 @@ def _way(
         or not curve.begin_us <= t_us <= curve.end_us
     ):
         return None
-    takes_us = outage_at(curve, scenario, t_us)
+    takes_us = outage_at(curve, scenario, t_us, failure_class)
     how = PROMOTE if scenario.store is None else RESTORE
     if gone := _gone_with_it(t, leg, t_us):
         why = f"the place was lost at the same instant ({gone})"
@@ -131,7 +130,8 @@ def _way(
     if takes_us >= NO_WAY_US // 2:
         own = whole.outage_of_copy(one, failure_class=failure_class)
         why = _why_closed(t, leg, t_us)
-        if outage_at(own, scenario, t_us) < NO_WAY_US // 2:
+        own_us = outage_at(own, scenario, t_us, failure_class)
+        if own_us < NO_WAY_US // 2:
             why = _NOT_CONFIGURED
         return WaySummary(leg.secondary, how, CLOSED, why)
     why, counts = "", failure_class
@@ -184,7 +184,8 @@ def _of_a_store(
         return "what the share has", failure_class
     assert scenario.store is not None
     limit_us = scenario.failover.drain_limit_us
-    failed = failure_class in FAILURE_CLASSES  # an order waits for longer
+    # an order waits for longer
+    failed = not is_ordered(failure_class)
     if failed and scenario.store.transit_us > limit_us:
         return f"{read}; what the share has comes too late", SITE
     return f"{read}, and what the share has", failure_class

@@ -379,3 +379,16 @@ def test_the_screen_shows_each_copy_and_the_fewest_ways() -> None:
         *(lambda r: (r.summary, r.scenario, r.verdict))(ran("stores/worst_loss/weekly_tape"))
     )
     assert "ways back are open all the time" in always
+
+
+# ---- by order
+@pytest.mark.parametrize("planned", ["true", "false"])
+def test_of_an_order_neither_detection_nor_a_page_is_foretold(planned: str) -> None:
+    """The outage begins when the primary has stopped. Then the tail of two minutes, 8 MB over 200
+    Mbit/s and restored, 10 s to come online, 60 s to redirect and 8 s to warm up.
+    """
+    order = f"events=[{{at: 'Mon 10:02', order_failover: {{by: dba, planned: {planned}}}}}]"
+    found = failover(ran("copies/two", "failover.mode=manual", order))
+    (way,) = [way for way in found["ways"] if way["standing"] == "taken"]
+    assert found["phases_us"]["detect"] == found["phases_us"]["decide"] == 0
+    assert way["outage_us"] == way["came_outage_us"] == found["outage_us"]
