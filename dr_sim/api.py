@@ -220,8 +220,8 @@ def compare(  # noqa: PLR0913, users name what they set
     progress: Progress | None = None,
     steps: bool = False,
 ) -> Comparison:
-    """n replications of both, on the same luck: b gets a's seed (or the seed given). n: by default
-    the larger number that they ask for; steps: as of run.
+    """n replications of both, under the same random events: b gets a's seed (or the seed given). n:
+    by default the larger number that they ask for; steps: as of run.
     """
     input_checks.whole("n", n)
     given = [a_scenario(one) for one in (a, b)]

@@ -1,9 +1,9 @@
-"""Upgrades of farms and moves of databases, in whole runs: small cases with the right answer by hand,
-failovers in the middle, restarts, and bugs that the witness catches.
+"""Upgrades of farms and moves of databases, in whole runs: small cases with the right answer by
+hand, failovers in the middle, restarts, and bugs that the witness catches.
 
-An order to an agent takes 15 ms, and so does its word. A deployment takes 682 s (test_cloud_machines.py),
-and four run at one time: a round after the first begins 682.030 s after the one before. A move takes
-2 s to start and 90 s.
+An order to an agent takes 15 ms, and so does its word. A deployment takes 682 s
+(test_cloud_machines.py), and four run at one time: a round after the first begins 682.030 s after
+the one before. A move takes 2 s to start and 90 s.
 """
 
 from __future__ import annotations
@@ -179,7 +179,9 @@ def test_a_database_that_was_set_at_the_other_side_is_served_there_as_at_the_fir
 
 @pytest.mark.parametrize("lost_at", ["70 min", "105 min 30 s", "106 min", "110 min"])
 def test_a_failover_in_the_middle_of_an_upgrade(lost_at: str, tmp_path: Path) -> None:
-    """While machines are deployed, a database is moved, it has been mirrored or not, the old ones go."""
+    """While machines are deployed, a database is moved, it has been mirrored or not, the old ones
+    go.
+    """
     more = f"  - {{at: {lost_at}, lose: site}}\nafter_failover: {{new_secondary: 10 min}}\n"
     edits = (("run_for: 4 h", "run_for: 12 h"), FEW, *USUAL)
     of = ran(tmp_path, upgrade("85 min" if lost_at != "70 min" else "1 h", more=more), edits)
@@ -220,7 +222,7 @@ def test_a_goal_at_a_site_that_is_lost_was_not_reached(tmp_path: Path) -> None:
         True,
         False,
     )
-    words = "content at A: not reached in 30:00, until the site was used no more"
+    words = "content at A: not reached in 30:00, until the site was no longer used"
     assert words in "\n".join(cloud_lines(summary(of), of.scenario))
     few = ran(tmp_path, upgrade(more=lost), (*USUAL, FEW))  # three machines are there in time
     assert "content at A: 11:22\n" in "\n".join(cloud_lines(summary(few), few.scenario))
@@ -295,7 +297,9 @@ def test_taken_back_while_it_deploys_the_new_machines_go_when_they_are_made(tmp_
 
 @pytest.mark.parametrize("minutes", [72, 73, 74])
 def test_taken_back_later_users_are_moved_back_first(minutes: int, tmp_path: Path) -> None:
-    """The three new machines run at A at 71:22, crm is moved until 72:54, and then the old ones go."""
+    """The three new machines run at A at 71:22, crm is moved until 72:54, and then the old ones
+    go.
+    """
     of = taken_back(f"{minutes} min", (FEW, *USUAL), tmp_path)
     assert at_end(of) == {"A": {"web 12.3"}, "B": {"web 12.3"}}
     assert homes(of) == {("A", "crm"): "web 12.3", ("B", "crm"): "web 12.3"}

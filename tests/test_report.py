@@ -224,7 +224,7 @@ def test_a_silently_short_recovery_is_never_a_met_sla(lines: tuple[SlaLine, ...]
     summary = summarise(whole_of(journal, scenario))
     outcome, said = _verdict(Shown(summary, judge(summary, scenario), ""), scenario)
     assert outcome == "fail"
-    assert said.startswith("A recovery was silently short")
+    assert said.startswith("A recovery lost data silently")
 
 
 def test_a_run_without_failover_and_a_name_that_is_no_html(tmp_path: Path) -> None:

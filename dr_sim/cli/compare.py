@@ -1,4 +1,6 @@
-"""The face of what plays scenarios on the same luck: `dr-sim compare`, `dr-sim policies`."""
+"""The face of what plays scenarios under the same random events: `dr-sim compare`, `dr-sim
+policies`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Tells what would help: the usual changes, tried on the same luck, held against each SLA line.
+"""Tells what would help: the usual changes, tried under the same random events, held against each
+SLA line.
 
 Every change is a scenario of its own with the same seed, so replication i of each meets the same
 faults. First each change is tried by itself. Then, if the SLA is not met yet, the changes that

@@ -1,4 +1,6 @@
-"""Two scenarios on the same luck: each measure's difference, run by run, with its interval."""
+"""Two scenarios under the same random events: each measure's difference, run by run, with its
+interval.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(repr=False)
 class Comparison:
-    """Two scenarios on the same luck: b - a."""
+    """Two scenarios under the same random events: b - a."""
 
     a: Distribution
     b: Distribution

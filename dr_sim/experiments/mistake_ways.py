@@ -176,7 +176,7 @@ def _outcome(
     if refused:
         return MistakeWayTried(way, place, refused[-1])
     if found.given_up:
-        told = "the backups there do not lead up to it"
+        told = "the backups there do not reach it"
         return MistakeWayTried(way, place, told)
     lasts = found.right_us is None
     if way is MistakeWay.RESTORE_BESIDE:

@@ -1,5 +1,5 @@
-"""Two versions on the same luck: the difference of a measure, replication by replication, and
-whether it is more than chance.
+"""Two versions under the same random events: the difference of a measure, replication by
+replication, and whether it is more than chance.
 
 Replication i of both meets the same faults at the same instants, so what is compared is not two
 samples but the differences within pairs. Two questions are asked of them:

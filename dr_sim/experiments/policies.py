@@ -1,5 +1,5 @@
-"""Policies side by side: scenarios run on the same luck, a row each, our alerts and the incumbent's
-held against one danger.
+"""Policies side by side: scenarios run under the same random events, a row each, our alerts and the
+incumbent's held against one danger.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A scenario with one or several keys varied: every combination on the same luck, one row a point
-and measure.
+"""A scenario with one or several keys varied: every combination under the same random events, one
+row a point and measure.
 
 The points are scenarios of their own, made as `--set` makes them, so whatever a file may say can be
 varied. They share seed and replications: what differs between two points is the keys and nothing

@@ -1,5 +1,5 @@
-"""A person calls a failover off: the old primary is to serve again. Whether that can be obeyed is
-for the recovery manager to say.
+"""A person calls a failover off: the old primary is ordered to serve again. Whether that can be
+obeyed is for the recovery manager to say.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A chart of the differences between two scenarios on the same luck: the change of each measure,
-with its interval.
+"""A chart of the differences between two scenarios under the same random events: the change of each
+measure, with its interval.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _NOT_BEGUN = ("watching", "choosing", "claiming", "deciding")
 _LEFT = ("abandoned", "unfencing")
 _WORDS = {
     "fencing": "the old primary is stopped",
-    "preparing": "a machine is got",
+    "preparing": "getting a machine",
     "draining": "backups are restored",
     "tail": "the last backups are waited for",
 }

@@ -61,7 +61,7 @@ def _lines(
         )
     later, t = _first_to_protect(whole, following, name)
     if not counts(later.scenario):
-        detail = "only a store stands behind it"
+        detail = "only a store is behind it"
         return _some(
             LedgerLine(from_us, until_us - from_us, NO_SECOND_SIDE, detail)
         )

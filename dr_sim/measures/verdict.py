@@ -404,7 +404,7 @@ _NO_TIME = {
 _NOT_PROTECTED = (
     "the run ended before it was protected again: at least this long"
 )
-_NOT_RIGHT = "a mistake was not put right by the run's end"
+_NOT_RIGHT = "a mistake was not corrected by the run's end"
 _NOT_AGAIN = (
     "the run ended before users were served again: at least this long"
 )

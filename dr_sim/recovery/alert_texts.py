@@ -111,8 +111,8 @@ def no_room_text(database: str, path: str, minutes: int, error: str) -> str:
 
 def set_up_text(database: str, path: str, minutes: int, error: str) -> str:
     return (
-        f"For database [{database}] the secondary is not set up for what backup file [{path}] "
-        f"holds: somebody has to act. {_passed(minutes)} {_while_restoring(error)}"
+        f"For database [{database}] the secondary is not set up for the content of backup file "
+        f"[{path}]: somebody has to act. {_passed(minutes)} {_while_restoring(error)}"
     )
 
 
@@ -121,7 +121,7 @@ def fell_short_text(
 ) -> str:
     return (
         f"For database [{database}] backup file [{path}] was restored without an error, but the "
-        f"database stands at [{lsn}] and the file ends at [{last_lsn}]: what lies between is "
+        f"database stands at [{lsn}] and the file ends at [{last_lsn}]: the data between are "
         "missing."
     )
 
@@ -137,8 +137,8 @@ def first_full_text(database: str, minutes: int) -> str:
 def no_full_text(database: str) -> str:
     """A store holds logs at most."""
     return (
-        f"Database [{database}] cannot be restored from here: no full backup of it lies in this "
-        "store."
+        f"Database [{database}] cannot be restored from here: this store holds no full backup "
+        "of it."
     )
 
 
@@ -177,7 +177,7 @@ def waiting_text(
 ) -> str:
     """age: minutes since the oldest log was finished; logs: how many wait."""
     return (
-        f"For database [{database}] replay does not get on: [{logs}] backup files wait to be "
+        f"For database [{database}] replay is stuck: [{logs}] backup files wait to be "
         f"restored, the oldest [{path}], which was finished [{age}] minutes ago. "
         f"{_passed(minutes)}"
     )
@@ -191,8 +191,8 @@ def clocks_differ_text(database: str, path: str, minutes: int) -> str:
         else f"[{-minutes}] minutes behind"
     )
     return (
-        f"For database [{database}] the primary's clock is {which} the clock here: set right the "
-        f"one that is wrong. Until then the age of transaction log [{path}] cannot be told."
+        f"For database [{database}] the primary's clock is {which} the clock here: correct the "
+        f"wrong one. Until then the age of transaction log [{path}] is not known."
     )
 
 
@@ -217,8 +217,8 @@ def not_recovered_text(database: str, error: str) -> str:
 
 def left_behind_text(database: str, on_their_way: int, here: int) -> str:
     return (
-        f"For database [{database}] the failover went on without [{on_their_way + here}] files: "
-        f"[{on_their_way}] still on their way, [{here}] here but damaged, refused or beyond a "
+        f"For database [{database}] the failover continued without [{on_their_way + here}] files: "
+        f"[{on_their_way}] still in transfer, [{here}] here but damaged, refused or behind a "
         "hole."
     )
 
@@ -254,7 +254,7 @@ def two_primaries_text(machine: str) -> str:
 
 def heard_again_text(goes_on: bool) -> str:
     what = (
-        "goes on, for the old primary has been fenced"
+        "continues, because the old primary has been fenced"
         if goes_on
         else "is called off"
     )
@@ -264,11 +264,11 @@ def heard_again_text(goes_on: bool) -> str:
 
 
 def goes_back_text(why: str) -> str:
-    return f"The failover is left, as {why}: the old primary is to serve again."
+    return f"The failover is called off, because {why}: the old primary is ordered to serve again."
 
 
 def not_unfenced_text(reason: str) -> str:
-    return f"The old primary has been stopped, and does not serve again yet: {reason}."
+    return f"The old primary was stopped, and does not serve again yet: {reason}."
 
 
 def nothing_here_text() -> str:

@@ -84,18 +84,20 @@ class WhyNoFailover(enum.StrEnum):
 
     NOT_AUTHORISED = "not authorised"
     ONE_IS_ON = "a failover is {0} already"
-    NONE_IS_ON = "no failover is on, and none has stopped the primary"
+    NONE_IS_ON = (
+        "no failover is in progress, and none has stopped the primary"
+    )
     NOTHING_RESTORED = "no database has been restored here yet"
     CHAIN_BROKEN = (
         "the chain of database [{0}] is broken: data would be lost"
     )
-    ANOTHER_TAKES_OVER = "the standby at {0} takes over already"
-    COPY_HOLDS_LATER = "the copy of database [{0}] holds what was written after {1} already"
+    ANOTHER_TAKES_OVER = "the standby at {0} is already taking over"
+    COPY_HOLDS_LATER = "the copy of database [{0}] already holds data that were written after {1}"
     BESIDE_IS_ON = (
-        "database [{0}] is being restored beside the service already"
+        "database [{0}] is already being restored beside the service"
     )
     NO_FULL_BEFORE = (
-        "no whole full of database [{0}] that ended before {1} lies here"
+        "no complete full of database [{0}] that ended before {1} is here"
     )
 
 

@@ -131,7 +131,7 @@ def _verdict(shown: Shown, scenario: Scenario) -> tuple[str, str]:
     if silent:
         return (
             outcome,
-            "A recovery was silently short: a promotion reported success, and the "
+            "A recovery lost data silently: a promotion reported success, but the "
             "database does not hold what was restored.",
         )
     lines = shown.verdict.lines
@@ -212,8 +212,8 @@ def _failover(
 ) -> Part:
     number = f.number
     told = {
-        "yes": "Somebody had been told of this danger before the failure.",
-        "no": "Nobody had been told of this danger before the failure.",
+        "yes": "An alert had reported this danger before the failure.",
+        "no": "No alert had reported this danger before the failure.",
         "no danger": f"{met_no_danger(summary, f).capitalize()}.",
     }[f.told.answer]
     lines, charts = [told], []
@@ -418,7 +418,7 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
         )
         facts.append(
             (
-                "outage, had the site been lost",
+                "outage, if the site had been lost",
                 f"p50 {half}, p99 {nearly}, {most}",
             )
         )

@@ -1,4 +1,6 @@
-"""report.html of two scenarios on the same luck: what differs, both verdicts, every difference."""
+"""report.html of two scenarios under the same random events: what differs, both verdicts, every
+difference.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
     worst = max(of.outcome for of in (found.a, found.b))
     judged = found.a.scenario.sla or found.b.scenario.sla
     outcome = worst.name.lower() if judged else "done"
-    pairs = f"{min(found.a.n, found.b.n):,} pairs of runs on the same luck"
+    pairs = f"{min(found.a.n, found.b.n):,} pairs of runs under the same random events"
     rows = list(map(_row, ranked(differing(found.found))))
     resolved = [
         (a, dump_resolved(found.a.scenario)),

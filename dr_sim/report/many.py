@@ -72,7 +72,8 @@ def _verdict(found: Distribution) -> tuple[str, str]:
     if found.silent:
         return (
             "fail",
-            f"In {runs} {found.silent} recoveries held less than they claimed, and told nobody.",
+            f"In {runs} {found.silent} recoveries reported success but held less than they "
+            "claimed.",
         )
     outcome = found.outcome.name.lower() if scenario.sla else "done"
     said = {

@@ -380,7 +380,7 @@ def read_results(
     digest = str(manifest["journal_digest"])
     if journal_as_written and journal.digest() != digest:
         told = (
-            "is not as dr-sim wrote it: its digest is another; `dr-sim verify` says where, "
+            "is not as dr-sim wrote it: its digest differs; `dr-sim verify` says where, "
             "and the scenario can be run again"
         )
         raise input_error(str(path), told)

@@ -2,7 +2,7 @@
 
 A copy with a section `store` is a store. Its backups come from the primary's share, or from another
 store (a level): a backup stays at its source for `hold`, is fetched at the next instant of `every`,
-crosses the link and is on its way for `transit`. After a failure a machine is got there and the
+crosses the link and is on its way for `transit`. After a failure getting a machine there and the
 service is restored; the machine is the next primary, and the store stands behind it. A service may
 have stores and no standby.
 

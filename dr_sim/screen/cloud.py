@@ -70,7 +70,7 @@ def cloud_facts(
         facts.append(("configuration drift", words))
         facts.append(
             (
-                "provisioning, had the site been lost",
+                "provisioning, if the site had been lost",
                 or_never(cloud.provision_if_now),
             )
         )

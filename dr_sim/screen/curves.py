@@ -73,7 +73,7 @@ def exposure_lines(summary: Summary, scenario: Scenario) -> list[str]:
         )
     elif reported.max_us is None:
         out.append(
-            "  the recovery manager could not say: it never validated a log"
+            "  the recovery manager has no estimate: it never validated a log"
         )
     out += _outage_if_now(summary)
     lag = summary.replay_lag

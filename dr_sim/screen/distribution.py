@@ -64,14 +64,14 @@ def screen(
         parts.append(
             [
                 f"INVARIANT BROKEN: {found.violations} violations, "
-                f"{breaker(found.scenario.manager)}; trust no number below"
+                f"{breaker(found.scenario.manager)}; do not trust the numbers below"
             ]
         )
     if found.silent:
         parts.append(
             [
-                f"SILENTLY SHORT: {found.silent} recoveries held less than they claimed, "
-                "and told nobody"
+                f"SILENTLY SHORT: {found.silent} recoveries reported success but held "
+                "less than they claimed"
             ]
         )
     parts += [
@@ -279,7 +279,7 @@ def comparison(
         "",
         f"A {found.a.outcome.name:<8} {a}{_not_met(found.a)}",
         f"B {found.b.outcome.name:<8} {b}{_not_met(found.b)}",
-        f"{counted(n, 'replication')} of both on the same luck, seed {scenario.seed}",
+        f"{counted(n, 'replication')} of both under the same random events, seed {scenario.seed}",
         "",
     ]
     out.append(
@@ -370,7 +370,7 @@ def headline(found: Comparison) -> str:
     if told:
         return "; ".join(told)
     if unsure:
-        return "A and B differ by no more than chance would; more replications may tell"
+        return "A and B differ by no more than chance; more replications may show a difference"
     return "A and B do not differ in data loss, outage, exposure, replay lag or missed alerts"
 
 

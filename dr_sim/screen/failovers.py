@@ -137,7 +137,7 @@ def _why_seeded(f: FailoverSummary, scenario: Scenario) -> list[str]:
         of = ""
         if len(names) < len(scenario.databases):
             of = f" of {counted(len(names), 'database')}"
-        lines.append(_fitted(f"   seeded anew at {place}{of}: {why}"))
+        lines.append(_fitted(f"   seeded again at {place}{of}: {why}"))
     return lines
 
 
@@ -205,14 +205,16 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
     )
     if f.fell:
         failed = (
-            f"the database server fell {instant(f.failed_us, scenario)}"
+            f"the database server crashed {instant(f.failed_us, scenario)}"
         )
     if f.unfenced:
         began = _ordered(f, scenario)
         began = (
             began or f"{failed}, stopped {instant(f.failed_us, scenario)}"
         )
-        return f"{began}; it was left, and the old primary serves again"
+        return (
+            f"{began}; it was called off, and the old primary serves again"
+        )
     if f.by_itself:
         return f"{failed} and came back by itself, without a failover"
     begun = _ordered(f, scenario)

@@ -131,7 +131,7 @@ def _quota(each: QuotaSummary) -> str:
 def _to_goal(each: ToGoalSummary) -> str:
     words = clock(each.lasted_us)
     if each.over and not each.reached:
-        words = f"not reached in {words}, until the site was used no more"
+        words = f"not reached in {words}, until the site was no longer used"
     elif not each.over:
         words = f"not reached after {words}"
     return f"{each.farm} at {each.site}: {words}"

@@ -27,7 +27,9 @@ def mistake_ways_text(
     best = best_mistake_way(found)
     last = "No way back is open."
     if any(lasts(way) for way in found if not way.closed):
-        last = "No way back is over before the run ends: let it run for longer."
+        last = (
+            "No way back ends before the run ends: write a longer run_for."
+        )
     if best is not None:
         last = f"Least loss: {best.way} {best.place}."
     return "\n".join([f"{head}, {after}", *_lines(found), last])

@@ -37,7 +37,7 @@ def mistake_words(
         lines.append(f"{who} down for {least}{clock(m.lasted_us)}")
     for place in m.given_up:
         lines.append(
-            f"given up at {place}: the backups there do not lead up to it"
+            f"given up at {place}: the backups there do not reach it"
         )
     return title, lines
 

@@ -157,7 +157,7 @@ def _violations(summary: Summary, scenario: Scenario) -> list[str]:
     """
     out = [
         f"INVARIANT BROKEN: {counted(len(summary.violations), 'violation')}, "
-        f"{breaker(scenario.manager)}; trust no number below"
+        f"{breaker(scenario.manager)}; do not trust the numbers below"
     ]
     out += [
         f"   {instant(v.time_us, scenario)} {v.invariant}: {v.detail}"

@@ -57,7 +57,7 @@ def standing_table(summary: Summary) -> list[str]:
         )
     if len(rows) > len(shown):
         out.append(
-            f" {len(rows) - len(shown)} more; all of them stand on the page"
+            f" {len(rows) - len(shown)} more; the page shows all of them"
         )
     return out
 

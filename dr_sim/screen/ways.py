@@ -41,7 +41,7 @@ def ways_if(whole: Whole, at: str, failure_class: str) -> str:
     )
     found = ways_at(whole, leg, t_us - leg.begins_us, failure_class)
     if not found or not 0 <= t_us <= whole.end_us:
-        told = f"{at!r}: no primary is up at that instant of the run; write another one"
+        told = f"{at!r}: no primary is up at that instant of the run; write another instant"
         raise input_error("--at", told)
     lost = (
         f"the {failure_class} were lost"
@@ -113,7 +113,7 @@ def _told(way: WaySummary) -> str:
     if way.standing == CLOSED:
         return f"closed: {way.why}"
     if way.loss_us is None or way.outage_us is None:
-        return f"{_standing(way)}, though closed at the failure: {way.why}"
+        return f"{_standing(way)}, although it was closed at the failure: {way.why}"
     told = f"lose {clock(way.loss_us)}, down {clock(way.outage_us)}"
     told += f"  ({way.why})" if way.why else ""
     return f"{_standing(way)}: {told}"
@@ -129,4 +129,4 @@ def _came_true(way: WaySummary) -> str:
     loss_us, outage_us = way.came_loss_us, way.came_outage_us
     lost = "unknown" if loss_us is None else clock(loss_us)
     down = "unknown" if outage_us is None else clock(outage_us)
-    return f"; came true: lost {lost}, down {down}"
+    return f"; actual: lost {lost}, down {down}"

@@ -152,7 +152,7 @@ class MistakesMade:
     def _try(self, tries: Tries) -> None:
         """Order the next of these ways. Where the roles have changed meanwhile, nobody knows what
         the new primary holds: nothing is ordered. After the last way a primary that was stopped for
-        one of them serves again. While the database is being restored beside the service already,
+        one of them serves again. While the database is already being restored beside the service,
         because of another mistake, people wait.
         """
         left = tries.left

@@ -1,4 +1,6 @@
-"""`dr-sim advise`: the usual changes on the same luck, and the smallest set that meets the SLA."""
+"""`dr-sim advise`: the usual changes under the same random events, and the smallest set that meets
+the SLA.
+"""
 
 from __future__ import annotations
 

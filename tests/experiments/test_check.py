@@ -478,7 +478,7 @@ def test_compare_shows_what_differs_on_the_same_luck(capsys: pytest.CaptureFixtu
     a, b = str(scenario("a", MET)), str(scenario("certain", MET, seed=9))
     assert main(["compare", a, b, "--replications", "60"]) == 0
     told = capsys.readouterr().out
-    assert "60 replications of both on the same luck, seed 1" in told
+    assert "60 replications of both under the same random events, seed 1" in told
     row = next(x for x in told.splitlines() if x.startswith("outage"))
     # b has no wobble, which is 0 once in 60 runs and 29.5 s in the mean
     assert "-29.5 s" in row and "59 of 60" in row

@@ -1,5 +1,5 @@
-"""Two versions on the same luck: no alarm without a change, told when there is one, and better is
-not worse.
+"""Two versions under the same random events: no alarm without a change, told when there is one, and
+better is not worse.
 """
 
 from __future__ import annotations

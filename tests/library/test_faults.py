@@ -582,7 +582,7 @@ def test_damaged_logs_that_a_drain_leaves_behind_are_told_with_all_that_is_lost_
         (recovering, 6),
     ]
     assert log_name("09:50") in texts(result)[1]
-    assert "without [5] files: [0] still on their way, [5] here" in texts(result)[2]
+    assert "without [5] files: [0] still in transfer, [5] here" in texts(result)[2]
 
 
 def test_a_planned_failover_loses_nothing_of_a_database_without_logs() -> None:

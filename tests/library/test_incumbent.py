@@ -1,5 +1,5 @@
-"""Built-in log shipping on the same luck: what it would have told, held against the same danger;
-the README's table.
+"""Built-in log shipping under the same random events: what it would have told, held against the
+same danger; the README's table.
 """
 
 from __future__ import annotations

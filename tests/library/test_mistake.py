@@ -93,7 +93,7 @@ events:
 """
     result = outcome(tmp_path, BASE + events)
     (refused,) = summary_json(result.summary)["orders_refused"]
-    assert "holds what was written after 2026-01-05T14:00:00Z already" in refused["reason"]
+    assert "already holds data that were written after 2026-01-05T14:00:00Z" in refused["reason"]
     assert [m["gone"] for m in summary_json(result.summary)["mistakes"]] == [False]
     assert summary_json(result.summary)["failovers"] == []
 

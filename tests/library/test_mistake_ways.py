@@ -131,7 +131,7 @@ def test_ways_are_tried_one_after_the_other(tmp_path: Path) -> None:
     text = BASE + "replay: {delay: 1 h}\n"
     result = outcome(tmp_path, text, noticed(then="[failover_before, restore_before]"))
     (refused,) = summary_json(result.summary)["orders_refused"]
-    assert "holds what was written after 2026-01-05T14:00:00Z already" in refused["reason"]
+    assert "already holds data that were written after 2026-01-05T14:00:00Z" in refused["reason"]
     losses(result)
     assert stands_just_before(result)
 
@@ -141,7 +141,7 @@ def test_nothing_is_ordered_where_no_way_leads_back(tmp_path: Path) -> None:
     text = BASE.replace("daily 01:00", "none")
     result = outcome(tmp_path, text, noticed())
     (refused,) = summary_json(result.summary)["orders_refused"]
-    assert "no whole full of database [app] that ended before" in refused["reason"]
+    assert "no complete full of database [app] that ended before" in refused["reason"]
     assert summary_json(result.summary)["failovers"] == []
 
 
@@ -239,7 +239,9 @@ def test_the_log_of_the_mistake_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_damaged_full_is_passed_over(tmp_path: Path) -> None:
-    """It rots after it was hashed: the server refuses it, and the one of the day before leads on."""
+    """It rots after it was hashed: the server refuses it, and the one of the day before leads
+    on.
+    """
     text = STORE.replace("1 day", "2 days")
     rots = "{at: Tue 13:00, corrupt_at_rest: {database: app, kind: full, where: secondary}}"
     result = outcome(tmp_path, text, rots, beside("Tue 14:00"))
@@ -415,7 +417,9 @@ def test_ways_of_a_failover_that_was_ordered_say_that_nothing_had_failed(tmp_pat
 
 
 def test_the_outage_begins_with_the_fence_though_the_site_is_lost_later(tmp_path: Path) -> None:
-    """A store is restored: what affects the old primary's site meanwhile makes no outage shorter."""
+    """A store is restored: what affects the old primary's site meanwhile makes no outage
+    shorter.
+    """
     event = noticed("1 h", "59 min", "restore_before, place: vault")
     lost = "{at: 2 h 5 min, lose: site}"
     alone, both = (outcome(tmp_path, SHORT, *events).summary for events in ([event], [event, lost]))

@@ -255,7 +255,7 @@ def test_a_silent_short_recovery_is_an_outcome_of_its_own(engine: str) -> None:
     (short, _) = texts(result)
     assert (
         "was restored without an error, but the database stands at [" in short
-        and "what lies between is missing" in short
+        and "the data between are missing" in short
     )
     (failover,) = summary_json(result.summary)["failovers"]
     # transactions of 20,000,000 / 3,000 B each, from the first that is lacking to 2:04:58

@@ -71,7 +71,7 @@ def test_a_failover_stops_before_that_log_and_says_so() -> None:
     told = in_first_leg(result, "seen.RaiseAlert")
     after = [r for r in told if r.time_us > at(1, "14:01")]
     assert [r.values["event_id"] for r in after if r.values["event_id"] in (3, 6)] == [3, 6]
-    assert "[48] here but damaged, refused or beyond a hole" in after[-1].values["text"]
+    assert "[48] here but damaged, refused or behind a hole" in after[-1].values["text"]
     assert summary_json(result.summary)["violations"] == []
 
 

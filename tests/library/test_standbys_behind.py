@@ -77,7 +77,9 @@ def test_the_one_on_a_slow_link_is_sent_what_it_lacks_by_the_new_primary() -> No
 
 
 def test_the_one_that_waits_on_purpose_goes_on_waiting_for_an_hour() -> None:
-    """Its share holds all that it lacks: it takes a log each five minutes, an hour after its cut."""
+    """Its share holds all that it lacks: it takes a log each five minutes, an hour after its
+    cut.
+    """
     found = restored(ran(BEHIND), LATE)
     first = at(1, "10:10")
     for i, (time_us, fork) in enumerate(found[:20]):
@@ -131,12 +133,12 @@ def test_a_copy_that_has_gone_further_is_seeded_anew() -> None:
     assert why(result) == [("far", WhySeeded.FURTHER)]
     assert failover(result)["seeded_anew"] == ["crm"]
     said = screen(result.summary, result.scenario, result.verdict)
-    assert f"seeded anew at far: {WhySeeded.FURTHER}" in said
+    assert f"seeded again at far: {WhySeeded.FURTHER}" in said
 
 
 def test_where_a_log_lies_at_neither_it_is_seeded_anew() -> None:
-    """far has heard nothing since 7:00. near burned at 8:00 with its share, and was seeded by a full
-    of 8:10: the logs before that lay at the lost site alone.
+    """far has heard nothing since 7:00. near burned at 8:00 with its share, and was seeded by a
+    full of 8:10: the logs before that lay at the lost site alone.
     """
     events = (
         'events=[{at: "Mon 07:02", link_outage: 5 h, copy: far}, '

@@ -87,7 +87,7 @@ def test_it_counts_against_the_rto_and_is_explained() -> None:
     assert "started again" in ledger.lines[1].detail
     first = result.summary.failovers[0]
     assert headed(first, result.whole.scenario) == (
-        "ordered by dba Mon 10:02:00, planned; it was left, and the old primary serves again"
+        "ordered by dba Mon 10:02:00, planned; it was called off, and the old primary serves again"
     )
 
 
@@ -210,8 +210,9 @@ def test_a_manager_that_is_back_before_its_claim_has_lapsed_goes_on(tmp_path: Pa
 
 # ---- an order that nobody carries out
 def test_an_order_that_nobody_carries_out_is_given_up_after_two_retries(tmp_path: Path) -> None:
-    """Ordered at 62:00 and stopped at 62:05. near is lost at 62:08, its claim lapses 30 s later; far
-    has been lost for an hour. After two retries of 5 min, at 72:38, people start the old primary.
+    """Ordered at 62:00 and stopped at 62:05. near is lost at 62:08, its claim lapses 30 s later;
+    far has been lost for an hour. After two retries of 5 min, at 72:38, people start the old
+    primary.
     """
     result = made(
         tmp_path,

@@ -1,5 +1,5 @@
 """The end of a run cuts off what is under way: that it is unknown does not mean that it never
-comes. A run and a longer one on the same luck say the same of the shorter one's time.
+comes. A run and a longer one under the same random events say the same of the shorter one's time.
 """
 
 from __future__ import annotations

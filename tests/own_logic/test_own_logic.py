@@ -206,7 +206,7 @@ def test_a_violation_is_said_to_be_the_managers(
     name, out = f"{HERE}:RestoresWithoutCounting", tmp_path / "out"
     assert main(["run", str(short), "--manager", name, "--out", str(out)]) == 4
     shown = capsys.readouterr().out
-    assert f"violations, broken by your manager {name}; trust no number below" in shown
+    assert f"violations, broken by your manager {name}; do not trust the numbers below" in shown
     assert "bug in dr_sim" not in shown
     page = (out / "report.html").read_text(encoding="utf-8")
     assert f"broken by your manager {name}" in page and "bug in dr_sim" not in page
@@ -228,7 +228,7 @@ def test_the_same_violation_of_dr_sims_own_is_a_bug_in_dr_sim(
     monkeypatch.setattr(RecoveryManager, "handle", without_counting)
     assert main(["run", str(short), "--steps", "--out", str(tmp_path / "out")]) == 4
     shown = capsys.readouterr().out
-    assert "violations, a bug in dr_sim; trust no number below" in shown
+    assert "violations, a bug in dr_sim; do not trust the numbers below" in shown
 
 
 # ---- every face

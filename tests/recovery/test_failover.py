@@ -511,9 +511,8 @@ def test_what_never_lands_is_waited_for_no_longer_than_the_limit() -> None:
     world.wait(10 * MINUTE)
     assert phases(world) == WAY, "one limit for draining and the tail"
     assert [a.text for _, a in world.alerts] == [
-        f"For database [{DB}] the failover went on without [1] files: [1] still on their "
-        "way, [0] here but damaged, refused "
-        "or beyond a hole."
+        f"For database [{DB}] the failover continued without [1] files: [1] still in transfer, "
+        "[0] here but damaged, refused or behind a hole."
     ]
 
 
@@ -1266,8 +1265,9 @@ def test_orders() -> None:
 
 
 def test_a_share_that_falls_silent_in_a_drain_is_not_listed_again_and_again() -> None:
-    """The tail is refused, as the secondary has no place for a file. So a planned failover would look
-    further in the primary's share, which does not answer: it is asked at the next limit, not at once.
+    """The tail is refused, as the secondary has no place for a file. So a planned failover would
+    look further in the primary's share, which does not answer: it is asked at the next limit, not
+    at once.
     """
     world = shipped(begun(FakeWorld(config())))
     world.refusal, world.engine_refuses = 5133, 99

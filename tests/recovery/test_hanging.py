@@ -176,7 +176,7 @@ def test_a_tail_that_is_taken_after_it_was_given_up_is_not_waited_for() -> None:
     waited_until_serving(world, 5 * HOUR)
     assert phases(world) == WAY and world.redo == 400
     [told] = [alert for _, alert in world.alerts if alert.event_id == AlertId.LEFT_BEHIND]
-    assert "[1] still on their way, [0] here" in told.text
+    assert "[1] still in transfer, [0] here" in told.text
 
 
 @pytest.mark.parametrize("taken_late", [True, False])

@@ -176,7 +176,7 @@ def test_a_log_that_is_restored_up_to_its_middle_is_told_at_once_and_read_again_
         f"For database [{DB}] backup file "
         f"[{world.config.databases[0].share_path}{second}] was restored without an error, "
         "but the "
-        "database stands at [150] and the file ends at [200]: what lies between is missing."
+        "database stands at [150] and the file ends at [200]: the data between are missing."
     )
     assert "short" in json.loads(world.store[f"alert/{DB}"])
     (third,) = ship(world)
@@ -867,7 +867,9 @@ def test_only_a_refusal_that_says_that_it_cannot_fit_makes_a_full_of_an_incremen
 
 
 def asked_while_one_runs() -> FakeWorld:
-    """A world whose hole is bridged by an incremental, which is asked for while another is taken."""
+    """A world whose hole is bridged by an incremental, which is asked for while another is
+    taken.
+    """
     world = begun(FakeWorld(config("bridge")))
     a_log_is_lost(world)
     world.backups_refused = "overrun"
@@ -1634,7 +1636,9 @@ def test_a_first_full_that_is_refused_for_what_is_here_stays_the_remedy(refusal:
 
 
 def test_the_newest_of_the_fulls_that_were_refused_for_what_is_here_is_tried_again() -> None:
-    """Each has its retry. A log lands when that of the older one is due, and not yet the other's."""
+    """Each has its retry. A log lands when that of the older one is due, and not yet the
+    other's.
+    """
     world = begun(FakeWorld(config(), exists=False, refusal=5133))
     world.engine_refuses = 2
     for _ in range(2):

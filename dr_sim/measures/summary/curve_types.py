@@ -82,9 +82,9 @@ class ExposureSummary(ClassedCurve):
 
 @dataclass(slots=True, kw_only=True)
 class OutageIfNowSummary(ClassedCurve):
-    """Holds what an outage would have been, had the site been lost at any time; of other classes of
-    failure where the SLA asks for them; and what the recovery manager believed of the loss of the
-    site.
+    """Holds what an outage would have been, if the site had been lost at any time; of other classes
+    of failure where the SLA asks for them; and what the recovery manager believed of the loss of
+    the site.
     """
 
     reported: ReportedCurve

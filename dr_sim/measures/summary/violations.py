@@ -115,7 +115,9 @@ def never_told(
                 continue
             name = leg.scenario.databases[each.database].name
             since = clock(leg.begins_us + each.onset_us)
-            said = f"{name} is in danger since {since}, and nobody is told"
+            said = (
+                f"{name} is in danger since {since}, and no alert says so"
+            )
             out.append(
                 ViolationSummary(
                     leg.begins_us + each.deadline_us, "S8", said

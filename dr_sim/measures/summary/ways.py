@@ -111,7 +111,7 @@ def _since_when(of: WaysOpenSummary, scenario: Scenario) -> str:
 def _why(ways: Sequence[WaySummary]) -> str:
     """'closed: promote near: no copy has been restored there; ...'."""
     if not ways:
-        return "nothing stands behind the primary"
+        return "the primary has no standby or store behind it"
     closed = [
         f"{way.how} {way.place}: {way.why}"
         for way in ways
