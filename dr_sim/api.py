@@ -150,8 +150,8 @@ def run(
 ) -> Run:
     """Return one replication of a scenario, whole.
 
-    scenario: a scenario, its file's path, or a mapping; seed: in place of the scenario's own;
-    number: which replication; engine: the engine in place of its own; steps: every fast path is
+    scenario: a scenario, its file's path, or a mapping; seed: instead of the scenario's own;
+    number: which replication; engine: the engine instead of its own; steps: every fast path is
     off, which is slower and gives the same records.
     """
     scenario = a_scenario(scenario)
@@ -192,7 +192,7 @@ def replicate(  # noqa: PLR0913, users name what they set
     it has none).
 
     workers: processes of this machine (default: one a core); on: 'dask://HOST:PORT' instead;
-    folder: keeps finished batches, so that the same call goes on where it was interrupted; steps:
+    folder: keeps finished batches, so that the same call continues where it was interrupted; steps:
     as of run.
     """
     scenario = _stepped(a_scenario(scenario), steps)

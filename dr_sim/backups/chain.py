@@ -5,7 +5,7 @@ Rules (facts about SQL Server's backupset and restore headers; error numbers are
 - a log covers [first_lsn, last_lsn) and applies if it holds the position: first_lsn <= redo_lsn <
 last_lsn. Overlap is fine, a log that ends before is stale (4326, harmless), one that begins after
 leaves a gap (4305). An empty one (first_lsn == last_lsn) brings nothing, but it says that the log
-goes on from there: beyond the position it shows a gap;
+continues from there: beyond the position it shows a gap;
 - an incremental fits if the database carries its base (3136) and it ends past the position, however
 much log has been replayed already. By SQL Server's rule the base is the last full. By PostgreSQL's
 it is the last backup, which may be an incremental itself: the whole chain is needed;

@@ -15,7 +15,7 @@ Replaying logs carries the base forward: a log names by its database_backup_lsn 
 before it (0: it names none). A copy-only full is no base and moves none. An incremental whose base
 is named, by a tool or by an LSN at which an incremental began (bases_by_lsn), stands on that backup
 alone, which may be an incremental itself: the whole chain is needed, and nothing else comes in
-between. Where the database that the plan goes on from carries that base, the chain need not be
+between. Where the database that the plan continues from carries that base, the chain need not be
 restored again.
 """
 
@@ -88,7 +88,7 @@ class _Ways:
     """The ways with one base, in order of position, each dearer than all before it: those that
     nothing later beats.
 
-    start: the way from which an incremental on this base goes on, whatever other incremental that
+    start: the way from which an incremental on this base continues, whatever other incremental that
     took.
     """
 
@@ -134,7 +134,7 @@ def plan(
     headers: of one database, in any order, one twice does no harm. For a way without starting over
     leave the fulls out. fork: the one whose history is wanted; by default fork_for chooses it.
     Fulls and incrementals that hold more than the target are left out; the first log that meets it
-    is the last step. choice: among ways to one position. A way that goes on from the state is the
+    is the last step. choice: among ways to one position. A way that continues from the state is the
     newest set of all: what is restored already is not read again.
     """
     known = list({header.backup_id: header for header in headers}.values())
@@ -189,7 +189,7 @@ def plan(
 
 def plan_from_newest_full(headers: Sequence[BackupHeader]) -> Plan:
     """Plan a restore where there is no copy yet, on the fork of the newest full, or on a later one
-    that goes on from its last position at hand: the newest of those. Without a full the plan is
+    that continues from its last position at hand: the newest of those. Without a full the plan is
     empty.
     """
     fulls = [header for header in headers if header.kind is Kind.FULL]
@@ -202,7 +202,7 @@ def plan_from_newest_full(headers: Sequence[BackupHeader]) -> Plan:
 def fork_of_restore(
     headers: Sequence[BackupHeader], full: BackupHeader
 ) -> int:
-    """Return the fork to follow from a full: its own, or where another one goes on from the last
+    """Return the fork to follow from a full: its own, or where another one continues from the last
     position of that at hand, the newest of those.
     """
     forks = forks_of(headers)
@@ -416,7 +416,7 @@ class _Search:
         )
 
     def _rank(self, before: Rank, header: BackupHeader) -> Rank:
-        """The rank of a way that goes on with this backup; only the policy that prefers new sets
+        """The rank of a way that continues with this backup; only the policy that prefers new sets
         looks at them.
         """
         newest, full, cost, steps = before

@@ -239,8 +239,8 @@ def _unbroken(anchor: BackupHeader, path: Sequence[BackupHeader]) -> bool:
 def ahead(
     headers: Sequence[BackupHeader], standby: RestoreState
 ) -> set[int]:
-    """Logs and incrementals past a standby's position, on any fork: whatever goes on from there has
-    higher LSNs.
+    """Logs and incrementals past a standby's position, on any fork: whatever continues from there
+    has higher LSNs.
     """
     return {
         h.backup_id

@@ -1,7 +1,7 @@
 """Predicted beside observed: the model with this machine's measured costs, and the real engine by
 the clock.
 
-For each scenario the costs of its engine are put in place of its own, it is played on the model,
+For each scenario the costs of its engine replace its own, it is played on the model,
 and on the real engine with durations measured. The costs are those of a file that `dr-sim
 calibrate` wrote, or measured just before and just after the real engine's run: a machine that has
 other work is not the same a few minutes later. What the clock decides is compared quantity by

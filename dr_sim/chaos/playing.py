@@ -1,7 +1,7 @@
 """Clients and faults of a scenario, played against a real API.
 
 Theory of operation. It is the simulated world with its clients, its bad network and its clock, and
-in place of the cloud manager a machine that decides nothing: it hands each call that reaches the
+instead of the cloud manager a machine that decides nothing: it hands each call that reaches the
 manager to the API, and waits for the answer. No virtual time passes meanwhile, so timeouts and
 repeated calls come as they would in the simulation. Where the simulated manager dies, the API is
 killed; where it is started again, so is the API.

@@ -30,7 +30,7 @@ def _completion(a: argparse.Namespace) -> int:
 
 
 def answer_shell(parser: argparse.ArgumentParser) -> None:
-    """Answer a shell that asks how a line may go on, and end the process."""
+    """Answer a shell that asks how a line may continue, and end the process."""
     import argcomplete
 
     for _, command in commands_of(parser):

@@ -49,7 +49,7 @@ def warn_of_overload(named: Iterable[tuple[str, Scenario]]) -> list[str]:
 
 @contextmanager
 def kept(course: object, folder: Path) -> Iterator[None]:
-    """Say, on Ctrl-C, how many replications are kept and how to go on."""
+    """Say, on Ctrl-C, how many replications are kept and how to continue."""
     try:
         yield
     except KeyboardInterrupt:
@@ -65,7 +65,7 @@ def kept(course: object, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def finished_is_kept(folder: Path) -> Iterator[None]:
-    """Say, on Ctrl-C, that what is finished is kept and how to go on."""
+    """Say, on Ctrl-C, that what is finished is kept and how to continue."""
     try:
         yield
     except KeyboardInterrupt:

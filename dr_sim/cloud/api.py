@@ -123,7 +123,7 @@ class Api:
             out.saves[_key_of(change)] = listed(known[0], job, *known[2:])
 
     def is_elsewhere(self, job: CloudJob) -> bool:
-        """Return whether another job does what was asked for in place of this one."""
+        """Return whether another job does what was asked for instead of this one."""
         known = self._asked_for(job.change)
         return bool(known) and known[1] != job.id
 

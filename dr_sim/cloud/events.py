@@ -212,7 +212,7 @@ class UpgradeAsked(Event):
 
 @dataclass(slots=True)
 class RollBackAsked(Event):
-    """A person asks to take the upgrade of a farm that goes on back to the image before it."""
+    """A person asks to roll the upgrade of a farm back to the image before it."""
 
     network: str
     farm: str

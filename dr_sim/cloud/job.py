@@ -108,7 +108,7 @@ class CloudJob:
     @property
     def rank(self) -> int:
         """Return its place among jobs of one thing that have not begun: what was done at the other
-        side is older than what is to be done in place of it, and that is older than what is asked
+        side is older than what is to be done instead of it, and that is older than what is asked
         for.
         """
         if self.kind is not _CHANGE:
@@ -161,5 +161,5 @@ class CloudJob:
 
 
 def moved_to(change: str, site: str) -> str:
-    """Return the name of the job that makes a change at that site in place of the one before."""
+    """Return the name of the job that makes a change at that site instead of the one before."""
     return f"{change}@{site}"

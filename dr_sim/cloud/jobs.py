@@ -197,7 +197,7 @@ class JobBook:
         }
 
     def not_heard(self, agent: tuple[str, str]) -> None:
-        """Start nothing at an agent before it has said what it is doing: its site is used anew."""
+        """Start nothing at an agent before it has said what it is doing: its site is used again."""
         self._unheard.add(agent)
 
     def wake(
@@ -506,7 +506,7 @@ class JobBook:
 
     def withdraw(self, site: str, gone: bool, out: Out) -> list[CloudJob]:
         """Close the jobs of a site at which nothing is started any more, and return them. gone:
-        what is under way there is not waited for; otherwise it goes on.
+        what is under way there is not waited for; otherwise it continues.
 
         Jobs of which an attempt has begun are left to their agents: if the site is ever used again,
         these report what is not over (`adopt`).

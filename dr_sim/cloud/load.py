@@ -6,7 +6,7 @@ has asked for fewer for a while, and then as many as the most that it asked for 
 deployment takes minutes, and whoever retires machines at each dip deploys them again at the next
 rise. What people set by hand is by hand from then on.
 
-The wait for fewer belongs to one life of the manager: after a restart it begins anew.
+The wait for fewer belongs to one life of the manager: after a restart it begins again.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ that is in use, the active one and the second, the manager counts the machines t
 of, makes records for those that are missing and retires those that are too many. A machine waits
 until its image lies at the site's install point and a physical machine has room (placing.py); then
 a job runs the script that deploys it. Each deployment is one attempt: if it fails, its clean-up
-removes what is there, and the machine is placed anew, never on a physical machine on which it
+removes what is there, and the machine is placed again, never on a physical machine on which it
 failed.
 
 An image is copied to the install point of a site once, from the active site's, over the link
@@ -427,8 +427,8 @@ class MachineManager:
         )
 
     def taken_up(self, job: CloudJob, out: Out) -> None:
-        """A job goes on that an agent knows and the store has forgotten: the record of its machine
-        says so too.
+        """A job continues that an agent knows and the store has forgotten: the record of its
+        machine says so too.
         """
         vm = self.vms.get((job.site, job.entity))
         if vm is None:
@@ -489,7 +489,7 @@ class MachineManager:
             self._records.move(vm, VmMove.DEPLOYED, out)
 
     def _not_deployed(self, vm: Vm, out: Out) -> None:
-        """Place it anew, on another physical machine. After as many attempts as a job has it has
+        """Place it again, on another physical machine. After as many attempts as a job has it has
         failed: somebody is told, and it is replaced later.
         """
         vm.tries += 1

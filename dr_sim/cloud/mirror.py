@@ -379,7 +379,7 @@ class Mirror:
 
     def stands(self, site: str, ids: dict[str, str], out: Out) -> None:
         """Take up a new other side, with those identifiers: it is compared, and what is not there
-        is made anew.
+        is made again.
         """
         self._mapping.add_site(site, ids)
         self._book.not_heard((self.name, site))

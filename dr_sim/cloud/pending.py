@@ -29,7 +29,7 @@ class PendingWay(enum.StrEnum):
 @dataclass(slots=True)
 class Pending:
     """One change. params: as they were at the source. since_utc_us: when it was done there. before:
-    what the thing was before it. round: how often it was submitted anew.
+    what the thing was before it. round: how often it was submitted again.
     """
 
     number: int

@@ -5,7 +5,7 @@ the save that says so. From then on it is pending (pending.py), until it is in e
 Of one thing the oldest change goes first, and the others wait for it: as a job with translated
 parameters, or as work that people are asked for. What cannot be translated waits, and somebody is
 told; in a failover people do it by hand. A change that the target does not take is tried again,
-skipped, or the thing is made anew as a whole, as configured. A thing as a whole is set: the
+skipped, or the thing is made again as a whole, as configured. A thing as a whole is set: the
 target's becomes what the source's is.
 
 The mirror (mirror.py) says when, and where to (`Direction`).
@@ -406,7 +406,7 @@ class Sending:
         return False
 
     def need_not_be_set(self, entity: str, out: Out) -> None:
-        """A thing is at the target what it should be. A set that has begun goes on."""
+        """A thing is at the target what it should be. A set that has begun continues."""
         thing = self.backlog.things.get(entity)
         if thing is not None and not thing.number:
             self.backlog.was_set(entity, 0, out)

@@ -1,15 +1,16 @@
 """Upgrades of farms: a new farm of the new image, tenants moved over, the old farm retired.
 
-Theory of operation. While an upgrade goes on a farm has machines of two images. Those of the new
-one are deployed at both sides. When the active side has as many as the goals say, the databases
-that the farm serves are moved over, those of so many tenants at one time: each move is a change,
-done by a job at the active side and mirrored as any other. A move that came to nothing is tried
-again when the others are over, as often as a job is. If it still does not succeed the upgrade is
-held, with both farms, and somebody is told. When all databases have been moved the old machines are
-retired: at each side as many as new ones run there, and one more where the new ones find no room.
+Theory of operation. While an upgrade is in progress, a farm has machines of two images. Those of
+the new one are deployed at both sides. When the active side has as many as the goals say, the
+databases that the farm serves are moved over, those of so many tenants at one time: each move is a
+change, done by a job at the active side and mirrored as any other. A move that came to nothing is
+tried again when the others are over, as often as a job is. If it still does not succeed the upgrade
+is held, with both farms, and somebody is told. When all databases have been moved the old machines
+are retired: at each side as many as new ones run there, and one more where the new ones find no
+room.
 
 An upgrade may also replace machines where they are: at each side so many machines of a role are
-removed at one time, and made anew of the new image. Databases stay where they are, no room for a
+removed at one time, and made again of the new image. Databases stay where they are, no room for a
 second farm is needed, and so many machines less serve meanwhile. Or each machine stays where it is
 and becomes one of the new image, as domain controllers do: a script does that, and until it is over
 the machine does not serve. Where that script fails for good the machine runs as before, and the
@@ -37,7 +38,7 @@ from dr_sim.cloud.words import JobState, Notice, UpgradeStyle
 from dr_sim.machines import Transitions
 
 FARM, UPGRADE, NUMBER = "farm/", "upgrade/", "upgrades/"
-"""Keys in the store: of the image of a farm that was upgraded, of an upgrade that goes on, of how
+"""Keys in the store: of the image of a farm that was upgraded, of an upgrade in progress, of how
 many a farm has had.
 """
 MOVE = "move/"
@@ -93,9 +94,9 @@ UPGRADES: Transitions[UpgradePhase, UpgradeMove] = Transitions(
 
 @dataclass(slots=True)
 class FarmUpgrade:
-    """An upgrade that goes on. waiting: groups of databases that are yet to be moved; moving: those
-    on their way, by group; failed: those that were not moved; tries: how often that was tried.
-    number: of the farm's upgrades.
+    """An upgrade in progress. waiting: groups of databases that are yet to be moved; moving:
+    those on their way, by group; failed: those that were not moved; tries: how often that was
+    tried. number: of the farm's upgrades.
     """
 
     farm: str
@@ -192,7 +193,7 @@ class Upgrades:
         return self._images[farm]
 
     def of_network(self, network: str) -> Iterator[FarmUpgrade]:
-        """Yield the upgrades of a network's farms that go on."""
+        """Yield the upgrades of a network's farms that are in progress."""
         for name, upgrade in list(self.on.items()):
             if self._farms[name].network == network:
                 yield upgrade
@@ -225,7 +226,7 @@ class Upgrades:
         return number
 
     def roll_back(self, farm: str, out: Out) -> bool:
-        """Turn an upgrade that goes on round. Return False if there is none."""
+        """Reverse an upgrade in progress. Return False if there is none."""
         upgrade = self.on.get(farm)
         if upgrade is None:
             return False

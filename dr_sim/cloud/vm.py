@@ -26,7 +26,7 @@ class VmMove(enum.StrEnum):
     DEPLOYED = "deployed"
     NOT_DEPLOYED = "not deployed"
     GIVEN_UP = "given up"  # it failed as often as a job is tried
-    AGAIN = "again"  # one that was given up is tried anew
+    AGAIN = "again"  # one that was given up is tried again
     UPGRADE = "upgrade in place"
     UPGRADED = "upgraded"
     NOT_UPGRADED = "not upgraded"  # it runs as before

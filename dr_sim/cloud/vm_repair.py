@@ -4,7 +4,7 @@ Theory of operation. A machine that has been silent for a while is replaced by o
 physical machine, unless a large part of the network's machines at that site is silent. Then the
 site or its network is gone, not so many machines, and whoever repairs them all would only make it
 worse: somebody is told. A machine that was given up, as no deployment of it succeeded, is tried
-anew.
+again.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class UpgradeStyle(enum.StrEnum):
     """How a farm comes to another image."""
 
     NEW_FARM = "new_farm"  # beside the old one, and databases are moved
-    REPLACED = "replaced"  # each machine is removed, and made anew
+    REPLACED = "replaced"  # each machine is removed, and made again
     IN_PLACE = "in_place"  # each machine stays, and becomes one of it
 
 

@@ -54,7 +54,7 @@ def advise(
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Advice:
-    """Try the changes. folder: keeps what was played, so that the same call goes on from there.
+    """Try the changes. folder: keeps what was played, so that the same call continues from there.
 
     Raises InputError if the scenario has no SLA.
     """

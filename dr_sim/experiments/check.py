@@ -188,7 +188,7 @@ def told_before(
     loaded: Iterable[tuple[Path, Scenario]], n: int | None
 ) -> list[str]:
     """Return a sentence for each scenario with lines on a quantile: how many runs these need to
-    pass, and whether it plays as many. n: runs of each, in place of what it asks for.
+    pass, and whether it plays as many. n: runs of each, instead of what it asks for.
     """
     out = []
     for path, scenario in loaded:
@@ -236,7 +236,7 @@ def check(
     against: Against | None = None,
     progress: Progress | None = None,
 ) -> Check:
-    """n: runs of every scenario, in place of what it asks for; budget_us: for all together, after
+    """n: runs of every scenario, instead of what it asks for; budget_us: for all together, after
     it nobody looks again.
     """
     base = None if against is None else against.baseline

@@ -39,7 +39,8 @@ AHEAD = 2
 
 
 Batch = tuple[str, bytes | Broken]
-"""Key of the job, and replications as sample.pack makes them, or one that broke: the others go on.
+"""Key of the job, and replications as sample.pack makes them, or one that broke: the others
+continue.
 """
 
 

@@ -45,7 +45,7 @@ def policy_table(
 ) -> str:
     """A table of the scenarios in these files, each run once with the same seed: by default that of
     the first. In danger: the part of the time in which true exposure was above danger.above.
-    broken: takes the errors of scenarios that ended in one; the others go on. Without it such an
+    broken: takes the errors of scenarios that ended in one; the others continue. Without it such an
     error is raised. played: makes of each what is to be played (every fast path off, another
     manager).
     """

@@ -44,7 +44,7 @@ class Course:
     scenario: Scenario
     store: BatchStore | None = None
     samples: dict[int, Sample] = field(default_factory=dict)
-    # replications that ended in an error; the others go on
+    # replications that ended in an error; the others continue
     broken: dict[int, Broken] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -30,7 +30,7 @@ Of = tuple[str, str, str]  # measure, database, tenant
 
 
 STOPPED = "could not work"
-"""In place of a class of failure: of users who could not work without what a mistake destroyed."""
+"""Instead of a class of failure: of users who could not work without what a mistake destroyed."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Value:
 
 
 NO_END = -1
-"""In place of an area: for some time there was no way over, so the mean over time has no end."""
+"""Instead of an area: for some time there was no way over, so the mean over time has no end."""
 
 
 @dataclass(slots=True)

@@ -1,11 +1,11 @@
 """The exploration: cases are drawn, run, kept if they reach something new, and changed; what breaks
 is shrunk and written.
 
-Theory of operation. Rounds of cases go to worker processes. A case is drawn anew, or made of one
+Theory of operation. Rounds of cases go to worker processes. A case is drawn again, or made of one
 that has reached something that none had before: a pair of records of the logic, or of alerts, one
 after the other. What is added to such a case falls, in most cases, where its own run did something
 rare: a second fault in the middle of the repair of the first. Everything that matters is in one
-folder: a state file that is replaced after each round, so that the same command goes on where it
+folder: a state file that is replaced after each round, so that the same command continues where it
 was stopped, and each found case as a scenario and a pytest test. Cases have numbers; a found one
 names its seed and number.
 """

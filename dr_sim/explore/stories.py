@@ -5,7 +5,7 @@ Theory of operation. Much of the logic runs only when one thing follows another 
 planned failover whose link is cut, which is called off, and is ordered again. Of ten thousand
 swarms a few hold that. So a part of the cases tells a story: what it begins with, what always
 follows, and a few of the things that may go wrong around it, each at its distance from the
-beginning. What instant it begins at, and the parameters of what goes wrong, are drawn as ever.
+beginning. What instant it begins at, and the parameters of what goes wrong, are drawn as usual.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ SCRIPTS = (
     REMOVE_MACHINE,
     UPGRADE_MACHINE,
 )
-"""Names the scripts of jobs: one for each operation, those that set a thing or make it anew, and
+"""Names the scripts of jobs: one for each operation, those that set a thing or make it again, and
 those that deploy, remove and upgrade a machine.
 """
 

@@ -1,4 +1,4 @@
-"""Somebody takes the upgrade of a farm back, as long as it goes on."""
+"""Somebody rolls back the upgrade of a farm while it is in progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process of a script goes on after its agent said that it is gone."""
+"""A process of a script continues after its agent said that it is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hashes are as fast as ever, but every restore takes a multiple of its time."""
+"""Hashes are as fast as usual, but every restore takes a multiple of its time."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def backup_lane(timeline: Timeline) -> Chart:
 def joined_bars(
     names: Sequence[str], bars: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Few bars in place of very many: those of the whole service, and of each database."""
+    """Few bars instead of very many: those of the whole service, and of each database."""
     most = max(FEWEST_JOINED, MOST_BARS // max(1, len(names)))
     out = _together(bars, MOST_JOINED, "the service")
     for bar in out:

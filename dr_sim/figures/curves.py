@@ -133,7 +133,7 @@ def _without_doubles(points: list[Point]) -> list[Point]:
 # ---- dense curves
 @dataclass(slots=True)
 class Column:
-    """A column of pixels of a curve: where it comes in, its ends, where it goes on."""
+    """A column of pixels of a curve: where it comes in, its ends, where it continues."""
 
     x: float
     first: float

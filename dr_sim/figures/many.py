@@ -216,7 +216,7 @@ def _costs(found: ManyRuns) -> Iterator[Chart]:
         told = []
         for statistic, share in QUANTILES.items():
             i = each[statistic]
-            # without a limit it goes on to the end of the axis
+            # without a limit it continues to the end of the axis
             low_us = max(i.low * SECOND_US, x_axis["from"] * MS_US)
             high_us = min(i.high * SECOND_US, x_axis["to"] * MS_US)
             ends = packed([low_us, high_us], [100 * share] * 2)

@@ -156,7 +156,7 @@ def _points(mark: Mark, frame: Frame) -> list[Shape]:
 
 
 def _changes(mark: Mark, frame: Frame) -> list[Shape]:
-    """Return intervals that lie, each in its row, with the estimate as a dot; one that goes on
+    """Return intervals that lie, each in its row, with the estimate as a dot; one that continues
     beyond the axis has a tip.
     """
     shapes: list[Shape] = []
@@ -176,7 +176,7 @@ def _changes(mark: Mark, frame: Frame) -> list[Shape]:
 
 
 def _tip(end: Point, way: int, colour: str) -> Area:
-    """Return a tip at the end of a lying interval that goes on: way 1 to the right, -1 to the
+    """Return a tip at the end of a lying interval that continues: way 1 to the right, -1 to the
     left.
     """
     x, y = end

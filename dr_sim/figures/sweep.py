@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class DrawnMeasure:
-    """A measure of a sweep, to be drawn. sla: a bound in place of the scenario's (seconds,
+    """A measure of a sweep, to be drawn. sla: a bound instead of the scenario's (seconds,
     parts).
     """
 

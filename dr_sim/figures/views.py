@@ -101,7 +101,7 @@ def _as_at_first(view: View, first: View, database: int) -> int:
 
 
 def _happenings(legs: list[View]) -> list[Happening]:
-    """Join what goes on in the next leg; what does not ends with its own."""
+    """Join what continues in the next leg; what does not ends with its own."""
     found: list[Happening] = []
     for view, after in zip(legs, [*legs[1:], None], strict=True):
         carried = () if after is None else after.leg.goes_on

@@ -1,7 +1,7 @@
 """Files read and written for the user: whole or not at all, with one clear line where that cannot
 be.
 
-A file is written in place of a regular file or where nothing is. A link is followed: what it leads
+A file replaces a regular file, or is written where nothing is. A link is followed: what it leads
 to is written. The process's own streams (/dev/stdout and the like) are written through. Any other
 device, pipe or socket is refused: replacing it by a file would break whoever uses it.
 """

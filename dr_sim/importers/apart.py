@@ -3,11 +3,11 @@ together.
 
 A family GUID stays with a database for life, through every restore. A restored copy under the same
 name has the same family, a database GUID of its own, and a recovery fork of its own. After a
-failover that is the same database going on: a log crosses from fork to fork, or both share a fork.
-Without such a tie it is another database, a test copy say.
+failover that is the same database continuing: a log crosses from fork to fork, or both share a
+fork. Without such a tie it is another database, a test copy say.
 
 Where rows have no GUIDs, servers and forks tell two databases apart: if no server and no fork has
-backups of both, no log of one goes on where a log of the other ended, each has a full of its own,
+backups of both, no log of one continues where a log of the other ended, each has a full of its own,
 and both had backups taken at the same time. After a failover the old fork has none any more.
 """
 
@@ -122,7 +122,7 @@ def _has_full(part: Rows) -> bool:
 
 
 def _tied(rows: Rows, by_server: bool) -> list[Rows]:
-    """Return the rows in groups that share a fork, or where a log goes on from the other's; and
+    """Return the rows in groups that share a fork, or where a log continues from the other's; and
     those of one server, if wanted.
     """
     tied_to: dict[tuple[str, object], tuple[str, object]] = {}

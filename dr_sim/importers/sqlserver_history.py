@@ -421,7 +421,7 @@ def _is_open(value: object) -> bool:
 def _name_crossings(entries: list[HistoryEntry]) -> list[str]:
     """Tie forks together where an export tells each row's last fork only, as that of dbatools does.
 
-    After a failover the log chain goes on: the new fork's first log begins where a log of another
+    After a failover the log chain continues: the new fork's first log begins where a log of another
     fork ended. Such a log lies on both. Left alone: ends of two forks at one LSN, and a fork that
     has an earlier full of its own.
     """

@@ -1,8 +1,8 @@
 """The two clocks of a machine that lives in a process.
 
 Theory of operation. Machines save instants of the monotonic clock, so it must not run backwards
-from one life to the next, although the kernel's clock begins anew at each boot. Within one boot it
-is the kernel's own clock, moved by a constant. After a boot it goes on from where the last life
+from one life to the next, although the kernel's clock begins again at each boot. Within one boot it
+is the kernel's own clock, moved by a constant. After a boot it continues from where the last life
 began, by as much as the wall clock has advanced since then. The values needed for that are saved
 with the number of the life.
 """

@@ -80,7 +80,7 @@ def load_scenario(  # noqa: PLR0913, users name what they set
     """The scenario in a file, or in a mapping that holds what a file would, as in
     {'run_for': '14 days', 'databases': {'crm': {'size': '500 GB'}}, 'link': ...}.
 
-    overrides: 'link.loss=1%', as after --set; seed, engine, timing: in place of its own; kinds: of
+    overrides: 'link.loss=1%', as after --set; seed, engine, timing: instead of its own; kinds: of
     events, all by default; allow_outside: files that it names may lie outside its folder tree
     (dr_sim/files/reading.py).
 

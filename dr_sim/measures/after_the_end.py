@@ -1,11 +1,11 @@
 """The course of what the end of a run cut off: when a file would have landed, and a restore would
-have begun and ended, had the run gone on.
+have begun and ended, had the run continued.
 
 Theory of operation. That something had not happened when the run ended does not mean that it never
 would. A restore that is under way ends when its cost says, at the end of the run at the earliest. A
 file that is on its way lands when the link has carried it, and what waits for its turn begins when
 that comes, if that is after the end. What should have come before the end and has not is held by
-something else: that goes on as it stands at the end.
+something else: that continues as it stands at the end.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def go_on(
     times: RestoreTimes,
     slow: Slowness,
 ) -> None:
-    """Let restores go on after the end of the run, as slow as they are then."""
+    """Let restores continue after the end of the run, as slow as they are then."""
     end_us = run_end_us(t, scenario)
     later = np.flatnonzero(times.done_us == NEVER_US)
     times.begun_us[later] = NEVER_US  # what was tried by then has failed

@@ -225,7 +225,7 @@ def judge(
 ) -> AlertQuality:
     """All alerts and all danger of the measured part of the run (from measure_from_us on), held
     against each other. What was told before that part begins may be the answer to a danger that
-    goes on in it. of: someone else's alerts (default: the recovery manager's). until_us: when
+    continues in it. of: someone else's alerts (default: the recovery manager's). until_us: when
     another copy's failover stopped the primary, which this copy's record may not say.
     """
     t = tables(record)

@@ -409,7 +409,7 @@ def jobs_lost(t: Tables, scenario: Scenario) -> int:
 @dataclass(frozen=True, slots=True)
 class Provisioning:
     """How a failover's wait for its site was spent: (what, how long), which add up to it. ready:
-    everything was in place when it went on.
+    everything was in place when it continued.
     """
 
     began_us: int

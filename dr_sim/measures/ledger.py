@@ -4,10 +4,10 @@ Theory of operation. The data loss (or the exposure at an instant) is the time f
 lacking commit to the failure. Had that commit's file landed whole, the commit would not be lacking;
 so the whole interval is spent somewhere in the life of that file: it waits to be cut, is backed up,
 queues, is sent, waits for the link, lies there damaged, is copied again. If the file is lost for
-good, the life of the backup that would bridge the hole goes on from there. The interval is cut into
-pieces that follow one another without a gap, so the sum is right by construction; what no record
-accounts for becomes a line 'unexplained', never a share of another cause. The outage is cut the
-same way by its phases.
+good, the life of the backup that would bridge the hole continues from there. The interval is cut
+into pieces that follow one another without a gap, so the sum is right by construction; what no
+record accounts for becomes a line 'unexplained', never a share of another cause. The outage is cut
+the same way by its phases.
 """
 
 from __future__ import annotations
@@ -392,7 +392,7 @@ def _waited(waits: Sequence[Provisioning], begin: int, end: int) -> str:
 def _why(
     t: Tables, scenario: Scenario, phase: str, begin: int, end: int
 ) -> str:
-    """Return what the record says was going on in one phase."""
+    """Return what the record says was in progress in one phase."""
 
     def count(kind_name: str) -> int:
         time = t[kind_name]["time_us"]

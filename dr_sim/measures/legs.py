@@ -40,7 +40,7 @@ from dr_sim.scenario.standbys import (
 class Leg:
     """One leg. begins_us: in the run's time, which is instant 0 of its scenario and its journal.
     primary, secondary: the sites' names; the secondary is the last one that was it. goes_on:
-    (number, kind) of the events that had begun in an earlier leg and go on in it. beside: where
+    (number, kind) of the events that had begun in an earlier leg and continue in it. beside: where
     there are several standbys, the same stretch as the others have recorded it; the leg itself is
     that of the standby that took over, or else of the preferred one. tables: those of its journal,
     opened once for all measures.

@@ -4,7 +4,8 @@ follow without a gap.
 It waits to be cut and is backed up (before_backup.py). It queues, is sent and waits for the link
 (on_the_way.py). It lands damaged, or is lost, and is copied again (arrival.py). If it is lost for
 good, or if there is nothing to restore it onto, the life of the backup that would help follows: one
-that bridges the hole, or the full that seeds the secondary anew. If that one is lost too, the next.
+that bridges the hole, or the full that seeds the secondary again. If that one is lost too, the
+next.
 """
 
 from __future__ import annotations
@@ -210,7 +211,7 @@ def _repair(
     until_us: int,
 ) -> Iterator[Piece]:
     """Yield the pieces after something is lost for good: everything waits for the backup that would
-    bridge the hole, or seed the secondary anew; if that one fails, for the next. of: the first
+    bridge the hole, or seed the secondary again; if that one fails, for the next. of: the first
     lacking commit, and the file that held it.
     """
     at = lost.at_us

@@ -21,7 +21,8 @@ class MistakeThatMightCome:
 @dataclass(frozen=True, slots=True)
 class MistakeWayTried:
     """A way back from a mistake, and what came of it. closed: why it is closed; '' if it is open.
-    loss_us, outage_us None: it was still going on when the run ended. at_least: so was degraded_us.
+    loss_us, outage_us None: it was still in progress when the run ended. at_least: so was
+    degraded_us.
     """
 
     way: MistakeWay
@@ -37,14 +38,14 @@ def best_mistake_way(
     ways: Sequence[MistakeWayTried],
 ) -> MistakeWayTried | None:
     """Return the way that loses least; of equal ones, the one that is over first. One that was
-    still going on when the run ended is none.
+    still in progress when the run ended is none.
     """
     over = [way for way in ways if not (way.closed or lasts(way))]
     return min(over, key=_loss_then_time, default=None)
 
 
 def lasts(way: MistakeWayTried) -> bool:
-    """Return whether it was still going on when the run ended."""
+    """Return whether it was still in progress when the run ended."""
     return way.at_least or None in (way.loss_us, way.outage_us)
 
 

@@ -2,7 +2,7 @@
 
 Theory of operation. After detect, decide, fence and the time to get a machine (way_over.py) the
 newest full that lies there is restored, the newest incremental that stands on it, and all logs that
-go on from there. Each takes what its kind and size cost; all are read from one device. So the
+continue from there. Each takes what its kind and size cost; all are read from one device. So the
 outage stands between two instants at which a file lands, is damaged or deleted there. A file that
 is still being hashed is waited for.
 
@@ -219,7 +219,7 @@ class _Chain:
         self._ready_us = max(self._ready_us, file.checked_us)
 
     def _choose(self) -> None:
-        """Choose the newest full, the newest incremental on it, and the logs that go on."""
+        """Choose the newest full, the newest incremental on it, and the logs that continue."""
         self._needed = []
         self._takes_us = self._reads = self._ready_us = 0
         here = self._here.values()

@@ -6,8 +6,8 @@ Theory of operation. A failover that begins at t ends after
               back first
   decide      nothing if automatic, else the operator's time to answer
   fence       the old primary's site answers nothing, so a fence runs into its timeout
-  drain       whatever has landed whole is restored, in order; replay goes on during detect, decide
-              and fence
+  drain       whatever has landed whole is restored, in order; replay continues during detect,
+              decide and fence
   recover, redirect, warm up
 All but the drain are set by the scenario (and the operator's draw of that hour); to recover takes
 longer by what open transactions have written (undo.py). The drain ends
@@ -21,12 +21,12 @@ before the logs'. A full or an incremental that reaches past all logs there is r
 (past_the_logs.py). What waits behind a hole, behind a file that was damaged or deleted, or behind a
 change that the secondary is not set up for is left behind, as a failover would leave it.
 
-If the host or a database is lost, the primary's share is left: what is finished there goes on being
-copied and is waited for, up to failover.drain_limit, and the fence is obeyed. Of a lost database a
-tail is taken, copied and restored: it counts as long as one of all that the next log holds. A copy
-that is gone is rebuilt from that share: from the full that is on its way in the run, if that is the
-newest by then, else from what lies there (outage_from_share.py); the drain's limit strands nothing
-then.
+If the host or a database is lost, the primary's share is left: what is finished there continues to
+be copied and is waited for, up to failover.drain_limit, and the fence is obeyed. Of a lost database
+a tail is taken, copied and restored: it counts as long as one of all that the next log holds. A
+copy that is gone is rebuilt from that share: from the full that is on its way in the run, if that
+is the newest by then, else from what lies there (outage_from_share.py); the drain's limit strands
+nothing then.
 
 Stated differences from a failover that is played: the curve counts a whole heartbeat for detect
 (the failure comes just after a beat), so it lies at most one beat above. Restores of several
@@ -218,7 +218,7 @@ def curve_of_life(
 def _where_limits_matter(
     jobs: Jobs, way: Way, busy: list[tuple[int, int]]
 ) -> list[Ints]:
-    """Return from when on a restore that goes on for longer than its limit would end by itself
+    """Return from when on a restore that lasts for longer than its limit would end by itself
     before the drain's limit is over, and when restores become slow, or are so no longer, before it
     is.
     """
@@ -370,7 +370,7 @@ def _with_a_drain(
 def _ended_by_the_limit(
     jobs: Jobs, way: Way, drained_from: Ints, first: Ints, by_itself: Bools
 ) -> Bools:
-    """Return whether the first restore that waits is ended, as it would go on for longer than a
+    """Return whether the first restore that waits is ended, as it would continue for longer than a
     failover lets it?
     """
     limit = max(way.restore_limit_us, way.drain_limit_us)
@@ -455,7 +455,7 @@ def shared_by_workers(
     all_lives: Sequence[Sequence[Life]],
 ) -> Falling:
     """The sum of what waits in all databases, as steps, done by all workers at once. What is held
-    back until the drain begins comes after all that goes on by itself. A restore that hangs is no
+    back until the drain begins comes after all that continues by itself. A restore that hangs is no
     work that workers share: its own database's curve says when a failover ends it.
     """
     end = min(up_until_us(t, scenario, i) for i in databases_of(scenario))

@@ -5,7 +5,7 @@ It believes in the unbroken chain of validated logs from where its copy of the d
 whatever that chain holds was there when the chain's last log was cut, by that log's own header. The
 headers carry the primary's clock, so a wrong clock makes a wrong report: the difference to the true
 curve is what nobody was told. Of a database that was not seeded it knows that there is nothing to
-go on from until a full is restored: all since the beginning would be lost.
+continue from until a full is restored: all since the beginning would be lost.
 """
 
 from __future__ import annotations

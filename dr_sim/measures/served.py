@@ -49,7 +49,7 @@ class Served:
         return None
 
     def again(self, from_us: int, until_us: int) -> int | None:
-        """The first instant from from_us on from which 99 % succeed and go on doing so until
+        """The first instant from from_us on from which 99 % succeed and continue to do so until
         until_us, rounded up to whole microseconds; None if less than that succeed at until_us.
         """
         found: int | None = from_us

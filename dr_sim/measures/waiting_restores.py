@@ -352,7 +352,7 @@ def _had_nothing_failed(
     times: RestoreTimes,
 ) -> None:
     """Let a restore that was under way when the primary failed, and that the failover ended or cut
-    off, go on as long as it would have: until the failure nobody knows of that end. copy: since
+    off, continue as long as it would have: until the failure nobody knows of that end. copy: since
     when there is this copy, and its files.
     """
     since_us, files = copy

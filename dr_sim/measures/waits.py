@@ -1,5 +1,5 @@
 """Why a backup that lies whole at the secondary has not been restored: validation, the replay
-delay, another one before it, a worker, a restore that is refused or still going on.
+delay, another one before it, a worker, a restore that is refused or still in progress.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The times at which a database took no writes because its transaction log was full.
 
-By SQL Server's rules (9002) it was up and reads went on: apart from the outage of a failover
+By SQL Server's rules (9002) it was up and reads continued: apart from the outage of a failover
 nothing failed, nobody is sent anywhere, and it ends by itself with the next log backup. By
 PostgreSQL's rules the server had fallen: the same time is an outage too, see outcome.py. Commits
 that were refused are no data loss, as nobody was told that they are safe.

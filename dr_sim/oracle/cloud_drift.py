@@ -100,7 +100,7 @@ def drift_is_told(
         for each in missed:
             limit_us = each.done_us - spec.jobs.time_limit_us
             if any(a <= each.heard_us and limit_us <= b for a, b in down):
-                # a manager that has started anew does not know that it was begun
+                # a manager that has started again does not know that it was begun
                 known_us = each.heard_us + spec.mirror.limit_us
                 deadline = max(deadline, known_us + grace)
         overlaps = [min(b, e.end_us) - max(a, e.since_us) for a, b in down]

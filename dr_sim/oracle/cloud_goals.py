@@ -101,9 +101,9 @@ class _Goals:
     """Holds what has been read of the journal so far. there: machines that have run. silent: those
     of which the manager was told that they do not answer. removed: those that it has ordered to be
     removed. goals: each one so far, by farm and role. upgraded: farms that ever were; upgrading:
-    farms whose upgrade goes on. loads: of the farms that follow one. up_us: when the manager last
-    began or ended a life. told: networks of which people were told why machines are missing. on:
-    events that last.
+    farms whose upgrade is in progress. loads: of the farms that follow one. up_us: when the manager
+    last began or ended a life. told: networks of which people were told why machines are missing.
+    on: events that last.
     """
 
     there: dict[Place, _HasRun] = field(default_factory=dict)
@@ -176,7 +176,7 @@ def _row(row: Row, spec: Cloud, seen: _Goals) -> Broken:
         if v["phase"] == "over":
             seen.upgrading.discard(v["farm"])
     elif kind == "truth.cloud_store_restored":
-        seen.upgrading = set(seen.upgraded)  # it may go on with one
+        seen.upgrading = set(seen.upgraded)  # it may continue with one
     elif kind == "truth.cloud_machine":
         _machine(v, seen)
     elif kind == "cloud.SaveAll":

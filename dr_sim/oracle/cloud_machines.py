@@ -118,7 +118,7 @@ def _row(row: Row, journal: Journal, spec: Cloud, seen: _Watched) -> Broken:
     elif kind == "cloud.MachinesBack":
         _silent_at(v, seen).difference_update(json.loads(v["machines"]))
     elif kind == "cloud.Notify":
-        if v["notice"] == "not deployed":  # later it is tried anew
+        if v["notice"] == "not deployed":  # later it is tried again
             machine, _, rest = v["about"].partition(" at ")
             site = rest.partition(",")[0]
             seen.failed_on.pop((site, machine), None)

@@ -159,8 +159,8 @@ def ended(row: Row, seen: CloudSeen) -> Broken:
 
 def _not_cleaned(job: str, state: str, seen: CloudSeen) -> Broken:
     """A job that came to nothing, and had begun, was cleaned up by then: half-done work would lie
-    there, and what it had paused would stay paused. While a failover goes on jobs of the old side
-    are closed as they are.
+    there, and what it had paused would stay paused. While a failover is in progress, jobs of the
+    old side are closed as they are.
     """
     begun = seen.begun_at[job] - seen.made - seen.died
     if seen.sites.second and begun and not begun & seen.cleaned:

@@ -308,8 +308,8 @@ class History:
         self.compute(t, self.host)
 
     def log_follows(self) -> bool:
-        """Return whether the primary's log goes on from where the front of class 'host' ends. Then
-        a tail makes it whole.
+        """Return whether the primary's log continues from where the front of class 'host' ends.
+        Then a tail makes it whole.
         """
         return self.keeps_log and self.host.lsn >= self.log_lsn
 

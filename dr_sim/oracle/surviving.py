@@ -103,7 +103,7 @@ class Front:
         self.shown_fork = self.shown_commits = -1
 
     def follows(self, f: SurvivingFile) -> bool:
-        """f is a log on its fork that begins no further than it, and nothing is stuck: it goes on
+        """f is a log on its fork that begins no further than it, and nothing is stuck: it continues
         to where f ends. Has it reached another commit?
         """
         return self.goes_on_to(f.last_lsn, f.commits, f.fork)

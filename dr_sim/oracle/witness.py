@@ -9,9 +9,9 @@ and what breaks them, are in laws.py: the witness notes what happened, after it 
 broken rule is a Violation and a truth.violation row: a bug has been found.
 
 The witness also reports what would survive a failure now (survival.py), in a truth.survivable row
-each time that this changes. A failure of class 'database' loses nothing as long as the log goes on
-from where the files end. So that quiet logs cost no extra row, that class has rows only while the
-log does not go on, and one row (no commit lacking, -1) when it does again.
+each time that this changes. A failure of class 'database' loses nothing as long as the log
+continues from where the files end. So that quiet logs cost no extra row, that class has rows only
+while the log does not continue, and one row (no commit lacking, -1) when it does again.
 """
 
 from __future__ import annotations
@@ -296,8 +296,8 @@ class Witness:
         files: Sequence[Carried],
         copy_commits: int | None = None,
     ) -> None:
-        """Note the backups of an earlier primary with which a place goes on. copy_commits: its copy
-        stands behind the new primary's first position, and holds so many; None: it has none.
+        """Note the backups of an earlier primary with which a place continues. copy_commits: its
+        copy stands behind the new primary's first position, and holds so many; None: it has none.
         """
         d = self._databases[db]
         if copy_commits is not None:
@@ -495,7 +495,7 @@ class Witness:
             self._broken(t, d, law)
 
     def writes_changed(self, t: int, db: int) -> None:
-        """Record that commits are refused from now on, or go on: the instant of the first commit
+        """Record that commits are refused from now on, or continue: the instant of the first commit
         that a survivor would lack changes.
         """
         d = self._databases[db]
@@ -540,7 +540,7 @@ class Witness:
         self._log_turned(t, d)
 
     def _log_turned(self, t: int, d: History) -> None:
-        """Record a change: the log goes on from where the files end, or no longer does."""
+        """Record a change: the log continues from where the files end, or no longer does."""
         if d.log_follows() is d.log_whole:
             return
         d.log_whole = not d.log_whole

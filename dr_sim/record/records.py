@@ -188,7 +188,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("maintenance_bytes", "int"),
         ),
     ),
-    # the log is full and commits are refused from here on (refused 1), or they go on and so many
+    # the log is full and commits are refused from here on (refused 1), or they continue and so many
     # were (0)
     ("truth.writes", (("refused", "int"), ("transactions", "int"))),
     # a promotion that reported success: what had been restored without an error reaches to
@@ -210,7 +210,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (("name", "seen-text"), ("version", "seen-text")),
     ),  # what held the databases
     # after a change of roles, of each database in service: the primary's fork, where it begins, and
-    # whether the copy behind it stands where the primary's logs go on, and needs no seed
+    # whether the copy behind it stands where the primary's logs continue, and needs no seed
     (
         "truth.begins",
         (
@@ -291,7 +291,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "truth.standby",
         (("place", "str"), ("rank", "int"), ("of", "int"), ("lead", "int")),
     ),
-    # something that had begun before goes on: the event's number (0: drawn) and its kind
+    # something that had begun before continues: the event's number (0: drawn) and its kind
     ("truth.goes_on", (("number", "int"), ("what", "str"))),
     # ---- what was lost is back ----
     # a 'site' or the machines of one ('host'): what, the site's name, and its role:
@@ -299,7 +299,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.returned", (("what", "str"), ("site", "str"), ("role", "str"))),
     # that site is the second side from now on, in the place of the one that was named before
     ("truth.second_side", (("site", "str"),)),
-    # there a copy of the database stands already, and goes on with the primary's logs
+    # there a copy of the database stands already, and continues with the primary's logs
     (
         "truth.copy_there",
         (("fork", "int"), ("lsn", "int"), ("commits", "int")),
@@ -319,11 +319,11 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # that were refused meanwhile
     ("truth.opened", (("refused", "int"),)),
     # ---- another standby after a failover ----
-    # its copy of the database cannot follow the new primary, and is seeded anew
+    # its copy of the database cannot follow the new primary, and is seeded again
     ("truth.cannot_follow", (("why", "str"),)),
     # its copy stands behind the new primary's first position; since when it lacks something
     ("truth.behind", (("lacking_us", "int"),)),
-    # it goes on with a log of an earlier pair; here: that lies at the standby already
+    # it continues with a log of an earlier pair; here: that lies at the standby already
     # the two times are those in the backup's header
     (
         "truth.carried",
@@ -416,7 +416,7 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "truth.cloud_drift",
         (("since_us", "int"), ("changes", "int"), ("provision_us", "int")),
     ),
-    # a failover waits for its site to be configured (begins 1), and goes on (0): ready, or not
+    # a failover waits for its site to be configured (begins 1), and continues (0): ready, or not
     (
         "truth.cloud_provision",
         (("site", "str"), ("begins", "int"), ("ready", "int")),

@@ -37,7 +37,7 @@ class AlertId(enum.IntEnum):
     # a full or incremental, or a file kept for later, is damaged or missing for good
     DAMAGED = 4
     NOT_RECOVERED = 5  # a database could not be recovered in a failover
-    # a failover went on without files: still on their way, or here and not to be restored
+    # a failover continued without files: still on their way, or here and not to be restored
     LEFT_BEHIND = 6
     WAITS = (
         7  # a planned failover waits for files that it would otherwise lose
@@ -52,7 +52,7 @@ class AlertId(enum.IntEnum):
     TWO_PRIMARIES = (
         13  # one that was not fenced is heard again after the failover
     )
-    # silent machines are heard again: the failover is called off, or goes on
+    # silent machines are heard again: the failover is called off, or continues
     HEARD_AGAIN = 14
     NOTHING_HERE = (
         15  # the primary is silent, and nothing has been restored here yet

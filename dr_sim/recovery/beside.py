@@ -1,12 +1,12 @@
 """A restore beside the service: a database is restored as of just before an instant, on a server of
 its own, and what was lost is copied back to the primary (W3).
 
-Theory of operation. The service goes on, and so does replay here. The server that is restored onto
-is empty at first. The plan is made over the whole backups that lie here: the newest full of before
-the instant, and what leads on from there. It is made again when its steps are done, when one of
-them is refused, and when a file has come: the log that holds the instant may not be here yet. The
-last log is restored up to the instant. Then what was lost is copied back; where the primary cannot
-be reached, that is tried again at every retry.
+Theory of operation. The service continues, and so does replay here. The server that is restored
+onto is empty at first. The plan is made over the whole backups that lie here: the newest full of
+before the instant, and what leads on from there. It is made again when its steps are done, when one
+of them is refused, and when a file has come: the log that holds the instant may not be here yet.
+The last log is restored up to the instant. Then what was lost is copied back; where the primary
+cannot be reached, that is tried again at every retry.
 
 Where the backups here have a hole, the log that is missing may be on its way for a while. After
 that the restore is given up, and people are free to try another way.
@@ -145,7 +145,7 @@ class Beside:
 
     # ---- a restart
     def resume(self, out: list[Command]) -> None:
-        """Go on after a restart."""
+        """Continue after a restart."""
         if self._phase.state is BesidePhase.COPYING:
             out.append(CopyBack(self._db.name))
         elif self.on:
@@ -173,7 +173,7 @@ class Beside:
     def refused(
         self, e: events.NotRestoredBeside, out: list[Command]
     ) -> None:
-        """Plan anew without a backup that the server has refused."""
+        """Plan again without a backup that the server has refused."""
         self.useless.add(e.name)
         self.in_hand = ""
         self.steps, self.meets = [], False
@@ -258,8 +258,8 @@ class Beside:
         return plan(headers, state, fork=fork, target=target)
 
     def _names(self, way: Plan) -> list[str]:
-        """Return the names of a plan's steps. A plan that begins anew leads further than the way so
-        far, or is none.
+        """Return the names of a plan's steps. A plan that begins again leads further than the way
+        so far, or is none.
         """
         reached = (self.state.fork, self.state.redo_lsn)
         if way.reaches is None or way.reaches <= reached:

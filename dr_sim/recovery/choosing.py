@@ -229,7 +229,7 @@ def leaves(f: Failover, e: Event, out: list[Command]) -> bool:
 
 
 def _may_be_left(f: Failover, e: Event) -> bool:
-    """Return whether another copy would go on: after a loss, or as an order is passed on."""
+    """Return whether another copy would continue: after a loss, or as an order is passed on."""
     needed = f.silence.is_long(e.mono_us) or not f.by_silence
     return needed and not f.claiming.alone
 

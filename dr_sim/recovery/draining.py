@@ -1,4 +1,4 @@
-"""The consequences of a database's drain (drain.py): files are copied again, taken anew or given
+"""The consequences of a database's drain (drain.py): files are copied again, taken again or given
 up, and the files that lie here are replayed.
 """
 
@@ -31,9 +31,9 @@ OTHER_TIME = Failure(
 
 
 def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Ask what is on its way, and go on with what is here. From now on neither the replay delay nor
-    the retry interval applies. A copy that is past the instant before which the failover stops is
-    of no use: it is restored anew.
+    """Ask what is on its way, and continue with what is here. From now on neither the replay delay
+    nor the retry interval applies. A copy that is past the instant before which the failover stops
+    is of no use: it is restored again.
     """
     assert db.drain is not None
     db.fetching.ask_anew()

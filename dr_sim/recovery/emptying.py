@@ -175,8 +175,8 @@ class Emptying:
         self, e: events.TailFailed, planned: bool, out: list[Command]
     ) -> None:
         """Ask at once for a tail that was cut off, since it truncated nothing. A planned failover
-        does not go on without the tail, unless no log backup can be taken at all: then it takes a
-        last incremental instead.
+        does not continue without the tail, unless no log backup can be taken at all: then it takes
+        a last incremental instead.
         """
         name, refusal = e.database, e.reason.refusal
         db, awaited = self._databases.get(name), name in self._tails
@@ -272,7 +272,7 @@ class Emptying:
 
     def look_further(self, e: Event, out: list[Command]) -> bool:
         """Look for files that do not come by themselves. Return True if the base of an only way
-        back is restored: then the limit counts anew for the rest of it.
+        back is restored: then the limit counts again for the rest of it.
         """
         restored = {
             name
@@ -336,7 +336,7 @@ class Emptying:
 
     # ---- a planned failover
     def wait_on(self, e: Event, out: list[Command]) -> None:
-        """Go on waiting for what a planned failover would lose: ask again, and report that it
+        """Continue waiting for what a planned failover would lose: ask again, and report that it
         waits.
         """
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
@@ -353,7 +353,7 @@ class Emptying:
                 draining.again(db, drain, e, out)
 
     def lose_patience(self, e: Event, out: list[Command]) -> None:
-        """Go on within the limit, whatever is lost: an authorised operator ordered it."""
+        """Continue within the limit, whatever is lost: an authorised operator ordered it."""
         for name, db in self._databases.items():
             if db.drain is not None:
                 db.drain.lose_patience()

@@ -272,8 +272,8 @@ class FailoverOrdered(Event):
 @dataclass(slots=True)
 class FailoverOrderedToPoint(Event):
     """An unplanned failover in which replay stops just before an instant, by the primary's clock.
-    target: the database that stops there; '': every one. anew: a copy that holds later writes is
-    restored anew, from a full of before.
+    target: the database that stops there; '': every one. again: a copy that holds later writes is
+    restored again, from a full of before.
     """
 
     operator: str

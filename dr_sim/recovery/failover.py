@@ -10,7 +10,7 @@ that point, a failover that silence began is called off when the machines are he
 planned one when nothing can be fenced. Between a confirmed fence and that first order it can only
 be left by letting the old primary serve again (going_back.py).
 
-State is durable before anything is done in it. So a restart goes on in the same phase, from what
+State is durable before anything is done in it. So a restart continues in the same phase, from what
 the inventory shows. It announces its phase again, which changes nothing: the first announcement
 counts.
 
@@ -316,7 +316,7 @@ class Failover:
         self.claiming.let_go(bool(self.silence.declined), out)
 
     def call_off(self, e: Event, out: list[Command]) -> None:
-        """Call the failover off. Nothing has been changed yet: the databases go on as those of a
+        """Call the failover off. Nothing has been changed yet: the databases continue as those of a
         secondary.
         """
         self.fencing.tell_heard_again(e, self.minutes(e), False, out)
@@ -329,7 +329,7 @@ class Failover:
         out: list[Command],
         event: FailoverEvent = FailoverEvent.CALLED_OFF,
     ) -> None:
-        """Leave off before anything is brought online: the databases go on as those of a
+        """Leave off before anything is brought online: the databases continue as those of a
         secondary.
         """
         self.forget(out)
@@ -349,7 +349,7 @@ class Failover:
         self.fencing.leave()
 
     def stand_by(self, e: Event, out: list[Command]) -> None:
-        """Let the databases go on as those of a secondary."""
+        """Let the databases continue as those of a secondary."""
         for db in self.databases.values():
             db.stop_draining(e, out)
 
@@ -388,8 +388,8 @@ class Failover:
 
     # ---- a restart
     def resume(self, e: events.Inventory, out: list[Command]) -> None:
-        """Go on in the phase that was saved; databases that the engines show as recovered are not
-        recovered again.
+        """Continue in the phase that was saved; databases that the engines show as recovered are
+        not recovered again.
         """
         heard = self.silence.observed(e.silent)
         for machine in e.silent:

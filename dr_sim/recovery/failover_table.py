@@ -188,7 +188,7 @@ FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
             FenceEvent.NO_ANSWER: FenceStatus.UNKNOWN,
             FenceEvent.LEFT: FenceStatus.UNKNOWN,
         },
-        # a failover that was left to another copy begins anew
+        # a failover that was left to another copy begins again
         FenceStatus.CONFIRMED: {
             FenceEvent.ASKED: FenceStatus.ASKED_AGAIN,
             FenceEvent.LIFTS: FenceStatus.UNKNOWN,

@@ -135,7 +135,7 @@ class Fetching:
     def _best(
         self, here: list[BackupHeader], away: list[BackupHeader]
     ) -> Plan:
-        """Return the way that gets furthest. Of equal ways, prefer one that goes on from the
+        """Return the way that gets furthest. Of equal ways, prefer one that continues from the
         database's position, then one on a full that lies here.
         """
         state, target = self._db.state, self._target()

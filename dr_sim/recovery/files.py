@@ -366,7 +366,7 @@ class HeldFiles:
     ) -> bool:
         """Record that the file is whole. Return whether it is for the first time.
 
-        Another backup may lie here under that name now: then it is decided anew whether it is
+        Another backup may lie here under that name now: then it is decided again whether it is
         needed.
         """
         first_time = file.header is None
@@ -522,7 +522,7 @@ class HeldFiles:
         self._change_need(file, FileEvent.NEEDED)
 
     def decide(self, file: File, state: RestoreState) -> bool:
-        """Decide anew whether a log waits for its turn, now that the database stands at another
+        """Decide again whether a log waits for its turn, now that the database stands at another
         position.
         """
         assert file.header is not None
@@ -558,7 +558,7 @@ class HeldFiles:
                 del self.bad[file.name]
 
     def decide_all(self, state: RestoreState) -> None:
-        """Decide anew about all logs after a jump (a full, an incremental, a lost position)."""
+        """Decide again about all logs after a jump (a full, an incremental, a lost position)."""
         validated = (Content.WHOLE, Content.CHECKING)
         self._by_name.spread(*self._runs_beyond(state))
         logs = [

@@ -17,7 +17,7 @@ the order, the next failover stops the old primary first. The order is given aga
 obeyed. The old primary refuses it where it is lost, or where another copy has stopped it since.
 People are alerted when a failover goes back (event 25), and for as long as the old primary does not
 serve again (event 26). If its machines fall silent meanwhile it is left alone: the silence begins a
-failover as ever.
+failover as usual.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class WhyBack(enum.StrEnum):
 
 # ---- when
 def set_limit(f: Failover, e: Event, out: list[Command]) -> None:
-    """Set the alarm at the limit of a planned failover; a restart does not begin it anew."""
+    """Set the alarm at the limit of a planned failover; a restart does not begin it again."""
     limit_us = f.config.planned_limit_us
     if f.planned and limit_us is not None:
         passed_us = elapsed_us(e.mono_us, e.utc_us, *f.emptying.since)

@@ -1,10 +1,10 @@
 """Restores that hang in a failover: people are alerted, and at last the restore is ended, so that
-the failover goes on (R12, R15).
+the failover continues (R12, R15).
 
 Theory of operation. Everything that has landed is replayed, however long that takes; but one
 restore that never ends would hold the service down for ever. From the drain's limit on, the
-restores under way are looked at at every retry. One that goes on for longer than an age limit is
-reported (event 18). One that has gone on for longer than `restore_limit` hangs: its session is
+restores under way are looked at at every retry. One that lasts for longer than an age limit is
+reported (event 18). One that has lasted for longer than `restore_limit` hangs: its session is
 ended, which leaves the database where it stood. The restore is tried once more, as its obstacle may
 be gone, this time for no longer than the drain's limit. If it hangs again, its content stays behind
 and is reported. The restore of a full is never ended: it would leave nothing that could be brought
@@ -32,7 +32,7 @@ NEVER_BEGUN_US = -1
 
 
 class Hanging:
-    """Restores that go on for long."""
+    """Restores that take long."""
 
     __slots__ = ("_config", "_databases", "_retry_us", "_waits_since")
 
@@ -75,7 +75,7 @@ class Hanging:
             )
 
     def _limit_of(self, db: DatabaseReplay, file: File) -> int:
-        """Return how long the file's restore may go on: less when it is tried again."""
+        """Return how long the file's restore may last: less when it is tried again."""
         ended = db.drain is not None and file.name in db.drain.ended
         return (
             self._config.drain_limit_us
@@ -86,7 +86,7 @@ class Hanging:
     def goes_on(
         self, e: events.RestoreGoesOn, out: list[Command]
     ) -> File | None:
-        """Note that a restore has not gone on for long enough, or waits for a worker. Return the
+        """Note that a restore has not lasted long enough, or waits for a worker. Return the
         file to report if it takes longer than an age limit.
         """
         db = self._databases[e.database]

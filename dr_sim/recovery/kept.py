@@ -4,7 +4,7 @@ restored in a failover only.
 Theory of operation. A store has no copy of the database, so nothing is ever behind, waits for its
 turn or is passed. A file that landed damaged is copied again at once, then at every retry while its
 attempts allow. Beyond its limits people are notified; a full or an incremental is then asked for
-anew (remake.py). A log that nobody can send again leaves a hole, which the next full gets past:
+again (remake.py). A log that nobody can send again leaves a hole, which the next full gets past:
 until one has landed whole, that is reported at every retry. Silence and backups that do not come as
 scheduled are watched as at a standby. People are notified at every retry while no full is here, and
 while a log is missing that later ones follow on: it is asked for, and the next full gets past it.

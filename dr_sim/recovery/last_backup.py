@@ -3,7 +3,7 @@
 Theory of operation. A planned failover loses nothing. Of a database without logs it takes one last
 incremental, or a full where that does not fit; of a database with logs it does so where a log is
 missing that nobody has. If that cannot be begun because another one is running, it is asked for
-again when that lands. One that is damaged at the primary or that the engine refuses is taken anew,
+again when that lands. One that is damaged at the primary or that the engine refuses is taken again,
 at once within the attempts limit, then whenever the drain's alarm rings. A literal table (LAST)
 says which event moves it. It writes to nothing but itself.
 """
@@ -102,7 +102,7 @@ class LastBackup:
             self.ask_anew(FULL, out)
 
     def ask_anew(self, kind: Kind, out: list[Command]) -> None:
-        """Ask for another last backup in place of one that is of no use: at once while its attempts
+        """Ask for another last backup instead of one that is of no use: at once while its attempts
         allow, then whenever the drain's alarm goes off.
         """
         self._phase.move(LastEvent.USELESS)

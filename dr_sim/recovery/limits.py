@@ -2,7 +2,7 @@
 
 Durations are measured on the monotonic clock; the wall clock serves only where the other end of the
 span is the primary's clock (a file's time) or where the machine was restarted and its monotonic
-clock began anew.
+clock began again.
 """
 
 from __future__ import annotations

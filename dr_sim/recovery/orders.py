@@ -62,7 +62,7 @@ def ordered_to_point(
     f: Failover, e: events.FailoverOrderedToPoint, out: list[Command]
 ) -> None:
     """Obey an order to stop replay just before an instant. A copy that already holds later writes
-    cannot go back: where the order allows it, it is restored anew.
+    cannot go back: where the order allows it, it is restored again.
     """
     at = e.stop_before_utc_us
     concerned = [

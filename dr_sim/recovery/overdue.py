@@ -3,18 +3,17 @@
 Theory of operation. Silence of logs is reported within a window. Two things are watched here: of a
 database without logs, that the next full or incremental comes (event 22); at a store, that the next
 full comes (event 24), for what lies there is restored from a full with all that followed it. A
-standby that goes on needs no newer full. An incremental counts if the backup on which it stands is
-here, or has been restored: without that it is of no use, as after a full that somebody has taken
-for himself. Fulls and incrementals come hours or a week apart, and
-take hours to be made and sent. So when one is here and whole, the next is expected
-an interval after that one was begun, and may take as long to come, after an incremental twice as
-long, as those grow; beyond that the window counts (at a store, whose window holds how long files
-are held and on their way, the age at which a log is in trouble). Until one has come, nobody knows
-how long it takes: a whole interval more. What lay here when the manager began does not tell it. One
-alarm stands at the instant at which the next one is late; from then on the event is raised at every
-retry until one is here and whole, across restarts too. Where what has come stands on a backup that
-is not here, that one is not on its way any more: a full is asked for, and again when an interval
-has brought none.
+standby that continues needs no newer full. An incremental counts if the backup on which it stands
+is here, or has been restored: without that it is of no use, as after a full that somebody has taken
+for himself. Fulls and incrementals come hours or a week apart, and take hours to be made and sent.
+So when one is here and whole, the next is expected an interval after that one was begun, and may
+take as long to come, after an incremental twice as long, as those grow; beyond that the window
+counts (at a store, whose window holds how long files are held and on their way, the age at which a
+log is in trouble). Until one has come, nobody knows how long it takes: a whole interval more. What
+lay here when the manager began does not tell it. One alarm stands at the instant at which the next
+one is late; from then on the event is raised at every retry until one is here and whole, across
+restarts too. Where what has come stands on a backup that is not here, that one is not on its way
+any more: a full is asked for, and again when an interval has brought none.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class OrderRefused:
 
 
 def _about(words: str, pattern: str) -> tuple[str, ...] | None:
-    """Return the texts in place of {0} and {1}; None if the words do not fit the pattern."""
+    """Return the texts instead of {0} and {1}; None if the words do not fit the pattern."""
     first, *rest = pattern.replace("{1}", "{0}").split("{0}")
     if not rest:
         return () if words == pattern else None

@@ -1,4 +1,4 @@
-"""Fulls and incrementals that no copy makes whole: reported at every retry, and asked for anew.
+"""Fulls and incrementals that no copy makes whole: reported at every retry, and asked for again.
 
 A full that is damaged at its source, missing there, or that ran without an error and holds nothing
 cannot be had by copying it again. The next one may be a day or a week away, so another of its kind

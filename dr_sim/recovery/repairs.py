@@ -31,7 +31,7 @@ def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def switch(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Go on with the other policy, as this one cannot work."""
+    """Continue with the other policy, as this one cannot work."""
     db.repair.switch(out)
     pursue(db, e, out)
 

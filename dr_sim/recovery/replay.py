@@ -205,7 +205,7 @@ class DatabaseReplay:
         self.beside.resume(out)
         self.repair.moved(
             out
-        )  # the engine may have gone on since its state was saved
+        )  # the engine may have continued since its state was saved
 
     def _take_up(
         self, e: Event, seen: events.Seen, out: list[Command]
@@ -405,7 +405,7 @@ class DatabaseReplay:
 
     # ---- what several parts need
     def look(self, e: Event, out: list[Command]) -> None:
-        """Find what keeps the chain from going on, and do what is due about it."""
+        """Find what keeps the chain from continuing, and do what is due about it."""
         if self.only_keeps:
             kept.look(self, e, out)
         elif not self.in_failover and not self.promoted:
@@ -553,7 +553,7 @@ class DatabaseReplay:
         self.lag.landing_rang(e, out)
 
     def tell_waits(self, file: File, e: Event, out: list[Command]) -> None:
-        """Report that the restore of that file goes on for long. From a store, a full does."""
+        """Report that the restore of that file takes long. From a store, a full does."""
         if self.rules.keeps and file.kind is FULL:
             return
         self.progress.tell(file, e, out)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def look(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Find what keeps the chain from going on after a change; set the alarm for what comes next."""
+    """Find what keeps the chain from continuing after a change; set the alarm for what comes
+    next.
+    """
     watch = db.watch
     finding = watch.look(e, out)
     if finding is Finding.GOES_ON and db.state.exists:
@@ -92,7 +94,7 @@ def _retry_damaged(
 ) -> None:
     """Have a damaged file copied again while its attempts allow (R8). After that, a log that the
     chain waits for is left to the repair, any other log is reported for the last time, and a full
-    or an incremental is asked for anew (remake.py).
+    or an incremental is asked for again (remake.py).
     """
     files = db.files
     files.retry_at(file, e.mono_us + db.rules.retry_us)
@@ -218,13 +220,13 @@ def _covered(
         if not e.copying:
             landing.contradicted(db, e, file, out)
     elif file.done:
-        # it lies here and was taken for done: decide anew whether it is needed
+        # it lies here and was taken for done: decide again whether it is needed
         db.files.decide_all(db.state)
         db.advance(e, out)
 
 
 def _stale(db: DatabaseReplay, e: events.PrimaryAnswered) -> bool:
-    """Return whether no log goes on from the position, on either side (the recovery model was
+    """Return whether no log continues from the position, on either side (the recovery model was
     switched, or someone else took the log), and the last restore is older than a log may become.
     """
     last = db.last

@@ -75,7 +75,7 @@ def looked(
 
 
 def begin_again(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Report the loss, and have the copy restored anew; a failover does that itself."""
+    """Report the loss, and have the copy restored again; a failover does that itself."""
     tell(db, e, out)
     look_into_logs(db, out)
     if db.drain is not None:
@@ -93,7 +93,7 @@ def _restore_anew(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def failover_left(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Have the copy restored anew, where it was lost in a failover that is left, or given up for
+    """Have the copy restored again, where it was lost in a failover that is left, or given up for
     it.
     """
     busy = db.files.in_hand is not None or db.looking
@@ -174,7 +174,7 @@ def wait_for_first(
 def first_full_failed(
     db: DatabaseReplay, e: Event, out: list[Command]
 ) -> None:
-    """Begin the reports on the first full anew: it had landed, and is of no use."""
+    """Begin the reports on the first full again: it had landed, and is of no use."""
     if Danger.UNPROTECTED in db.alerts.begun:
         db.alerts.over(Danger.UNPROTECTED, out)
         at = e.mono_us + _first_is_due_us(db)

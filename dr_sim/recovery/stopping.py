@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def answered(
     f: Failover, e: events.Fenced | events.FenceFailed, out: list[Command]
 ) -> None:
-    """Handle the answer to the fence. An unplanned failover goes on whether or not the old primary
-    could be reached: two primaries may then accept writes, and people are alerted. But it does not
-    go on if it is needless because the primary is heard again.
+    """Handle the answer to the fence. An unplanned failover continues whether or not the old
+    primary could be reached: two primaries may then accept writes, and people are alerted. But it
+    does not continue if it is needless because the primary is heard again.
     """
     fencing = f.fencing
     if not f.on or not fencing.asked:

@@ -44,5 +44,5 @@ class Timer(enum.StrEnum):
     UNFENCE = "unfence"  # the old primary is asked again to serve
     DRAIN = "drain"  # the limit for emptying the pipe
     TAIL = "tail"  # the tails are asked for again
-    HANGS = "hangs"  # restores that go on for long are looked at
+    HANGS = "hangs"  # restores that take long are examined
     RECOVER = "recover"  # what could not be brought online is ordered again

@@ -1,6 +1,6 @@
 """The watch over a database's chain: what is stuck, with limits and retries (R6, R8, R9, R12).
 
-Theory of operation. At any time at most one thing keeps the chain from going on: a log that is
+Theory of operation. At any time at most one thing keeps the chain from continuing: a log that is
 damaged, a log that the engine refuses, or a hole before the first log that waits. `look` finds it
 and notes since when (a `Stuck`). One alarm, 'retry', is set at the next instant at which something
 is due: a retry, or the limit. At the limit the alert is raised and a repair begins; from then on
@@ -142,7 +142,7 @@ class Watch:
     # ---- what the chain waits for
     @property
     def breaks_the_chain(self) -> bool:
-        """Return whether anything other than readers keeps the chain from going on. A failover
+        """Return whether anything other than readers keeps the chain from continuing. A failover
         disconnects readers.
         """
         if self.stuck is None:
@@ -153,7 +153,7 @@ class Watch:
         return file.failure.error_number not in IN_USE_ERRORS
 
     def look(self, e: Event, out: list[Command]) -> Finding:
-        """Find what keeps the chain from going on after a change."""
+        """Find what keeps the chain from continuing after a change."""
         obstacle = self._culprit()
         stuck: Stuck | None = self.stuck
         file = obstacle.file if obstacle is not None else None
@@ -163,7 +163,7 @@ class Watch:
             and file is not None
             and file is stuck.file
         ):
-            # logs before the obstacle went on: it waits, and is reported, as before
+            # logs before the obstacle continued: it waits, and is reported, as before
             stuck.stuck_lsn = obstacle.lsn
             stuck.fork = obstacle.fork(self._db.state.fork)
         moved = stuck is not None and (
@@ -177,7 +177,7 @@ class Watch:
         ):
             noticed: Stuck = self._noticed(obstacle, e)
             if stuck is not None and stuck.over:
-                # another file holds it up at the same place: the alert goes on at the next retry
+                # another file holds it up at the same place: the alert continues at the next retry
                 again_us = max(e.mono_us, stuck.retry_at_us)
                 noticed.limit_at_us = min(noticed.limit_at_us, again_us)
             self.stuck = noticed
@@ -202,7 +202,7 @@ class Watch:
             self.moved(out)
 
     def moved(self, out: list[Command]) -> None:
-        """Note that the chain goes on."""
+        """Note that the chain continues."""
         self.stuck = None
         self._db.alerts.over(Danger.CHAIN, out)
 
@@ -454,7 +454,7 @@ class Watch:
 
     def arm(self, e: Event, out: list[Command]) -> None:
         if self._armed_at_us == e.mono_us:
-            return  # the alarm is about to go off at this very instant, and is then set anew
+            return  # the alarm is about to go off at this very instant, and is then set again
         db, stuck = self._db, self.stuck
         due = [file.retry_at_mono_us for file in db.files.bad.values()]
         due += db.remake.retries()

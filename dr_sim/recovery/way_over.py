@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # ---- emptying
 def go_on(f: Failover, e: Event, out: list[Command]) -> None:
-    """Go on: the old primary is stopped, or not waited for. A store gets a machine first."""
+    """Continue: the old primary is stopped, or not waited for. A store gets a machine first."""
     if f.config.gets_machine:
         f.move(FailoverEvent.LACKS_MACHINE, out)
         out.append(GetMachine())
@@ -132,7 +132,7 @@ def recover(f: Failover, out: list[Command], again: bool = False) -> None:
 def claim_given(
     f: Failover, e: events.ClaimGiven, out: list[Command]
 ) -> None:
-    """Go on with what has waited for the claim."""
+    """Continue with what has waited for the claim."""
     waited = not f.claiming.held
     claiming.given(f, e, out)
     if waited and f.phase is FailoverPhase.RECOVERING:
@@ -165,8 +165,8 @@ def observed(f: Failover, e: events.Inventory, out: list[Command]) -> None:
 
 
 def later_again(f: Failover, e: Event, out: list[Command]) -> None:
-    """Go on after a restart with the databases that are restored while the others are online. One
-    of them may have been ordered to be brought online before.
+    """Continue after a restart with the databases that are restored while the others are online.
+    One of them may have been ordered to be brought online before.
     """
     for name in sorted(f.emptying.later):
         if f.databases[name].promoted:

@@ -62,7 +62,7 @@ class Ways:
         self.steps = []
 
     def stepped(self, name: str) -> None:
-        """Go on to the next step if the restored full or incremental was the plan's."""
+        """Continue to the next step if the restored full or incremental was the plan's."""
         self.steps = (
             self.steps[1:] if self.steps and self.steps[0] == name else []
         )
@@ -121,7 +121,7 @@ class Ways:
         return self._full_past(mono_us, goal)
 
     def goal(self) -> int:
-        """Return the LSN that must be reached for the chain to go on: where the first log that
+        """Return the LSN that must be reached for the chain to continue: where the first log that
         waits begins; where replay has yet to come to the hole, the first one behind that.
         """
         db = self._db

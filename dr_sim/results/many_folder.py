@@ -43,7 +43,7 @@ REPORT_FILE = "report.html"
 
 def folder_of(scenario: Scenario, root: Path = Path("results")) -> Path:
     """results/<scenario>/replications-<key>: the same for the same scenario, seed and version, so
-    that it is gone on with.
+    that it is continued with.
     """
     return (
         root
@@ -121,7 +121,7 @@ def sweep_folder(
 
 
 def advice_folder(scenario: Scenario, root: Path = Path("results")) -> Path:
-    """results/<scenario>/advice: what `dr-sim advise` has played, kept to go on from there."""
+    """results/<scenario>/advice: what `dr-sim advise` has played, kept to continue from there."""
     return root / safe_name(scenario.name) / "advice"
 
 

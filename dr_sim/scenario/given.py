@@ -1,6 +1,6 @@
 """A scenario that is given as a mapping in Python, as the tree that a file would be.
 
-In place of a file and a line, problems name the path of the key: `databases.crm.size: ...`.
+Instead of a file and a line, problems name the path of the key: `databases.crm.size: ...`.
 """
 
 from __future__ import annotations

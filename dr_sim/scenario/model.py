@@ -162,7 +162,7 @@ class ReplicationSpec:
     high_watermark_ppm: int
     low_watermark_ppm: int
     purge_bytes_s: int
-    retry_us: int  # back-off after a cut transfer; 0: goes on as soon as the link is back
+    retry_us: int  # back-off after a cut transfer; 0: continues as soon as the link is back
     resume_above_bytes: (
         int  # larger files resume after a cut, others start again
     )
@@ -238,8 +238,8 @@ class BackupStoreSpec:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A recorded series, begun anew when it is over: values[i] holds during its i-th step_us. None:
-    no values.
+    """A recorded series, begun again when it is over: values[i] holds during its i-th step_us.
+    None: no values.
 
     The link's: bit/s. Restores: a factor on their durations, in millionths.
     """
@@ -250,7 +250,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Outages:
-    """Recorded outages of the link, begun anew after period_us: (begin, end) within it."""
+    """Recorded outages of the link, begun again after period_us: (begin, end) within it."""
 
     period_us: int = 0
     spans: tuple[tuple[int, int], ...] = ()

@@ -108,7 +108,7 @@ _CHOICES = {
     **dict.fromkeys(("primary", "server", "machine", "node", "vm"), "host"),
     "db": "database",
 }
-"""Names that people write from habit in place of one of few words."""
+"""Names that people write from habit instead of one of few words."""
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:

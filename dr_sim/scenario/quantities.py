@@ -56,7 +56,7 @@ def _given_or_text(parse: Callable[[str], int]) -> BeforeValidator:
 def _or_word(
     word: str, mark: int, parse: Callable[[str], int]
 ) -> Callable[[str], int]:
-    """Make a parser of a quantity in place of which a word may stand: its number is the mark."""
+    """Make a parser of a quantity for which a word may stand: its number is the mark."""
 
     def read(text: str) -> int:
         return mark if text.strip().lower() == word else parse(text)

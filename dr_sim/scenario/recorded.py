@@ -5,9 +5,9 @@ Form of a file: rows in the order of time, cells separated by commas, semicolons
 without a heading. A column is named by its heading, or by its number from 1 on. `at` is the column
 of instants: seconds, or dates with times; or `every` says how far apart the rows are. `value` is
 the column of values; `only` keeps the rows that have a text in a column. The first row that is kept
-is the start of the run, each value holds until the next row, and a series that is over begins anew.
-Values of the link are a shape: `mean` says how much they are on average. Values of restores are
-rates: what counts is how far they are from their median.
+is the start of the run, each value holds until the next row, and a series that is over begins
+again. Values of the link are a shape: `mean` says how much they are on average. Values of restores
+are rates: what counts is how far they are from their median.
 """
 
 from __future__ import annotations

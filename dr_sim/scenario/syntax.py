@@ -1,9 +1,9 @@
 """One clear line for a text that is not YAML: the place of the slip, and what would be right.
 
-Theory of operation: the parser notices many slips only where it cannot go on. A brace that is never
-closed, a quote that never ends and a key without its colon lie further up; the parser says where
-it began to read them (its context), and that is the place to name. For other slips the place where
-it stopped is right, and the parser's own words are kept with a remedy for each.
+Theory of operation: the parser notices many slips only where it cannot continue. A brace that is
+never closed, a quote that never ends and a key without its colon lie further up; the parser says
+where it began to read them (its context), and that is the place to name. For other slips the place
+where it stopped is right, and the parser's own words are kept with a remedy for each.
 """
 
 from __future__ import annotations

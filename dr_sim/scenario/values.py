@@ -442,7 +442,7 @@ CopyCost = Annotated[
 
 
 def names_or(word: str) -> Any:
-    """Return the type of a list of names in place of which a word may stand: then it is empty."""
+    """Return the type of a list of names for which a word may stand: then it is empty."""
 
     def read(value: Any) -> tuple[str, ...]:
         if value == word:

@@ -128,7 +128,7 @@ def failover_lines(
 
 
 def _why_seeded(f: FailoverSummary, scenario: Scenario) -> list[str]:
-    """Say of each other standby that could not follow the new primary why it is seeded anew."""
+    """Say of each other standby that could not follow the new primary why it is seeded again."""
     places: dict[tuple[str, str], list[str]] = {}
     for one in f.cannot_follow:
         places.setdefault((one.place, one.why), []).append(one.database)

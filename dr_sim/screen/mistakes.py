@@ -52,7 +52,7 @@ def _became(m: MistakeSummary) -> str:
 
 
 def _stood_still(m: MistakeSummary) -> str:
-    """Return who could not work while the service went on; '' where there was nobody."""
+    """Return who could not work while the service continued; '' where there was nobody."""
     if m.stops_service:
         return ""
     if not m.stopped:

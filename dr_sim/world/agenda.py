@@ -3,7 +3,7 @@
 Events at one instant are the normal case: everything happens on five-minute marks. Their order is
 (round, class of event, entity, order of entry), encoded as SimPy's integer priority. What happens
 at an instant may cause more at the same instant: consequences without delay form the next round,
-and rounds go on until it is quiet.
+and rounds continue until it is quiet.
 """
 
 from __future__ import annotations

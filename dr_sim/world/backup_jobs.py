@@ -1,9 +1,9 @@
 """The jobs that back up the primary's databases.
 
 A job costs a fixed time and then reads its bytes from its machine's disk, shared with the other
-jobs there. A log is cut when its job starts; logs go on during a full. A job that overruns its slot
-skips the next. A database whose jobs are serial has them wait for each other. How a backup goes
-wrong has a room of its own (backup_mishaps.py).
+jobs there. A log is cut when its job starts; logs continue during a full. A job that overruns its
+slot skips the next. A database whose jobs are serial has them wait for each other. How a backup
+goes wrong has a room of its own (backup_mishaps.py).
 """
 
 from __future__ import annotations

@@ -4,14 +4,14 @@ Theory of operation. Several standbys stand behind one primary, and one of them 
 one may have replayed less: its link is slow, or it waits on purpose (a replay delay). The logs that
 it lacks up to the first position of the new primary are those of the old primary. They lie in its
 own share, or in that of the new primary, which has replayed them. So it keeps its copy and its
-files and goes on from there, and then with the new primary's own logs. PostgreSQL does the same
+files and continues from there, and then with the new primary's own logs. PostgreSQL does the same
 with recovery_target_timeline = latest and the old timeline's segments in the archive or in pg_wal;
 by SQL Server's rules the old log backups are restored up to where the new primary was brought
 online, and its log backups follow on them.
 
 A log that reaches beyond that position is of no use: it holds writes that the new primary has not
 got. So whole logs must lead there, one after the other. Where none does, or the copy has gone
-further, or holds something else, the database is seeded anew, and the record says why
+further, or holds something else, the database is seeded again, and the record says why
 (truth.cannot_follow).
 
 What is carried into the new pair: each log past the copy's position, on the way to the new
@@ -50,7 +50,7 @@ class WhySeeded(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Behind:
     """Names what a copy lacks that can follow. state: where it stands; commits: so many it holds,
-    which are those up to cut_us; files: the logs that it goes on with.
+    which are those up to cut_us; files: the logs that it continues with.
     """
 
     state: RestoreState

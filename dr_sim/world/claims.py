@@ -11,8 +11,8 @@ less than the lease. Whoever has an offer there hears of each new one, and how m
 live have made none yet. When the claim is let go all offers are void.
 
 A copy that is the only one claims nothing before a failover, and has the claim for as long as that
-goes on and its place is there. If the old primary serves again, by the order of another manager or
-by hand, that is written down too: a manager that is dead then is refused when it claims again.
+continues and its place is there. If the old primary serves again, by the order of another manager
+or by hand, that is written down too: a manager that is dead then is refused when it claims again.
 """
 
 from __future__ import annotations

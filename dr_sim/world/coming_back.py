@@ -2,9 +2,9 @@
 
 Theory of operation. Bytes, reachability and machines come back, and nothing is decided for the
 recovery logic. A site brings its share, with the files in it, and its end of the link; replication
-goes on with whatever had not landed. Each database stands where its last durable write left it. Its
-server starts, which takes as long as bringing a database online does elsewhere (failover.recover),
-and its machine beats again once all of the machine's databases have started.
+continues with whatever had not landed. Each database stands where its last durable write left it.
+Its server starts, which takes as long as bringing a database online does elsewhere
+(failover.recover), and its machine beats again once all of the machine's databases have started.
 
 Then the server asks the other side whether a failover is on. If none is, it takes writes again:
 what was offered meanwhile was refused, and is not made up for. If one is on, the database stays

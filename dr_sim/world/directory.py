@@ -89,7 +89,7 @@ class Directory:
 
     def provision(self) -> tuple[int, int]:
         """Return how long until nothing is missing, and the number of entries that are made by
-        hand. If it is called again, the work goes on as planned.
+        hand. If it is called again, the work continues as planned.
         """
         if not self._spec.changes_num:
             return 0, 0

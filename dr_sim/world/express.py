@@ -4,9 +4,9 @@ When a log is cut and nothing else can happen until it would be restored, its in
 once: finished, landed, hashed, restored, each by the arithmetic of a flow that is alone
 (sharing.py). Then no event, command, flow or agenda entry is needed. The lane writes the same rows
 as the ordinary steps, in their order, and leaves every part of the world and the recovery manager
-in the same state. It goes on with the next log (together they are a *stretch*) until something else
-is on the agenda. Any other log takes the ordinary steps: the lane changes nothing for a log that it
-does not take. A run with the lane and one without have the same digest; tests check that.
+in the same state. It continues with the next log (together they are a *stretch*) until something
+else is on the agenda. Any other log takes the ordinary steps: the lane changes nothing for a log
+that it does not take. A run with the lane and one without have the same digest; tests check that.
 
 Only the database's alarm 'window' may come between. It goes off with about every third log, and
 while logs land it only sets itself again.

@@ -1,7 +1,7 @@
 """One replicated folder: its shares, its staging area, and whether its memberships are on.
 
 A folder has two members, the primary and the secondary. Switching either membership off stops the
-folder, and the other folders go on; when both are on again what was finished meanwhile is sent.
+folder, and the other folders continue; when both are on again what was finished meanwhile is sent.
 Each folder has a staging area with a quota of its own, as in Windows' DFS Replication.
 """
 

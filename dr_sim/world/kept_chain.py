@@ -1,4 +1,4 @@
-"""A store behind a new primary: it goes on with the backups that it has kept of the old one.
+"""A store behind a new primary: it continues with the backups that it has kept of the old one.
 
 The new primary is a standby that was promoted, or the machine onto which this store, or another,
 was restored.
@@ -11,7 +11,7 @@ there, and what has landed at the new primary's site is fetched from there. What
 that place is not in the new history. It stays where it lies, as files of an earlier role
 (left_behind.py).
 
-The recovery manager at the store goes on with what was saved there of these files, so that a full
+The recovery manager at the store continues with what was saved there of these files, so that a full
 that has been hashed is not hashed again (truth.manager_goes_on).
 
 Where the chain leads up to the new primary's first position no full is taken for the store's sake.
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KeptChain:
-    """The files of one database that a store goes on with. before: the pair that had them up to
+    """The files of one database that a store continues with. before: the pair that had them up to
     now. leads_on: they lead to where the new primary begins.
     """
 
@@ -67,7 +67,7 @@ def kept_chain(
     new_primary: str,
     earlier: Sequence[Pair],
 ) -> KeptChain | None:
-    """Return what the store of a pair goes on with behind a new primary; None: it is no store.
+    """Return what the store of a pair continues with behind a new primary; None: it is no store.
     earlier: all pairs up to now.
     """
     feed = pair.replication

@@ -1,13 +1,13 @@
 """Effects that last longer than a pair, and where they are felt in the next one.
 
 An effect on a disk, a clock or a link is on something that outlives the pair (site.py, link.py): it
-goes on there by itself, and the next pair only records it. Any other effect begins anew in the next
-pair.
+continues there by itself, and the next pair only records it. Any other effect begins again in the
+next pair.
 
-An effect on the link or the alert channel goes on there. An effect on a site's disks or clock goes
-on while the site is a side of the service. An effect that is not felt on the other side (restores
-are slow, and nothing is restored there) waits until the site is on its old side again. Effects on
-the old primary's databases and jobs end with them.
+An effect on the link or the alert channel continues there. An effect on a site's disks or clock
+goes on while the site is a side of the service. An effect that is not felt on the other side
+(restores are slow, and nothing is restored there) waits until the site is on its old side again.
+Effects on the old primary's databases and jobs end with them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class GoesOn:
-    """An effect that goes on in a pair. on: the disks, clocks or links that it is on already."""
+    """An effect that continues in a pair. on: the disks, clocks or links that it is on already."""
 
     event: ScriptedEvent
     on: tuple[object, ...]

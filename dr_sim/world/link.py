@@ -98,14 +98,14 @@ class Link:
         return capacity
 
     def changed(self) -> None:
-        """Share the capacity anew, and notify everybody who uses the link."""
+        """Share the capacity again, and notify everybody who uses the link."""
         for direction in self._directions.values():
             direction.shared.set_capacity(self.capacity_bit_s(direction))
         for user in list(self.users):
             user.notify()
 
     def caps_changed(self) -> None:
-        """Compute anew what loss and latency leave of a single stream."""
+        """Compute again what loss and latency leave of a single stream."""
         loss_ppb = sum(sum(user.trouble.losses_ppb) for user in self.users)
         for direction in self._directions.values():
             spec = direction.spec

@@ -4,9 +4,9 @@ A log holds everything written since the cut of the last log backup that finishe
 truncates it. It is full at the last instant at which it holds no more than its limit. From then on
 commits are refused, of users and of maintenance, and are not made up for later. The instant is
 known in advance, so one entry stands on the agenda and nothing ticks. The primary's error log
-reports it at once, and again at each time of a log backup until commits go on.
+reports it at once, and again at each time of a log backup until commits continue.
 
-By SQL Server's rules that is all: commits are refused (9002), and reads go on. By PostgreSQL's
+By SQL Server's rules that is all: commits are refused (9002), and reads continue. By PostgreSQL's
 rules the server falls: it panics, since it can no longer write its log. Reads fail too, its backup
 jobs die, and its machine's heartbeats stop. Everything that it acknowledged is whole, on its disk
 and in the share. A log backup is still tried at its time: it makes a little room and has the closed
@@ -79,7 +79,7 @@ class LogSpace:
         return db.index in self._full_from_us
 
     def changed(self, db: PrimaryDatabase) -> None:
-        """Compute anew when the log is full: it was truncated, or its limit or the writes have
+        """Compute again when the log is full: it was truncated, or its limit or the writes have
         changed.
         """
         entry = self._alarms.pop(db.index, None)

@@ -3,7 +3,7 @@
 Theory of operation. A mistake is a commit like any other. Somebody notices it after a time, and
 people decide after another. Then they try the ways back that the scenario names, one after the
 other. Each way is an order at one place, in the order of the places: to fail over there and stop
-just before the mistake, or to restore the database there, in place of the service or beside it. A
+just before the mistake, or to restore the database there, in the service's place or beside it. A
 place that refuses is passed over. Whether an order is obeyed is for the recovery manager at that
 place to say.
 
@@ -86,7 +86,7 @@ class Tries:
 @dataclass(frozen=True, slots=True)
 class StopOrder:
     """An order to fail over and stop before an instant. target: the database, '' for all of them.
-    anew: a copy that is past it is restored anew.
+    again: a copy that is past it is restored again.
     """
 
     operator: str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Effect:
     """An effect that lasts. cause: the index of its line under `events:`, or -1 minus that under
     `faults:`; until_us -1: to the end. on: the disks, clocks or links that it is on, which
-    outlive the pair; none: it ends with the pair, and begins anew in the next one.
+    outlive the pair; none: it ends with the pair, and begins again in the next one.
     """
 
     cause: int
@@ -68,7 +68,7 @@ class Occurrence:
         self.lane = lane
         self.index = index
         self.cause = cause
-        # what an earlier pair's effect is on already, where this one is the same that goes on
+        # what an earlier pair's effect is on already, where this one is the same that continues
         self.already_on: tuple[object, ...] = ()
         self._on: object | None = None
         self._show: Callable[[], None] = _nothing

@@ -1,4 +1,4 @@
-"""A user's own recovery logic in place of the recovery manager, by name: 'package.mod:Factory'.
+"""A user's own recovery logic instead of the recovery manager, by name: 'package.mod:Factory'.
 
 Theory of operation. The factory is called like RecoveryManager: with the configuration that the
 scenario gives (recovery/config.py), with the number of the machine's life, and with what earlier

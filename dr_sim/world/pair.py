@@ -423,7 +423,7 @@ class Pair:
 
     def retire(self) -> None:
         """End the pair's roles: nothing is restored, pruned or watched for it any more. Its manager
-        goes on until it is dismissed.
+        continues until it is dismissed.
         """
         if not self.retired:
             self.retired = self.primary.over = True

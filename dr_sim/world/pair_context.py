@@ -50,12 +50,12 @@ class Ground:
 @dataclass(slots=True)
 class Roles:
     """Who is who in a pair. begins_us: from when on users write to that primary; ready_us: when the
-    second side is in place; heirs: what an earlier pair leaves, by name (None:
-    it is the first pair, and every database is created); events: the scenario's, and after them
-    what goes on from before. rank: the place of this standby in the order of those behind the same
-    primary, 0 is preferred; numbers: of all their pairs, in that order (none: it is the only one).
-    before: by name, what was written to a database before, where one of the copies catches up on
-    that. cloud: the cloud manager, which outlives every failover.
+    second side is in place; heirs: what an earlier pair leaves, by name (None: it is the first
+    pair, and every database is created); events: the scenario's, and after them what continues from
+    before. rank: the place of this standby in the order of those behind the same primary, 0 is
+    preferred; numbers: of all their pairs, in that order (none: it is the only one). before: by
+    name, what was written to a database before, where one of the copies catches up on that. cloud:
+    the cloud manager, which outlives every failover.
     """
 
     number: int

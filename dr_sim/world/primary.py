@@ -92,7 +92,7 @@ class Primary:
         self.last_finished_us: dict[int, int] = {}
 
     def _watch_rates(self) -> None:
-        """Let a limited share plan anew when a disk's rates change. A fault may limit it later."""
+        """Let a limited share plan again when a disk's rates change. A fault may limit it later."""
         for disk in self.disks.values():
             disk.replanned = self.share.plan if self.share.limited else None
 
@@ -300,7 +300,7 @@ class Primary:
 
     def serve_again(self, db: PrimaryDatabase) -> None:
         """Let it take writes again, as it was stopped for a failover that has been left: its
-        schedules go on.
+        schedules continue.
         """
         self.go_on(db)
         mine = [each for each in self._standing if each[0] == db.index]

@@ -62,7 +62,7 @@ class Job:
 
 class PrimaryDatabase:
     """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it
-    goes on).
+    continues).
     """
 
     __slots__ = (

@@ -1,5 +1,5 @@
 """A database's recovery model: while it is SIMPLE its log is not kept, and afterwards the chain
-begins anew with the next full or incremental.
+begins again with the next full or incremental.
 """
 
 from __future__ import annotations

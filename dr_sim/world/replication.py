@@ -5,7 +5,7 @@ at a time. Every file passes through its folder's staging area on the way (stagi
 that the link interrupts is retried after a back-off, without a limit; large files resume, small
 ones start again. A connection that finds the link down backs off as a whole. A copy claims its room
 at the other side before it begins (landing_room.py). Where there is none replication stops, as it
-does for staging, and goes on when there is room again (Windows' DFS Replication reports this as
+does for staging, and continues when there is room again (Windows' DFS Replication reports this as
 events 4004 and 4502).
 """
 
@@ -52,7 +52,7 @@ class Replication:
         self._spec = context.scenario.replication
         self._link = link
         self._land = land
-        # it sends from another place, and goes on when the primary's is lost
+        # it sends from another place, and continues when the primary's is lost
         self.outlives_primary = False
         self._queue = SendQueue()
         self._sending: dict[int, tuple[BackupFile, Flow, int]] = {}

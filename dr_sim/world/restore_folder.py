@@ -89,7 +89,7 @@ class RestoreFolder:
         self, file: BackupFile, attempts: int, done_bytes: int
     ) -> None:
         """Leave a partial copy: copying was interrupted after that many of its nominal bytes. It
-        has its full size, with zeros in place of the rest.
+        has its full size, with zeros instead of the rest.
         """
         path = f"{FOLDER}/{with_attempts(file.name, attempts)}{PART}"
         try:

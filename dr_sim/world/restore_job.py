@@ -26,7 +26,7 @@ class RestoreJob:
 
     def switch_off(self, databases: Sequence[int]) -> None:
         """Switch off the job for these databases. A restore that has begun, or waits for a worker,
-        goes on.
+        continues.
         """
         self.off_for += databases
 

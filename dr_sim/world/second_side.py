@@ -6,10 +6,9 @@ there: at once if it stands by, stopped and whole, else `after_failover.new_seco
 machine has to be put up). Where the site is lost a new site is the second side, so much later. A
 lost site that is back before that is in place takes its part: whoever is there first. With
 `new_secondary: built` the cloud manager is told of the site at once, and it is in place when the
-machines of all farms run there. By what it
-holds each of its databases follows without a new seed or is seeded anew (succession.py). Is it back
-later than the new site is in place, then it is a spare: it keeps what it holds, and stands in at
-once should the next primary's site be lost.
+machines of all farms run there. By what it holds each of its databases follows without a new seed
+or is seeded again (succession.py). Is it back later than the new site is in place, then it is a
+spare: it keeps what it holds, and stands in at once should the next primary's site be lost.
 
 What a site that is back holds of what was lost is recorded (truth.still_there). It is not merged,
 and a new seed goes over it. A site that is back while the primary after it is lost too is a spare,

@@ -491,7 +491,7 @@ class Secondary:
         self, database: int, begun_before_us: int
     ) -> int | None:
         """Kill the session that restores into a database, if it began before that instant; the
-        restore then fails. Return when it began if it goes on, -1 if it waits for a worker; None:
+        restore then fails. Return when it began if it continues, -1 if it waits for a worker; None:
         it was killed.
         """
         work = self._restoring.get(database)

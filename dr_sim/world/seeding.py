@@ -175,7 +175,7 @@ def clear_second_side(
     databases: list[PrimaryDatabase],
     heirs: Mapping[str, Heir],
 ) -> None:
-    """Drop whatever a second side has of these databases and cannot go on with."""
+    """Drop whatever a second side has of these databases and cannot continue with."""
     for db in databases:
         heir = heirs.get(db.spec.name)
         if heir is not None and heir.copy is None:

@@ -188,7 +188,7 @@ class SharedRate:
         self._settled_us = now
 
     def _plan(self) -> None:
-        """Share the rate out anew and set the alarm for the first end or beginning. The work up to
+        """Share the rate out again and set the alarm for the first end or beginning. The work up to
         now has been settled.
         """
         self._due = False

@@ -383,7 +383,7 @@ class SpotCheck:
         saved: dict[str, str],
     ) -> None:
         """Check that the real machine knows of these logs what the steps would have left, and that
-        the store holds what they saved. The clock of the last restore has been saved anew since.
+        the store holds what they saved. The clock of the last restore has been saved again since.
         """
         real, stepped = (
             self._manager.databases[database],

@@ -39,7 +39,7 @@ class StandbyCopies:
         self._mistakes = 0  # copies that were brought online by mistake
 
     def put(self, database: int, size_bytes: int) -> None:
-        """Note that a database of that size lies restored here, in place of what lay there; 0:
+        """Note that a database of that size lies restored here, instead of what lay there; 0:
         none.
         """
         self._data.remove(self._bytes.pop(database, 0))
@@ -49,7 +49,7 @@ class StandbyCopies:
 
     def let_go(self) -> None:
         """Count none of these databases as a copy any more: roles have changed, and a copy that
-        goes on is counted by the next pair.
+        continues is counted by the next pair.
         """
         for database in list(self._bytes):
             self.put(database, 0)

@@ -277,8 +277,8 @@ class StoreFeed(Replication):
     def goes_on(
         self, before: StoreFeed, files: Sequence[BackupFile]
     ) -> None:
-        """Go on with what the feed before this one has begun: of these files, those that have not
-        landed.
+        """Continue with what the feed before this one has begun: of these files, those that have
+        not landed.
         """
         for file in files:
             if file.at_secondary:

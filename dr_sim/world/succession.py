@@ -2,10 +2,10 @@
 primary where it can follow.
 
 After a failover both sides keep the servers that they have, and change roles (engines/sides.py).
-The new primary goes on where it was brought online: its fork, its LSNs and its commits are numbered
-on, its log backups follow on those before, and so does its differential base. By SQL Server's rules
-the log chain goes on over RESTORE ... WITH RECOVERY; PostgreSQL archives on at once, on the new
-timeline.
+The new primary continues where it was brought online: its fork, its LSNs and its commits are
+numbered on, its log backups follow on those before, and so does its differential base. By SQL
+Server's rules the log chain continues over RESTORE ... WITH RECOVERY; PostgreSQL archives on at
+once, on the new timeline.
 
 The old primary's database becomes the copy behind it, without a new seed, if five things hold: it
 was not lost; its server had not fallen over a full disk, in the middle of a write (what lies behind
@@ -14,7 +14,7 @@ backups; and it ended exactly where the new primary begins, in LSN, fork and con
 Server's rules it was left restoring by its tail; where no tail was needed, as the last log backup
 held everything, an empty one is taken now (BACKUP LOG ... WITH NORECOVERY). By PostgreSQL's rules
 it is started as a standby that follows the newest timeline. Whatever else the old primary has is
-dropped and seeded anew: each database is decided on by itself.
+dropped and seeded again: each database is decided on by itself.
 
 Another standby of the same primary is looked at by the same rule; and if it is behind that place it
 may catch up (catching_up.py).
@@ -46,10 +46,10 @@ _EMPTY_TAIL = "//primary/empty tail"
 
 @dataclass(frozen=True, slots=True)
 class Heir:
-    """One database as the next pair takes it over. copy: the old primary's, if it goes on as a
+    """One database as the next pair takes it over. copy: the old primary's, if it continues as a
     copy. before: what was written up to where it begins. behind: what that copy lacks; None: it
     stands exactly there. why: why another standby's copy cannot follow, '' if it can. kept: the
-    backups that a store goes on with; None: it is no store's.
+    backups that a store continues with; None: it is no store's.
     """
 
     lineage: Lineage

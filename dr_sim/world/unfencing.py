@@ -1,11 +1,11 @@
 """The old primary that was stopped for a failover, and serves again.
 
 Theory of operation. A recovery manager orders it (recovery/going_back.py), or people start the
-servers by hand where no manager is left that could. Nothing was lost: each database goes on where
+servers by hand where no manager is left that could. Nothing was lost: each database continues where
 it was stopped. By SQL Server's rules it may have been left restoring by its tail, and is brought
 online (RESTORE DATABASE ... WITH RECOVERY); by PostgreSQL's its server is started again on the same
 timeline. Either takes as long as bringing a database online does elsewhere (failover.recover). The
-log goes on from there, and so do the schedules of its backups. What was offered meanwhile was
+log continues from there, and so do the schedules of its backups. What was offered meanwhile was
 refused, and is not made up for.
 
 Two primaries must never accept writes. So before it starts a server the old primary asks the place
@@ -105,7 +105,7 @@ class Unfencing:
     def by_people(self, waited: bool = False) -> None:
         """Let people have a primary serve again that is stopped, and that nobody takes over from:
         by an order to a recovery manager that is there, or else by hand. They wait for a retry for
-        one that has crashed: it may go on. waited: they have.
+        one that has crashed: it may continue. waited: they have.
         """
         lead, claims = self._lead, self._lead.claims
         taken = claims.kept or claims.holder

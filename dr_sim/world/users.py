@@ -112,7 +112,7 @@ class Users:
 
     def redirect(self, done: Callable[[], None]) -> None:
         """Send users to the new primary; call done() once 99 % of them have arrived. If it is
-        called again, the redirect goes on as planned.
+        called again, the redirect continues as planned.
         """
         if self._arrived_us is not None:
             now = self._context.now_us

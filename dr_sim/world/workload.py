@@ -12,7 +12,7 @@ While a log is full nothing is written and no commit is acknowledged: what was o
 is left out of U, M and the commits, and everything after it follows with the numbers that it would
 have had. Then t_n is still the last instant at which U holds no more than pos(n) bytes.
 
-After a failover the numbers go on where the new primary began: what is written from since_us on
+After a failover the numbers continue where the new primary began: what is written from since_us on
 comes on top of what was there before, and what was offered before since_us is left out. A commit
 that was there before counts as acknowledged at since_us; unless a copy catches up on what was
 written before (Before), then it has the instant that it really had.

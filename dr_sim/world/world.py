@@ -4,7 +4,7 @@ A run begins with a pair: a primary at site A and the copy behind it at site B (
 changes the roles. From the promotion on (where the old primary could not be stopped before: from
 when users have been sent over) the survivor is the primary, and a new pair is on. Its second side
 is the old primary where that stands by, stopped and whole; else another site, in place after
-`after_failover.new_secondary`. Then it takes backups on its own schedule, and log backups go on
+`after_failover.new_secondary`. Then it takes backups on its own schedule, and log backups continue
 from those before. Where the old primary ended exactly where the new one begins it follows without
 a new seed (succession.py); any other database is seeded over the link with a full (R16). Until then
 the service is unprotected. Failback is a failover of a later pair.
@@ -15,10 +15,9 @@ there are stores alone no other second side is put up.
 
 What a site has stays there: its server, databases and files. The pair before finishes what it has
 begun (users on their way, what two primaries wrote, a fence that is not confirmed yet), and then
-nobody watches over it any more.
-Events and faults act on the pair that is on when they happen; what lasts longer goes on in the next
-one where its place is still used (lasting.py). A database that a failover did not bring online is
-out of service in the pairs that follow.
+nobody watches over it any more. Events and faults act on the pair that is on when they happen; what
+lasts longer continues in the next one where its place is still used (lasting.py). A database that a
+failover did not bring online is out of service in the pairs that follow.
 
 The sites have names: A and B at first. At each failover the primary and the secondary change
 places. Where a site was lost the new secondary is at one with the next letter, unless the lost one
@@ -268,7 +267,7 @@ class World:
             self._go_on(pair, going_on)
 
     def _go_on(self, pair: Pair, going_on: Sequence[GoesOn]) -> None:
-        """Let things that had begun before go on in a new pair."""
+        """Let things that had begun before continue in a new pair."""
         now = self.agenda.now_us
         for number, one in enumerate(going_on, len(self.scenario.events)):
             lane = f"goes on {number} at {now}"

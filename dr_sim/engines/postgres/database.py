@@ -280,8 +280,8 @@ class PostgresDatabase:
         self.at = contents.position(self.server)
 
     def combine(self, tar: bytes) -> None:
-        """Rebuild from the base, the incrementals that were restored on it, and one more, and go on
-        from there. Raises EngineError, DamagedError: nothing changed.
+        """Rebuild from the base, the incrementals that were restored on it, and one more, and
+        continue from there. Raises EngineError, DamagedError: nothing changed.
         """
         laid: list[Path] = []
         outcome = self.folder / "combined"

@@ -5,7 +5,7 @@ number to base 36 (`sqlstate_number`, and `sqlstate` back); the text begins with
 itself.
 - PostgreSQL's programs (pg_combinebackup, pg_verifybackup, ...) have no numbers but their exit
 code: that, and what they wrote to standard error.
-- A standby reports a damaged log as a LOG line without a SQLSTATE (00000) and goes on waiting:
+- A standby reports a damaged log as a LOG line without a SQLSTATE (00000) and continues waiting:
 60024 with that line.
 - Where PostgreSQL is silent (a gap is something it waits for) the numbers and texts are dr_sim's
 own (own_errors.py).

@@ -9,7 +9,7 @@ log, and it is gone (with restart_after_crash it tries to recover, cannot write 
 and is gone). It does not only refuse writes, as SQL Server does with 9002: it takes no reads, and
 its archiver is gone with it. So the next who wants something of it (a log backup) first makes room,
 as people do who keep a ballast file for that, and starts it again: it recovers, archives what has
-gathered, and goes on; or falls again, if what was taken of it still cannot go anywhere.
+gathered, and continues; or falls again, if what was taken of it still cannot go anywhere.
 """
 
 from __future__ import annotations

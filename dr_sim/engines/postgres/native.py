@@ -74,7 +74,7 @@ def trimmed(segment: bytes) -> bytes:
 
 
 def _says_nothing(page: bytes) -> bool:
-    # xlp_rem_len in the header: a record that goes on into this page may consist of zeros
+    # xlp_rem_len in the header: a record that continues into this page may consist of zeros
     return (
         page.count(0, _PAGE_HEADER_BYTES)
         == _PAGE_BYTES - _PAGE_HEADER_BYTES

@@ -374,7 +374,7 @@ class PostgresServer:
         return self.last_words()
 
     def lost(self, why: str) -> OutsideError:
-        """The run cannot go on: why, after 'the server', and where to look; one line."""
+        """The run cannot continue: why, after 'the server', and where to look; one line."""
         why = " ".join(why.split())
         who = f"{'standby' if self.standby else 'primary'} of database {self.name}"
         place = self.home.note.keep_log(f"{who}: {why}", self.log)

@@ -2,9 +2,9 @@
 
 Theory of operation. An agent remembers an attempt durably before it starts it (memory.py), starts
 each once, and never starts one that it was asked about first. A script is a process that outlives
-the manager (processes.py): when the manager's process ends, in whatever way, scripts go on, and the
-next life finds how they ended. A thread waits for the end of each, and the word about it comes from
-the manager's own thread.
+the manager (processes.py): when the manager's process ends, in whatever way, scripts continue, and
+the next life finds how they ended. A thread waits for the end of each, and the word about it comes
+from the manager's own thread.
 
 A change that was made at a side is not made there again, whatever job asks for it.
 """

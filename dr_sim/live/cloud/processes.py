@@ -6,8 +6,8 @@ that it starts. So as long as the lock is held, something of the run is alive, a
 free, nothing is: whoever asks needs no process id and no memory of its own, and learns the same
 after any crash. A run that has ended has an exit code, or it was killed.
 
-A run is ended by its group. A process that has left its group goes on, and holds the lock: then the
-run counts as alive. Only one that has also closed the lock is out of sight.
+A run is ended by its group. A process that has left its group continues, and holds the lock: then
+the run counts as alive. Only one that has also closed the lock is out of sight.
 
 This needs Linux or macOS: elsewhere locks are not inherited.
 """

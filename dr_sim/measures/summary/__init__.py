@@ -214,7 +214,7 @@ def _backlog(whole: Whole) -> BacklogSummary:
 
 def _happened(whole: Whole) -> dict[str, int]:
     """Return how often each kind of event and fault happened, scripted or drawn, in each leg until
-    the next begins; what goes on in the next has happened once.
+    the next begins; what continues in the next has happened once.
     """
     found: Counter[str] = Counter()
     seen: set[tuple[object, ...]] = (

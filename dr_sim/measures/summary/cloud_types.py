@@ -116,7 +116,7 @@ class ImageSummary:
 
 @dataclass(slots=True)
 class PauseSummary:
-    """Backups of a database that stood still while it was moved. over: they went on."""
+    """Backups of a database that stood still while it was moved. over: they continued."""
 
     database: str
     tenants: list[str]

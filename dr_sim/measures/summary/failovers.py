@@ -178,7 +178,7 @@ def _cannot_follow(whole: Whole, leg: Leg) -> list[CannotFollow]:
 
 def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
     """The databases for which a full was needed after that failover. Of the others the old primary,
-    or another standby, went on behind the new primary.
+    or another standby, continued behind the new primary.
     """
     following = whole.after(leg)
     if following is None:
@@ -194,7 +194,7 @@ def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
 
 
 def _following(leg: Leg, t: Tables) -> list[DatabaseSpec]:
-    """Return the databases of a leg with which its place went on without a new seed."""
+    """Return the databases of a leg with which its place continued without a new seed."""
     if not counts(leg.scenario):
         return []
     databases = enumerate(leg.scenario.databases)
@@ -388,7 +388,7 @@ def _told(
     causes: Causes, f: FailoverOutcome, quality: AlertQuality
 ) -> ToldSummary:
     """Return whether anyone had been notified, before the failure, of the danger that was there."""
-    if f.by_itself:  # the danger goes on beyond it
+    if f.by_itself:  # the danger continues beyond it
         at_failure = [
             e
             for e in quality.episodes

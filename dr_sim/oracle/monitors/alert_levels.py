@@ -92,7 +92,7 @@ def _could_have_begun(story: Story, time_us: int) -> int:
 
 def _was_over(story: Story, before: Row, row: Row) -> bool:
     """Return whether a danger has surely ended between two alerts of it: a new log has landed, or
-    the chain went on, and the manager lived long enough to note that.
+    the chain continued, and the manager lived long enough to note that.
     """
     database = story.database(row.values["database"])
     replay = story.scenario.replay
@@ -102,7 +102,7 @@ def _was_over(story: Story, before: Row, row: Row) -> bool:
         kind = "seen.Landed"
     elif row.values["event_id"] in (MISSING, ERRORS):
         if replay.delay_us or replay.every_us:
-            return False  # what goes on may lie before the obstacle
+            return False  # what continues may lie before the obstacle
         kind = "seen.Restored"
     else:
         return False

@@ -47,7 +47,7 @@ def last_header(
     story: Story, database: int, name: int, seq: int
 ) -> tuple[int, int] | None:
     """Return when the backup of that name began and was finished, by the header that was reported
-    last. A manager that goes on with files of before knows the headers of those.
+    last. A manager that continues with files of before knows the headers of those.
     """
     rows = story.of("seen.Validated", database)
     before = int(np.searchsorted(rows["seq"], seq))

@@ -104,7 +104,7 @@ def _is_asked_for(
 
 
 def asked_again_once_refused(story: Story) -> Iterator[Breach]:
-    """A full or an incremental that is taken anew, as no copy makes the last one whole, and that
+    """A full or an incremental that is taken again, as no copy makes the last one whole, and that
     the primary refuses for now, is asked for again at the next retry (R11).
     """
     for row in story.rows("seen.BackupFailed"):
@@ -144,8 +144,8 @@ def _still_damaged(story: Story, row: Row) -> Row | None:
 
 
 def _goes_on(story: Story, row: Row, alert: Row) -> bool:
-    """Return whether the manager was there, the primary's machine was heard, and the chain went on
-    without any wait that is on purpose, so that nothing else had to be asked for.
+    """Return whether the manager was there, the primary's machine was heard, and the chain
+    continued without any wait that is on purpose, so that nothing else had to be asked for.
     """
     replay = story.scenario.replay
     if replay.delay_us or replay.every_us:

@@ -1,5 +1,5 @@
-"""Monitors of how a failover goes on (R15): nothing that will not come is waited for, what fails is
-tried again, and what was done for it is undone when it is called off.
+"""Monitors of how a failover continues (R15): nothing that will not come is waited for, what fails
+is tried again, and what was done for it is undone when it is called off.
 
 Planned failovers are patient, so what is said here of limits is said of the others.
 """
@@ -77,7 +77,7 @@ def the_drain_ends_in_time(story: Story) -> Iterator[Breach]:
 
 def no_share_is_waited_for_that_is_silent(story: Story) -> Iterator[Breach]:
     """Where the primary's share cannot be reached, nothing of it is waited for. A restore that was
-    begun before the failover may still be going on.
+    begun before the failover may still be continuing.
     """
     for attempt in attempts(story):
         draining = attempt.first("draining")
@@ -113,7 +113,7 @@ def no_share_is_waited_for_that_is_silent(story: Story) -> Iterator[Breach]:
 
 
 def hanging_restores_are_ended(story: Story) -> Iterator[Breach]:
-    """A restore that has gone on for longer than its limit is ended once the drain's is over; that
+    """A restore that has lasted for longer than its limit is ended once the drain's is over; that
     of a full is not.
     """
     spec = story.scenario.failover
@@ -141,7 +141,7 @@ def hanging_restores_are_ended(story: Story) -> Iterator[Breach]:
 
 
 def no_restore_is_ended_early(story: Story) -> Iterator[Breach]:
-    """A restore that was never ended before is ended only if it has gone on for longer than its
+    """A restore that was never ended before is ended only if it has lasted for longer than its
     limit.
     """
     limit_us = story.scenario.failover.restore_limit_us

@@ -276,7 +276,7 @@ def two_primaries_are_told(story: Story) -> Iterator[Breach]:
 
 
 def a_failover_ends_or_says_why(story: Story) -> Iterator[Breach]:
-    """A failover serves in the end, or goes on, or says what it waits for."""
+    """A failover serves in the end, or continues, or says what it waits for."""
     spec, users = story.scenario.failover, story.scenario.failover
     longest_us = max(
         spec.drain_limit_us, spec.restore_limit_us, story.retry_us

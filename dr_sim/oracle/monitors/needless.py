@@ -218,7 +218,7 @@ def _missing_since_us(story: Story, row: Row, database: int) -> int | None:
 
 
 def _goes_on(story: Story, row: Row, database: int) -> bool:
-    """Return whether an alert of a place goes on with another file, or is of a failover."""
+    """Return whether an alert of a place continues with another file, or is of a failover."""
     if story.failing_over(row.seq):
         return True
     since_us = row.time_us - 2 * story.retry_us - SLACK_US
@@ -298,7 +298,7 @@ def a_hole_that_is_filled_is_not_told(story: Story) -> Iterator[Breach]:
 
 def _holds(story: Story, database: int, row: Row, name: str) -> bool:
     """Return whether a log has been restored before a row, and the database has not been restored
-    anew, as of an earlier instant, since then.
+    again, as of an earlier instant, since then.
     """
     rows = story.of("seen.Restored", database)
     is_it = rows["name"] == story.text_id(name)

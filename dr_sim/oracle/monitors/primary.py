@@ -286,7 +286,7 @@ def could_be_taken(
 
 def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
     """A full replaces a copy only if it leads further, with what follows on it here, or if somebody
-    has ordered to restore it anew up to an earlier instant.
+    has ordered to restore it again up to an earlier instant.
     """
     for row in (
         story.rows("seen.Restore") if _replaces_anything(story) else ()
@@ -320,7 +320,7 @@ def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
 
 
 def _is_ordered_back(story: Story, restore: Row) -> bool:
-    """Return whether somebody had ordered, before that restore, to restore its database anew."""
+    """Return whether somebody had ordered, before that restore, to restore its database again."""
     return any(
         order.seq < restore.seq
         and order.values["anew"]

@@ -281,7 +281,7 @@ def replay_delay_is_kept(story: Story) -> Iterator[Breach]:
 
 def a_rebuilt_copy_keeps_its_delay(story: Story) -> Iterator[Breach]:
     """A copy that is rebuilt takes no full that is younger than the replay delay while an older one
-    is here and whole (R7). Where a database has no logs each full is itself what replay goes on
+    is here and whole (R7). Where a database has no logs each full is itself what replay continues
     with, and the delay is one of logs.
     """
     delay_us = story.scenario.replay.delay_us

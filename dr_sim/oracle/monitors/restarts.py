@@ -37,7 +37,7 @@ COMMAND_KINDS = frozenset(kind.name for kind in KINDS if _is_command(kind))
 
 def phases_are_durable_first(story: Story) -> Iterator[Breach]:
     """A phase of a failover that is saved is saved before it is entered: a restart in between is
-    to go on in it (S1).
+    to continue in it (S1).
     """
     if not story.phases:
         return

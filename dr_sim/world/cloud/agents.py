@@ -313,7 +313,7 @@ class Agent:
         return self._configuration.sides[self.site].things[process.entity]
 
     def _pause(self, process: Process, begins: bool) -> None:
-        """Pause the backups of a database that is moved, or go on with them."""
+        """Pause the backups of a database that is moved, or continue with them."""
         if self.site == self._world.sites.active:
             self._world.pause_backups(
                 process.entity, process.command.job, begins
@@ -364,7 +364,7 @@ class Agent:
         self._say(key)
 
     def _lost_sight(self, key: Key, process: Process) -> None:
-        """End what the agent started, and report it. A process that left its group goes on, and
+        """End what the agent started, and report it. A process that left its group continues, and
         does its work a while later.
         """
         del self._processes[key]

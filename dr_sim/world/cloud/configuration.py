@@ -88,7 +88,7 @@ class Configuration:
         self._apart: set[str] = set()  # things that differ
         self._before: frozenset[str] = (
             frozenset()
-        )  # changes that a side has which is made anew
+        )  # changes that a side has which is made again
 
     def apply(self, site: str, entity: str, change: str) -> bool:
         """Let a change take effect at a side. Return False, with no effect, if it took effect

@@ -48,7 +48,7 @@ class FarmOrders:
         self._by_hand: set[str] = (
             set()
         )  # farms that follow no load any more
-        # farms with upgrades that go on, and what they are to be on the way back
+        # farms with upgrades in progress, and what they are to be on the way back
         self._upgraded: dict[str, FarmImage] = {}
         # who waits until all machines of a site run
         self._wait: dict[str, Callable[[], None]] = {}
@@ -78,7 +78,7 @@ class FarmOrders:
         )
 
     def roll_back(self, farm: str) -> bool:
-        """Let somebody ask to take an upgrade back. Return False if none goes on."""
+        """Let somebody ask to roll an upgrade back. Return False if none is in progress."""
         if farm not in self._upgraded:
             return False
         back = self._upgraded[farm]

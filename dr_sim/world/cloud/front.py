@@ -242,7 +242,7 @@ class ApiFront:
             self._count(client, self._agenda._now)
 
     def plan_all(self) -> None:
-        """Plan the next call anew: calls are disturbed from now on, or not any more."""
+        """Plan the next call again: calls are disturbed from now on, or not any more."""
         for client in self.clients:
             if client.entry is not None:
                 client.entry.cancel()

@@ -2,9 +2,9 @@
 the backups use as well.
 
 Theory of operation. A copy is a flow of the link's shared rate, of the priority of a full backup.
-While the link is down it stands still, and it goes on from where it stopped. It is interrupted when
-one of the two sites is lost, when the roles of the sites change, and when one of the two install
-points loses the image.
+While the link is down it stands still, and it continues from where it stopped. It is interrupted
+when one of the two sites is lost, when the roles of the sites change, and when one of the two
+install points loses the image.
 """
 
 from __future__ import annotations

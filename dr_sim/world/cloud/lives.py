@@ -165,7 +165,7 @@ class CloudLives:
         self._context.note("truth.cloud_store_copied", -1)
 
     def restore_copy(self) -> bool:
-        """Put the last copy in place of the store. Return False if there is none."""
+        """Put the last copy in the store's place. Return False if there is none."""
         if not self._copies:
             return False
         as_of_us, copy, astray = self._copies[-1]

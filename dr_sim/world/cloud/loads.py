@@ -64,7 +64,7 @@ class _Meter:
     since_us: int = 0
 
     def now(self) -> int:
-        """Return the load by the week and the surges that go on."""
+        """Return the load by the week and the surges in progress."""
         level = self.week.levels[self.position]
         for factor_ppm, times in sorted(self.factors.items()):
             for _ in range(times):

@@ -1,4 +1,4 @@
-"""Mishaps of scripts and disturbed messages: each goes on for a time in the cloud manager's world.
+"""Mishaps of scripts and disturbed messages: each lasts for a time in the cloud manager's world.
 
 Apart from what they happen to, so that an event can name them where no cloud manager is loaded.
 """

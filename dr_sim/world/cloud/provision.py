@@ -4,10 +4,10 @@ Theory of operation. The manager brings in what the second side lacks (missing.p
 mirror mode: `jobs` runs the script of each change, those of one thing one after another;
 `reconcile` sets each thing once; `runbook` asks people, who do one change after the other, of all
 networks. A thing that was found to differ is set once in every mode (by people in `runbook`). A
-thing of which nothing is at a new second side, or a change of which was skipped there, is made anew
-by a script in every mode. What cannot be translated people do: each change (`jobs`), or the thing
-as a whole. At one side of a network a bounded number of scripts run at one time. The usual length
-of each is used, not the drawn one. tests/test_cloud_provision.py plays the failovers.
+thing of which nothing is at a new second side, or a change of which was skipped there, is made
+again by a script in every mode. What cannot be translated people do: each change (`jobs`), or the
+thing as a whole. At one side of a network a bounded number of scripts run at one time. The usual
+length of each is used, not the drawn one. tests/test_cloud_provision.py plays the failovers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dr_sim.scenario.model import Law
 
 
 class MissingThing(NamedTuple):
-    """Part of one thing that a second side lacks. anew: the thing is made anew. is_set: it is set
+    """Part of one thing that a second side lacks. again: the thing is made again. is_set: it is set
     as a whole, as it was found to differ. changes: those that are missing beside that. by_hand:
     pieces of work that people do, as no script can.
     """

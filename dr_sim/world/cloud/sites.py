@@ -108,7 +108,7 @@ class CloudSites:
     # ---- a failover
     def provision(self, site: str, done: Callable[[int], None]) -> None:
         """A failover to that site waits until it is configured; done(changes brought in) is called
-        then, or when the limit is over. Asked again, it goes on as it does; if it is configured
+        then, or when the limit is over. Asked again, it continues as it does; if it is configured
         already, that is the answer.
         """
         world, context = self._world, self._context

@@ -113,7 +113,7 @@ class BesideHands:
 
     # ---- the server
     def _get_server(self, command: c.GetServerBeside) -> None:
-        """Set up an empty server. It goes on while the recovery manager is dead."""
+        """Set up an empty server. It continues while the recovery manager is dead."""
         self.obeyed()
         context, index = self._context, self._index[command.database]
         now = context.now_us
@@ -280,7 +280,7 @@ class BesideHands:
 
     # ---- back to the primary
     def _copy_back(self, command: c.CopyBack) -> None:
-        """Copy what was lost to the primary, which writes log for it. The copy goes on while the
+        """Copy what was lost to the primary, which writes log for it. The copy continues while the
         recovery manager is dead: one that orders it again gets the answer.
         """
         context, index = self._context, self._index[command.database]

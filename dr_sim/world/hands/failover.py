@@ -35,7 +35,7 @@ class FailoverHands:
         self._machine_ready_us: int | None = None
         # called when a failover begins
         self.begins_hook: Callable[[], None] = lambda: None
-        # called when one goes on: the orders that came before are obeyed or refused
+        # called when one is in progress: the orders that came before are obeyed or refused
         self.goes_on_hook: Callable[[], None] = lambda: None
         self._has_begun = False
         self.table: dict[type, Callable[[Any], None]] = {
@@ -131,7 +131,7 @@ class FailoverHands:
         self._around.unfence(answered)
 
     def _get_machine(self, command: c.GetMachine) -> None:
-        """Set up a machine. It goes on while the recovery manager is dead."""
+        """Set up a machine. It continues while the recovery manager is dead."""
         agenda = self._driver.place.agenda
         if self._machine_ready_us is None:
             self._machine_ready_us = agenda.now_us + self._around.machine_us

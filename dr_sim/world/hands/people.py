@@ -172,7 +172,7 @@ class PeopleHands:
 
     def failover_begins(self) -> None:
         """Note that a failover has begun, by order or by silence. An order that came while the
-        manager was down may be refused yet: another one goes on.
+        manager was down may be refused yet: another one is in progress.
         """
         order, self._failover = self._failover, None
         self.begun_hook(order)

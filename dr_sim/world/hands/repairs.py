@@ -2,7 +2,7 @@
 
 Theory of operation. The operator who is paged answers after a while, and only then do people begin
 to repair what has failed. His word to fail over comes when the repair was in vain. A recovery
-manager that is started again in the meantime pages anew, and so does the one of another copy. What
+manager that is started again in the meantime pages again, and so does the one of another copy. What
 is being repaired is not begun again for that: a repair covers each silence that began before it.
 """
 
