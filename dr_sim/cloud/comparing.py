@@ -1,10 +1,11 @@
-"""Both sides of a network are read as they really are, and compared with what they should be.
+"""Comparison of both sides of a network, as they really are, with what they should be.
 
-Theory of operation. A side is read by its agent, and its answer takes a while. A thing that is
-being changed meanwhile cannot be compared: it is read again as soon as it stands still. What the
-target should be is known: what the source was before the oldest change that is pending. Where it is
-something else, or the source is not what it should be, somebody has changed it past the manager, or
-the manager has forgotten what it did. What follows from that is the mirror's to decide.
+Theory of operation. The agent of a side reads it, and its answer takes a while. A thing that is
+being changed in that time cannot be compared: it is read again as soon as it is stable. The
+expected state of the target is known: it is the state of the source before the oldest pending
+change. If the target has another state, or the source has not the state that it should have, there
+are two possible causes: somebody has bypassed the manager, or the manager has forgotten what it
+did. The mirror decides what follows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The configuration database: a row for each thing in a network, with what it should be.
+"""The configuration database: a row for each thing in a network, with its goal state.
 
 The value of a thing is a chain: a hash over the changes that were made to it, in order. Both sides
 of a network hold the same value exactly if the same changes were made there in the same order,

@@ -1,11 +1,11 @@
-"""Isolation of tenants: what a tenant's client may ask for.
+"""Isolation of tenants: the requests that a tenant's client may make.
 
-Theory of operation. A thing may be one tenant's, several tenants', or nobody's by name. A tenant's
-client changes things that are all its own, and those that are nobody's by name; a thing that it
-shares with another tenant only the service itself changes, as a change of it concerns both (a
-move pauses the backups of all of them). Parameters may name things, too: by '@crm', or by an
-identifier of any site. They are held to the same rule, since a script works on what its parameters
-name.
+Theory of operation. A thing belongs to one tenant, to several tenants, or to nobody by name. A
+tenant's client may change things that belong to its tenant alone, and things that belong to nobody
+by name. Only the service itself changes a thing that several tenants share, because a change
+affects all of them (a move pauses the backups of all of them). Parameters may name things, too: by
+'@crm', or by an identifier of any site. The same rule applies to them, because a script works on
+what its parameters name.
 """
 
 from __future__ import annotations

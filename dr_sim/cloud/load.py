@@ -1,10 +1,10 @@
-"""Goals that follow a load: how many machines the load of a farm asks for.
+"""Goals that follow a load: the number of machines that the load of a farm needs.
 
-Theory of operation. The balancer measures how many requests a farm's users make, and tells the
-manager when that has changed. More machines are wanted at once. Fewer are wanted only when the load
-has asked for fewer for a while, and then as many as the most that it asked for in that time: a
-deployment takes minutes, and whoever retires machines at each dip deploys them again at the next
-rise. What people set by hand is by hand from then on.
+Theory of operation. The balancer measures how many requests a farm's users make, and informs the
+manager when that number has changed. More machines are wanted at once. Fewer are wanted only when
+the load has needed fewer for a while, and then as many as the largest number in that time. A
+deployment takes minutes, so a manager that retires machines at each dip would have to deploy them
+again at the next rise. A goal that people set by hand stays as they set it.
 
 The wait for fewer belongs to one life of the manager: after a restart it begins again.
 """

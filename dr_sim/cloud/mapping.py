@@ -1,9 +1,9 @@
-"""The mapping table: identifiers and secrets of one site to those of another.
+"""The mapping table: identifiers and secrets of one site and their counterparts at another.
 
-In what a caller asks for, '@crm' stands for the identifier of crm at the site where it is done. In
-what was done at one site, identifiers of that site stand; at the other one they become that site's
-own. What has no row, or a row that leads to an identifier of another site, is refused: a secondary
-must never use what belongs to the primary.
+In a caller's request, '@crm' stands for the identifier of crm at the site where the work is done. A
+change that was done at one site contains identifiers of that site; at the other site they are
+replaced by that site's own. An identifier without a row, or with a row that leads to an identifier
+of another site, is refused: a secondary must never use what belongs to the primary.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Sending: what is to be in effect at the other side of a network, and how it gets there.
+"""Sending: the changes that must take effect at the other side of a network, and how they get
+there.
 
 Theory of operation. A change that was done at the source gets the next number of its network, in
-the save that says so. From then on it is pending (pending.py), until it is in effect at the target.
-Of one thing the oldest change goes first, and the others wait for it: as a job with translated
-parameters, or as work that people are asked for. What cannot be translated waits, and somebody is
-told; in a failover people do it by hand. A change that the target does not take is tried again,
-skipped, or the thing is made again as a whole, as configured. A thing as a whole is set: the
-target's becomes what the source's is.
+the save that records it. From then on it is pending (pending.py), until it is in effect at the
+target. The oldest change of a thing goes first, and the others wait for it. It goes as a job with
+translated parameters, or as work that people are asked to do. A change that cannot be translated
+waits, and a notice is raised; in a failover people do it by hand. If the target does not accept a
+change, it is tried again or skipped, or the thing is made again as a whole, as configured. To set a
+thing as a whole means: the target's state becomes the source's state.
 
 The mirror (mirror.py) says when, and where to (`Direction`).
 """

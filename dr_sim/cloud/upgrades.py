@@ -1,25 +1,25 @@
-"""Upgrades of farms: a new farm of the new image, tenants moved over, the old farm retired.
+"""Upgrades of farms: a new farm with the new image, tenants that are moved, the old farm that is
+retired.
 
-Theory of operation. While an upgrade is in progress, a farm has machines of two images. Those of
-the new one are deployed at both sides. When the active side has as many as the goals say, the
-databases that the farm serves are moved over, those of so many tenants at one time: each move is a
-change, done by a job at the active side and mirrored as any other. A move that came to nothing is
-tried again when the others are over, as often as a job is. If it still does not succeed the upgrade
-is held, with both farms, and somebody is told. When all databases have been moved the old machines
-are retired: at each side as many as new ones run there, and one more where the new ones find no
-room.
+Theory of operation. While an upgrade is in progress, a farm has machines of two images. Machines of
+the new image are deployed at both sides. When the active side has as many as the goals say, the
+databases that the farm serves are moved, those of a given number of tenants at one time. Each move
+is a change, done by a job at the active side and mirrored as any other. A failed move is tried
+again when the others are over, as often as a job is. If it still fails, the upgrade is held with
+both farms, and a notice is raised. When all databases have been moved, the old machines are
+retired: at each side as many as new ones run there, and one more if the new ones find no room.
 
-An upgrade may also replace machines where they are: at each side so many machines of a role are
-removed at one time, and made again of the new image. Databases stay where they are, no room for a
-second farm is needed, and so many machines less serve meanwhile. Or each machine stays where it is
-and becomes one of the new image, as domain controllers do: a script does that, and until it is over
-the machine does not serve. Where that script fails for good the machine runs as before, and the
+An upgrade may also replace machines where they are. At each side a given number of machines of a
+role are removed at one time and made again with the new image. Databases stay where they are, no
+room for a second farm is needed, and fewer machines serve meanwhile. Or each machine stays where it
+is and changes to the new image, as domain controllers do. A script does that, and until it is over
+the machine does not serve. If that script fails for good, the machine runs as before, and the
 upgrade is held.
 
-An upgrade that is rolled back goes the other way from where it is: old machines that were retired
-are deployed again, the databases that were moved, or are on their way, are moved back, and the new
-machines are retired. Each upgrade of a farm has a number, which is part of the names of its moves:
-the same move may be made again in a later one.
+A roll-back reverses the upgrade from its present state: old machines that were retired are deployed
+again, the databases that were moved or are being moved are moved back, and the new machines are
+retired. Each upgrade of a farm has a number, which is part of the names of its moves, because the
+same move may be made again in a later upgrade.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Repair of machines that have fallen silent, or that could not be deployed.
+"""Repair of machines that are silent, or that could not be deployed.
 
-Theory of operation. A machine that has been silent for a while is replaced by one on another
-physical machine, unless a large part of the network's machines at that site is silent. Then the
-site or its network is gone, not so many machines, and whoever repairs them all would only make it
-worse: somebody is told. A machine that was given up, as no deployment of it succeeded, is tried
-again.
+Theory of operation. A machine that has been silent for a while is replaced on another physical
+machine. There is one exception: a large share of the network's machines at that site is silent.
+Then the site or its network is lost, and a repair of each machine would only make it worse, so a
+notice is raised instead. A machine that was given up, because no deployment of it succeeded, is
+tried again.
 """
 
 from __future__ import annotations

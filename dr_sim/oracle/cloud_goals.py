@@ -1,10 +1,10 @@
-"""The witness of goals: how many machines must run before one more may go.
+"""The witness of goals: how many machines must run before one more may be removed.
 
 It reads what really runs, what people have set, what users ask for, and what the manager saved. The
-numbers are those of docs/machines.md: 24 a machine that runs goes because fewer are wanted only if
-as many others of its farm and role run there, and where front ends follow a load if as many others
-run as it has needed in any interval of `deployment.fewer_after`; 25 a farm that lacks front ends
-that its load needs gets them, or somebody is told why not.
+numbers are those of docs/machines.md. 24: a running machine is removed because fewer are wanted
+only if as many others of its farm and role run there as are wanted; where front ends follow a load,
+as many as the load has needed in any interval of `deployment.fewer_after`. 25: a farm that lacks
+front ends for its load gets them, or a notice says why not.
 """
 
 from __future__ import annotations

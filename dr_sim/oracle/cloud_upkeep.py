@@ -1,8 +1,9 @@
-"""The witness of how machines are kept up: what is replaced, and what an upgrade takes away.
+"""The witness of the upkeep of machines: which machines are replaced, and which ones an upgrade
+removes.
 
-It reads what the manager was told of machines, what it tells people, and what really runs. The
-numbers are those of docs/machines.md: 18 a machine that is replaced was silent for long enough, 19
-old machines go when new ones run in their place, 20 the moves of an upgrade end.
+It reads the events of the manager about machines, its notices, and what really runs. The numbers
+are those of docs/machines.md: 18 a replaced machine was silent for long enough, 19 old machines go
+when new ones run in their place, 20 the moves of an upgrade end.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Laws that every run keeps, whatever happens to it, and what breaks them.
+"""Laws that every run must keep, and the acts that break them.
 
-Each function looks at one act (a hand-over to the engine, a restore, a promotion) against the
-history of the database as the witness has it, before the act is noted there. It yields the laws
-that the act breaks, and changes nothing.
+Each function compares one act (a hand-over to the engine, a restore, a promotion) with the history
+of the database as the witness knows it, before the witness records the act. It yields the laws that
+the act breaks, and changes nothing.
 """
 
 from __future__ import annotations

@@ -1,18 +1,17 @@
-"""Emptying the pipe of one database in a failover: what is on its way lands, what has landed is
-replayed.
+"""The drain of one database in a failover: files in transfer land, and landed files are replayed.
 
-Theory of operation. There is no next log and no waiting for one, and no retry of a primary that
-does not answer: a damaged file is copied again only if the primary's share was reached, otherwise
-it is given up at once (17 minutes of outage instead of 2 is what the ordinary retries would cost).
-Past a hole the best way among all landed files is taken. What stays behind is reported before the
+Theory of operation. There is no next log to wait for, and a primary that does not answer is not
+asked again. A damaged file is copied again only if the primary's share was reached; otherwise it is
+given up at once (the ordinary retries would cost 17 minutes of outage instead of 2). Behind a hole,
+the best way among all landed files is taken. Files that are left behind are reported before the
 database is recovered. A planned failover loses nothing, so its drain is patient: it asks again
-until the share answers, and gives up nothing. A refusal that passes (refusals.py) is no reason to
-take another remedy: the same one is tried again at every retry, until the drain's limit ends the
+until the share answers, and gives up nothing. A refusal that passes (refusals.py) does not lead to
+another remedy: the same remedy is tried again at every retry, until the drain's limit ends the
 wait.
 
 A literal table (PIPE) says what is known of the primary's share. The last backup of a database
-without logs has a module of its own (last_backup.py). A `Drain` writes to nothing but itself. What
-is to become of a file is a `Remedy`, which draining.py applies.
+without logs has its own module (last_backup.py). A `Drain` changes only itself. It returns a
+`Remedy` for a file, which draining.py applies.
 """
 
 from __future__ import annotations

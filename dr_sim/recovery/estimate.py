@@ -1,11 +1,11 @@
-"""The word of a copy on itself before a failover: up to when it holds all writes, and how long it
-would take to bring it online.
+"""The offer of a copy before a failover: up to when it holds all writes, and how long it would take
+to bring it online.
 
-Theory of operation. What has landed here and is known to be whole is planned, as a restore would
-use it: from where the copy stands, or from a full. The end of that plan is what could be had; its
-steps cost what restores are known to cost. A store whose only full is still being hashed counts on
-it, and on the time that the hash still needs. What may yet come from the primary's share is not
-counted: nobody knows whether it answers.
+Theory of operation. The files that have landed here and are known to be complete are planned as a
+restore would use them: from the position of the copy, or from a full. The end of that plan is the
+offered recovery point, and its steps cost what restores are known to cost. A store whose only full
+is still being hashed includes this full, and the time that the hash still needs. Files that may
+still come from the primary's share do not count, because nobody knows whether the share answers.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The life of a file in the secondary's share, as two literal tables.
 
-Theory of operation. Two things move apart from each other, as a file may be hashed again while the
-engine reads it. What lies here (`Content`) changes when the file lands, when its hash is known, and
-when no copy of it can be had. Whether anything waits for it (`Need`) changes when it is handed to
-the engine, when the engine answers, and when the database's position moves past it. Only
-`HeldFiles` (files.py) moves a file, and only along these tables: anything else raises
+Theory of operation. Two states change independently, because a file may be hashed again while the
+engine reads it. The content of the file (`Content`) changes when the file lands, when its hash is
+known, and when no copy of it can be obtained. The need for the file (`Need`) changes when it is
+handed to the engine, when the engine answers, and when the position of the database moves past it.
+Only `HeldFiles` (files.py) moves a file, and only along these tables. Anything else raises
 IllegalTransitionError and leaves the file as it was.
 """
 

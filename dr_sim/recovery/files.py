@@ -1,9 +1,9 @@
 """The files of one database in the secondary's share, and their one owner.
 
-Theory of operation. Whoever learns something about a file tells `HeldFiles`, which moves the file
-along the tables of file_life.py and keeps what follows from it: the queue of logs that wait, the
-damaged files, the files that are being copied again, the file that the engine is reading, and the
-shelves that retention looks at. Others read a `File`; nobody else writes to one
+Theory of operation. A part that learns something about a file calls `HeldFiles`. `HeldFiles` moves
+the file along the tables of file_life.py and updates everything that follows from it: the queue of
+waiting logs, the damaged files, the files that are being copied again, the file that the engine is
+reading, and the shelves that retention examines. Others only read a `File` and never write to one
 (tests/test_owners.py).
 """
 

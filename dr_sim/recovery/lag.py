@@ -1,13 +1,13 @@
-"""Logs that are restored, or land, too late, and for longer than a retry (events 8 and 23); and
-clocks that differ (event 16).
+"""Logs that are restored or land too late, for longer than a retry (events 8 and 23); and clocks
+that differ (event 16).
 
-Theory of operation. The link or the replay is too slow for the load; a backlog that drains after an
-outage is over sooner. Where logs are restored as soon as they land, a late restore tells of both.
-Where replay waits on purpose, or nothing is replayed (a store), a restore tells nothing of the
-link: there each landing is looked at, with a clock of its own. An alarm looks a retry after the
-first late log: over a saturated link the next one may be long in coming. A log is dated by the
-primary's clock: before lag is reported, the primary is asked what its clock shows; and a log from
-the future tells by itself that one of the two is wrong.
+Theory of operation. The cause is a link or a replay that is too slow for the load; a backlog that
+drains after an outage ends sooner. If logs are restored as soon as they land, a late restore shows
+both causes. If replay waits on purpose, or nothing is replayed (a store), a restore shows nothing
+about the link. There each landing is examined, with its own clock. An alarm looks a retry after the
+first late log, because over a saturated link the next log may take long to come. Logs are dated by
+the primary's clock. So before lag is reported, the primary is asked what its clock shows. A log
+from the future shows by itself that one of the two clocks is wrong.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The last backup of a database without logs, which a planned failover takes.
 
-Theory of operation. A planned failover loses nothing. Of a database without logs it takes one last
-incremental, or a full where that does not fit; of a database with logs it does so where a log is
-missing that nobody has. If that cannot be begun because another one is running, it is asked for
-again when that lands. One that is damaged at the primary or that the engine refuses is taken again,
-at once within the attempts limit, then whenever the drain's alarm rings. A literal table (LAST)
-says which event moves it. It writes to nothing but itself.
+Theory of operation. A planned failover loses nothing. For a database without logs it takes one last
+incremental, or a full if an incremental does not fit. For a database with logs it does the same if
+a log is missing that nobody has. If the backup cannot begin because another one is running, it is
+requested again when that one lands. If it is damaged at the primary, or the engine refuses it, it
+is taken again: at once within the attempts limit, and then at each alarm of the drain. A literal
+table (LAST) says which event moves it. It changes only itself.
 """
 
 from __future__ import annotations

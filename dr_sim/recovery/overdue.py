@@ -1,19 +1,25 @@
 """Fulls and incrementals that do not come as scheduled (R12).
 
-Theory of operation. Silence of logs is reported within a window. Two things are watched here: of a
-database without logs, that the next full or incremental comes (event 22); at a store, that the next
-full comes (event 24), for what lies there is restored from a full with all that followed it. A
-standby that continues needs no newer full. An incremental counts if the backup on which it stands
-is here, or has been restored: without that it is of no use, as after a full that somebody has taken
-for himself. Fulls and incrementals come hours or a week apart, and take hours to be made and sent.
-So when one is here and whole, the next is expected an interval after that one was begun, and may
-take as long to come, after an incremental twice as long, as those grow; beyond that the window
-counts (at a store, whose window holds how long files are held and on their way, the age at which a
-log is in trouble). Until one has come, nobody knows how long it takes: a whole interval more. What
-lay here when the manager began does not tell it. One alarm stands at the instant at which the next
-one is late; from then on the event is raised at every retry until one is here and whole, across
-restarts too. Where what has come stands on a backup that is not here, that one is not on its way
-any more: a full is asked for, and again when an interval has brought none.
+Theory of operation. The silence of logs is reported within a window (watch.py). Two things are
+watched here. For a database without logs, the next full or incremental must come (event 22). At a
+store, the next full must come (event 24), because a restore there needs a full and everything that
+followed it. A standby that continues needs no newer full.
+
+An incremental counts if its base is here or has been restored. Otherwise it is of no use, for
+example after somebody else has taken a full.
+
+Fulls and incrementals come hours or a week apart, and take hours to be made and sent. So when one
+is here and complete, the next one is expected an interval after that one was begun. It may take as
+long to come, or twice as long after an incremental, because incrementals grow. After that the
+window is added. At a store the age limit of a log takes the place of the window, because the window
+includes the time for which files are held and on their way. Until one backup has come, nobody knows
+how long it takes, so a whole interval is added. Files that were here when the manager began do not
+show it.
+
+One alarm is set for the instant at which the next backup is late. From then on the event is raised
+at every retry until a backup is here and complete, also across restarts. If a backup has come whose
+base is not here, that base is not on its way any more. Then a full is requested, and again when an
+interval has brought none.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A base for recovery logic of your own: what every logic needs, whatever it decides.
+"""A base for recovery logic of your own: the parts that every logic needs.
 
-Theory of operation. A life begins with an inventory; an answer to an earlier life is left out; and
-a file's reads are counted durably before each read (R5). What to do about an event is up to
-`decide`, a generator of commands. Nobody has to use this base: a manager is anything with
-`resume()` and `handle(event)` (dr_sim/machines/machine.py).
+Theory of operation. A life begins with an inventory. An answer to an earlier life is ignored. The
+reads of a file are counted durably before each read (R5). `decide`, a generator of commands,
+decides what to do about an event. Nobody has to use this base: every object with `resume()` and
+`handle(event)` is a manager (dr_sim/machines/machine.py).
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
-"""Why a remedy was refused, and whether the refusal passes.
+"""Reasons why a remedy was refused, and whether the refusal passes.
 
 A refusal that passes says nothing about the remedy (R8, R11): the jobs are paused, the primary
-cannot be reached, there is no room just now, another backup is running, someone reads the database.
-The same remedy is asked for again. Only a refusal that says that this remedy cannot fit makes the
-repair take another one.
+cannot be reached, there is no room just now, another backup is running, somebody reads the
+database. The same remedy is requested again. Only a refusal that says that this remedy cannot fit
+makes the repair choose another one.
 
-A third class of refusals lasts until somebody acts at the secondary (`needs_somebody`): it is set
-up otherwise than what the log holds. Then neither waiting nor any remedy helps; it is told of at
-every retry, and nothing else is asked for.
+A third class of refusals lasts until somebody acts at the secondary (`needs_somebody`), because its
+set-up differs from what the log needs. Then neither waiting nor any remedy helps. It is reported at
+every retry, and nothing else is requested.
 
-What the primary's side answers is a word, with details after it (`Refused`); what the engine at the
-secondary answers is an error number (`passes_here`). An order to fail over is refused by the
-manager itself (`OrderRefused`).
+The primary's side answers with a word and details after it (`Refused`). The engine at the secondary
+answers with an error number (`passes_here`). The manager itself refuses an order to fail over
+(`OrderRefused`).
 """
 
 from __future__ import annotations

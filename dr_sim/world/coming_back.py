@@ -1,21 +1,23 @@
-"""The lost primary, or a host of it, that is back with its disks as they were when it died.
+"""The lost primary, or one of its hosts, that returns with its disks as they were at the failure.
 
-Theory of operation. Bytes, reachability and machines come back, and nothing is decided for the
+Theory of operation. Bytes, reachability and machines come back, and no decision is made for the
 recovery logic. A site brings its share, with the files in it, and its end of the link; replication
-continues with whatever had not landed. Each database stands where its last durable write left it.
-Its server starts, which takes as long as bringing a database online does elsewhere
-(failover.recover), and its machine beats again once all of the machine's databases have started.
+continues with the files that had not landed. Each database is at its last durable write. Its server
+starts, which takes as long as it takes elsewhere to bring a database online (failover.recover). Its
+machine sends heartbeats again when all databases of the machine have started.
 
-Then the server asks the other side whether a failover is on. If none is, it takes writes again:
-what was offered meanwhile was refused, and is not made up for. If one is on, the database stays
-closed. It opens should that failover be called off, and never once the primary was fenced or users
-have another one: so two primaries never both accept writes. Where nobody can answer, since the path
-is down, it waits for the path. That is the safe choice, and the cost of it is an outage.
+Then the server asks the other side whether a failover is in progress. If there is none, it accepts
+writes again; writes that were offered in the meantime were refused and are not repeated. If there
+is one, the database stays closed. It opens if that failover is called off. It never opens once the
+primary was fenced or users have another one. So two primaries never accept writes at the same time.
+If nobody can answer because the path is down, it waits for the path. That is the safe choice, and
+its cost is an outage.
 
-A closed database can be read by whoever fails over, as any stopped primary: its files can be
-fetched, and, once it is fenced, its tail taken.
+The side that fails over can read a closed database like any stopped primary: it can fetch its
+files, and take its tail once it is fenced.
 
-What a person or a disk has destroyed ('lose: database') is not back: such a database stays lost.
+Data that a person or a disk has destroyed ('lose: database') do not return: such a database stays
+lost.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Directory data (accounts, computers), which replicates by itself, apart from files, by a schedule
-and with a lag of its own.
+"""Directory data (accounts, computers), which replicate separately from files, with their own
+schedule and lag.
 
-Entries are made at the primary at random instants. What was made before a replication began is at
-the secondary a lag later, if the link was up at both instants. In a failover whatever has not
-arrived is missing there: while the primary's site can be reached it is fetched once more, otherwise
-each entry is made again by hand.
+Entries are made at the primary at random instants. An entry that was made before a replication
+began is at the secondary one lag later, if the link was up at both instants. In a failover, entries
+that have not arrived are missing there. While the primary's site can be reached they are fetched
+once more; otherwise each entry is made again by hand.
 """
 
 from __future__ import annotations

@@ -1,19 +1,19 @@
 """The life of one machine in the world: any machine (dr_sim/machines), whatever it decides about.
 
-Theory of operation. The driver builds a machine with the number of its life and with what is in its
-store, and carries out the commands that it gives: a save by the store, an alarm by the agenda, and
-every other by the hand that was named for its class. The commands of one event run in order. A save
-is durable before it is recorded and the next command starts. If the machine dies between two
-commands, or a save fails, the rest of the list is dropped and its alarms are gone; after a while a
-new machine resumes from the store.
+Theory of operation. The driver builds a machine from the number of its life and the content of its
+store. It carries out the commands of the machine: a save by the store, an alarm by the agenda, and
+every other command by the hand that was named for its class. The commands of one event run in
+order. A save is durable before it is recorded and before the next command starts. If the machine
+dies between two commands, or a save fails, the rest of the list is dropped and the alarms of the
+machine are removed. After a while a new machine resumes from the store.
 
-Answers carry the incarnation that asked. An answer that is known at once is told in the next round
-of the same instant, never in the middle of a list. A late answer, to an earlier life, is recorded
-as such and handed over all the same: the machine has to ignore it, and a machine that does not is
-to be found out.
+Answers carry the incarnation that asked. An answer that is known at once is delivered in the next
+round of the same instant, never in the middle of a list. A late answer, to an earlier life, is
+recorded as such and still delivered. The machine has to ignore it, and a machine that does not
+should be detected.
 
-Nobody hears an event that happens while the machine is down. What must be said again then is kept
-by whoever says it (`on_start`).
+An event that happens while the machine is down is not delivered. A part that must repeat it later
+keeps it itself (`on_start`).
 """
 
 from __future__ import annotations

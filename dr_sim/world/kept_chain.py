@@ -1,20 +1,20 @@
-"""A store behind a new primary: it continues with the backups that it has kept of the old one.
+"""A store behind a new primary: it continues with the backups of the old primary that it has kept.
 
 The new primary is a standby that was promoted, or the machine onto which this store, or another,
 was restored.
 
-Theory of operation. Up to where the new primary begins, the old primary's backups are its own
-history: a full from before the failover, its logs, and the new primary's logs after them are one
-chain. So they change hands, and belong to the new pair from then on. What the store has yet to get
-comes all the same: what is on the road arrives, what lies at a store before it is fetched from
-there, and what has landed at the new primary's site is fetched from there. What was written beyond
-that place is not in the new history. It stays where it lies, as files of an earlier role
+Theory of operation. Up to the point where the new primary begins, the old primary's backups are its
+own history: a full from before the failover, its logs, and then the new primary's logs are one
+chain. So these backups belong to the new pair from then on. The store still gets the backups that
+it lacks: those on their way arrive, those at the previous store are fetched from there, and those
+that have landed at the new primary's site are fetched from that site. Data that were written beyond
+that point are not in the new history. They stay where they are, as files of an earlier role
 (left_behind.py).
 
-The recovery manager at the store continues with what was saved there of these files, so that a full
-that has been hashed is not hashed again (truth.manager_goes_on).
+The recovery manager at the store continues with what was saved there about these files, so that a
+full that has been hashed is not hashed again (truth.manager_goes_on).
 
-Where the chain leads up to the new primary's first position no full is taken for the store's sake.
+If the chain leads up to the new primary's first position, no full is taken for the store.
 """
 
 from __future__ import annotations

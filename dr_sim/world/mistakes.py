@@ -1,15 +1,14 @@
-"""Mistakes that were committed, who notices them, and what people then order.
+"""Mistakes that were committed, the people who notice them, and the orders that these people give.
 
-Theory of operation. A mistake is a commit like any other. Somebody notices it after a time, and
-people decide after another. Then they try the ways back that the scenario names, one after the
-other. Each way is an order at one place, in the order of the places: to fail over there and stop
-just before the mistake, or to restore the database there, in the service's place or beside it. A
-place that refuses is passed over. Whether an order is obeyed is for the recovery manager at that
-place to say.
+Theory of operation. A mistake is a commit like any other. People notice it after a time, and need
+another time to decide. Then they try the ways back that the scenario names, in order. Each way is
+an order at one place, in the order of the places: to fail over there and stop just before the
+mistake, or to restore the database there, in the service's place or beside it. If a place refuses,
+the next one is tried. The recovery manager at a place decides whether it obeys.
 
-The instant is that of the mistake by the clock that stamped it, as it stands in the log. What an
-order asks for is told to the witness of that place. If the order is refused, what the witness was
-told before holds again: it excuses nothing.
+The instant is that of the mistake by the clock that stamped it, as the log contains it. The witness
+of that place learns what an order asks for. If the order is refused, the witness returns to what it
+knew before: a refused order excuses nothing.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""The monitor's server: a third machine that reads both sides' histories and raises alerts of its
-own.
+"""The monitor's server: a third machine that reads the histories of both sides and raises its own
+alerts.
 
-It stands on neither side, so the loss of one side does not silence it. It keeps what it last read
-from a primary that is lost. Nothing ticks: an entry stands on the agenda only where an alert may
-become due. As long as logs take the lanes they are restored at once, and there is no entry; `stir`
-sets one when a log takes the ordinary steps. Where no log will come any more, one stands until the
-end. `turn` looks again when something happens that can make an alert due at once: an event, the
-death of the recovery manager, the restore of a full, a long backup. The records are the same with
-and without the lanes: an entry that finds nothing leaves no row.
+It is at neither side, so the loss of one side does not silence it. It keeps what it last read from
+a lost primary. Nothing polls: the agenda has an entry only where an alert may become due. While
+logs take the lanes they are restored at once, and there is no entry. `stir` sets one when a log
+takes the ordinary steps. When no further log will come, one entry remains until the end. `turn`
+looks again when something happens that can make an alert due at once: an event, the death of the
+recovery manager, the restore of a full, a long backup. The records are the same with and without
+the lanes, because an entry that finds nothing writes no row.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""One pair: a primary and the copy behind it, with all that lies between them and who watches over
-it, from one change of roles to the next.
+"""One pair: a primary and the copy behind it, with everything between them and everything that
+watches them, from one change of roles to the next.
 
-Everything is built from the scenario and wired together here. What goes from one pair to the next
-is in succession.py (databases) and lasting.py (what affected a place); when that happens, and what
-the whole run shares, is in world.py.
+Everything is built from the scenario and connected here. succession.py moves databases from one
+pair to the next, and lasting.py the effects on a place. world.py says when that happens, and holds
+what the whole run shares.
 """
 
 from __future__ import annotations

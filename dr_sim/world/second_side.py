@@ -1,19 +1,20 @@
-"""The choice of the second side behind a new primary: the old one, a site that is back, or a new
-one.
+"""The choice of the second side behind a new primary: the old primary, a site that returns, or a
+new one.
 
-Theory of operation. After a failover the old primary's place is the second side if its site is
-there: at once if it stands by, stopped and whole, else `after_failover.new_secondary` later (a new
-machine has to be put up). Where the site is lost a new site is the second side, so much later. A
-lost site that is back before that is in place takes its part: whoever is there first. With
-`new_secondary: built` the cloud manager is told of the site at once, and it is in place when the
-machines of all farms run there. By what it holds each of its databases follows without a new seed
-or is seeded again (succession.py). Is it back later than the new site is in place, then it is a
-spare: it keeps what it holds, and stands in at once should the next primary's site be lost.
+Theory of operation. After a failover, the old primary's place is the second side if its site is
+there. If the old primary is stopped and complete, this is so at once. Otherwise a new machine has
+to be set up, and it takes `after_failover.new_secondary`. If the site is lost, a new site is the
+second side after the same time. If the lost site returns before the new one is in place, it becomes
+the second side instead: the first to be ready. With `new_secondary: built` the cloud manager learns
+of the site at once, and the site is in place when the machines of all farms run there. Each
+database at the second side follows without a new seed or is seeded again, depending on what it
+holds (succession.py). If the lost site returns after the new site is in place, it is a spare: it
+keeps what it holds, and replaces the second side at once if the next primary's site is lost.
 
-What a site that is back holds of what was lost is recorded (truth.still_there). It is not merged,
-and a new seed goes over it. A site that is back while the primary after it is lost too is a spare,
-and stands behind that one once it is back: which of the two is to be the primary again is a
-decision that nobody takes here.
+The record says what a returning site still holds of the lost data (truth.still_there). These data
+are not merged, and a new seed overwrites them. If a site returns while the primary after it is lost
+too, it is a spare, and is behind that primary once that one is back. The decision which of the two
+should be the primary again is not made here.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The things that several standbys behind one primary have in common.
+"""The parts that several standbys behind one primary have in common.
 
-Each standby and the primary are a pair (pair.py). Each pair has rows, a witness and files of its
-own, as if there were no other. What the primary does is recorded in the rows of all of them, told
-to each witness, and each of its backups is a file in each pair: so whatever reads the rows of one
-pair finds all that happened to it.
+Each standby and the primary are a pair (pair.py). Each pair has its own rows, its own witness and
+its own files, as if there were no other pair. The acts of the primary are recorded in the rows of
+all pairs and reported to each witness, and each of its backups is a file in each pair. So the rows
+of one pair contain everything that happened to it.
 """
 
 from __future__ import annotations

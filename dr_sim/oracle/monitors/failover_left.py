@@ -1,6 +1,6 @@
-"""A monitor of several copies together: where one of them has stopped the old primary and leaves
-its failover, another takes over, or asks the operator whether it may, or people are told that
-nothing could be brought online (R15).
+"""A monitor of several copies together. If one of them has stopped the old primary and abandons its
+failover, one of these must happen: another copy takes over, it asks the operator for permission, or
+an alert says that nothing could be brought online (R15).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Monitors of alerts that nobody needs: before a limit is reached, or of lateness that is on
-purpose (R7, R8). An alert that comes too often is read by nobody.
+"""Monitors of needless alerts: alerts before a limit is reached, or about lateness that is on
+purpose (R7, R8). People stop reading alerts that come too often.
 
-Ages are told by clocks. Where one of them is wrong for a while in the scenario, nothing is said
-about ages.
+Ages are measured by clocks. While the scenario makes one of these clocks wrong, the monitors do not
+judge ages.
 """
 
 from __future__ import annotations

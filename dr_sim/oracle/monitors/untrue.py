@@ -1,6 +1,6 @@
-"""Monitors of what is told or done without a reason: an alert that says what is not so (R9, R10,
-R12, R13), and a retry that does not wait (R8, R12). A limit that is too short is as wrong as one
-that is too long: people stop to listen, and attempts are used up before anything could change.
+"""Monitors of reports and acts without a reason: an alert whose text is not true (R9, R10, R12,
+R13), and a retry that does not wait (R8, R12). A limit that is too short is as wrong as one that is
+too long: people stop reading alerts, and attempts are used up before anything could change.
 """
 
 from __future__ import annotations

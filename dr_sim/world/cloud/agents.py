@@ -1,8 +1,8 @@
-"""Agents: one at each side of a network, which runs scripts as processes of their own.
+"""Agents: one at each side of a network, which runs scripts as separate processes.
 
-An agent's memory is durable: it knows every attempt that it was ever told of, starts each once, and
-never starts one that it was asked about before it was told to start it. It obeys no manager older
-than the newest it has heard. It keeps scripts, each with a version.
+An agent's memory is durable. It knows every attempt that it was ever ordered to start, and starts
+each one once. It never starts an attempt about which it was asked before the order came. It obeys
+no manager that is older than the newest one that it knows. It keeps scripts, each with a version.
 """
 
 from __future__ import annotations

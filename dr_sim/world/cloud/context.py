@@ -1,13 +1,13 @@
 """The time of the cloud manager and its surroundings.
 
-Theory of operation. As long as the databases cannot feel the cloud manager, nor the cloud manager
-the link, its entries stand on an agenda of their own. It is played up to the present whenever
-somebody asks something of the cloud manager, and at the end. So quiet logs take their fast path as
-if there were no cloud manager: a lane looks only at what may disturb a log. From the first failover
-on both agendas are played in step.
+Theory of operation. As long as the databases cannot affect the cloud manager, and the cloud manager
+cannot affect the link, its entries have their own agenda. That agenda is played up to the present
+whenever somebody asks the cloud manager something, and at the end. So quiet logs take their fast
+path as if there were no cloud manager: a lane examines only what may disturb a log. From the first
+failover on, both agendas are played in step.
 
-Where one can feel the other (the manager stands at one of the sites, a database is moved, which
-pauses its backups, or images cross the link) there is one agenda.
+There is one agenda where one side can affect the other: the manager is at one of the sites, a
+database is moved, which pauses its backups, or images cross the link.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Orders of people about farms: images, goals, and a site with all its machines.
 
-Theory of operation. People ask for upgrades and set goals, again until the manager has heard them
-(lives.py). What a farm is to have by that is kept here, so that a site is known to be built when
-all of it runs there.
+Theory of operation. People ask for upgrades and set goals, and repeat this until the manager has
+received it (lives.py). The resulting goals of each farm are kept here. So it is known when a site
+is built: when all its machines run there.
 """
 
 from __future__ import annotations

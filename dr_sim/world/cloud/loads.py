@@ -1,12 +1,12 @@
-"""Loads of farms: how many requests users make, over time, and what the balancer measures of them.
+"""Loads of farms: how many requests users make, over time, and what the balancer measures.
 
-Theory of operation. A load is constant for a while: for the whole run, or by the hour of the week;
-a surge multiplies it. The balancer counts requests over whole intervals of `deployment.load_every`,
-and tells the manager at the end of one what it has counted, if that is another number than before.
-Nothing ticks: it counts in an interval in which the load changes, and in those after it until a
-whole one was as the last. A manager that was down is told the last number when it is back.
+Theory of operation. A load is constant for a while: for the whole run, or by the hour of the week.
+A surge multiplies it. The balancer counts requests over whole intervals of `deployment.load_every`.
+At the end of an interval it reports the number to the manager if it has changed. Nothing polls: the
+balancer counts in an interval in which the load changes, and in the following ones until a whole
+interval was like the previous one. A manager that was down learns the last number when it is back.
 
-Users ask for what they ask for, whether they are served or not: an outage changes no load.
+Users make the same requests whether they are served or not: an outage changes no load.
 """
 
 from __future__ import annotations

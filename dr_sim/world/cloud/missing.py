@@ -1,11 +1,10 @@
-"""Parts that the second side of each network lacks, and how long a failover would take to bring
-them in.
+"""Parts that the second side of each network lacks, and the time that a failover would need to add
+them.
 
-Theory of operation. A change that is missing is brought in by itself, as long as the manager knows
-it as a change. When it has compared both sides and found a thing that differs, that thing is set as
-a whole: one piece of work, whatever is missing of it. A change that is made after that piece was
-ordered is brought in by itself again. What is found is known from what the manager says: a find is
-told to somebody.
+Theory of operation. A missing change is added by itself, as long as the manager knows it as a
+change. When a comparison of both sides has found a thing that differs, that thing is set as a
+whole: one piece of work for everything that is missing of it. A change that is made after that
+piece was ordered is added by itself again. The notices of the manager say what was found.
 """
 
 from __future__ import annotations
