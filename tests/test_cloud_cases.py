@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -224,10 +226,14 @@ def test_a_call_in_anothers_network_that_cannot_be_says_so(tenant: str, tmp_path
     assert ("nothing: each client may use every network" in details) is (not tenant)
 
 
+TWO_SIDES: Any = SimpleNamespace(places=("B",), sites=("A", "B"))
+"""What a configuration needs of a scenario's cloud."""
+
+
 def test_two_sides_of_one_value_are_the_same_however_they_came_to_it() -> None:
     """A new side is set to what the active one was before its last change, and gets that change."""
     told: list[int] = []
-    of = Configuration(("crm",), ("A", "B"), lambda: 7, lambda: told.append(1))
+    of = Configuration(("crm",), TWO_SIDES, lambda: 7, lambda: told.append(1))
     of.apply("A", "crm", "c1")
     before = of.sides["A"].things["crm"].value
     of.apply("A", "crm", "c2")
@@ -241,3 +247,18 @@ def test_two_sides_of_one_value_are_the_same_however_they_came_to_it() -> None:
     assert not of.apply("C", "crm", "c1"), "it is in the value that both have"
     of.apply("C", "crm", "c3")
     assert of.behind() == (-1, 0)
+
+
+def test_what_a_thing_loses_when_it_is_set_as_a_whole_may_take_effect_once_more() -> None:
+    """The side that is second again had c2 alone; it is set to what the active one is."""
+    of = Configuration(("crm",), TWO_SIDES, lambda: 7, lambda: None)
+    of.apply("A", "crm", "c1")
+    of.apply("B", "crm", "c1")
+    of.apply("A", "crm", "c2")
+    of.go_over("B")
+    of.stands("A", False)
+    of.set("A", "crm", of.sides["B"].things["crm"].value)
+    assert of.behind() == (-1, 0)
+    assert of.apply("B", "crm", "c2") and of.apply("A", "crm", "c2")
+    assert of.behind() == (-1, 0)
+    assert not of.apply("A", "crm", "c1"), "it is in what the thing was set to"

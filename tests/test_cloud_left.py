@@ -20,6 +20,7 @@ from dr_sim.cloud.sending import Sending
 from dr_sim.loading import load_scenario
 from dr_sim.oracle import cloud_machines
 from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.world import World
 from tests.test_cloud_failovers import CHANGE, PLANNED, played, scripts
 
@@ -124,6 +125,40 @@ def test_what_is_done_while_a_new_second_side_is_compared_goes_there(
     assert scripts(of, "A", "done")[-1][1] == "operators/e1"
 
 
+# e1 is done at A unheard; a manager that is started anew has A made what B is, without e1
+SET_BACK = [*DONE_UNHEARD[:3], "{at: 62 min, cloud_crash: {}}"]
+
+
+def test_what_a_thing_lost_when_it_was_set_as_a_whole_is_mirrored_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, broken = played(SET_BACK, tmp_path)
+    assert broken == set()
+    at_a = [what for _, what in scripts(of, "A", "done") if "web" not in what]
+    assert at_a == ["operators/e1", "set/prod/crm>A.1.2", "operators/e1>A.0"]
+    assert [*of.journal.rows("truth.cloud_drift")][-1].values["since_us"] == -1
+    monkeypatch.setattr(Configuration, "_takes", lambda *each: None)
+    of, _ = played(SET_BACK, tmp_path)
+    assert [*of.journal.rows("truth.cloud_drift")][-1].values["since_us"] >= 0
+
+
+def test_what_was_left_and_done_may_be_under_way_at_the_new_side(tmp_path: Path) -> None:
+    """The manager hears at 60:04 that e2 is done at A, which it has left; it is being done at B when
+    e1 has come over and the failover ends.
+    """
+    events = [
+        f"{{at: 50 min, {CHANGE}}}",
+        f"{{at: 54 min, {CHANGE}}}",
+        SILENT_FOR.format(58, 2),
+        "{at: 58 min, order_failover: {by: dba, planned: true}}",
+    ]
+    of, broken = played(events, tmp_path, "cloud.mirror.every=0 s")
+    assert [row.values["change"] for row in of.journal.rows("truth.cloud_left_behind")] == [
+        "operators/e2"
+    ]
+    assert broken == set()
+
+
 # ---- machines
 FARMS = """\
 run_for: 3 h
@@ -187,3 +222,27 @@ def test_a_machine_that_waits_behind_other_scripts_is_no_record_without_one(
     assert waits and broken == set()
     monkeypatch.setattr(cloud_machines, "full_sides", lambda *each: set())
     assert with_farms(events, tmp_path, *sets)[1] == {"cloud 11"}
+
+
+def test_a_machine_that_its_site_says_runs_is_silent_no_more(tmp_path: Path) -> None:
+    """All of B were silent; the manager was down when two of three were heard again, and reads the
+    site when it is back.
+    """
+    events = (
+        "{at: 20 min, bad_machine: {machine: B-compute-1, duration: 2 h}}, "
+        "{at: 25 min, agent_silent: {site: B, duration: 20 min}}, "
+        "{at: 40 min, cloud_crash: {duration: 10 min}}"
+    )
+    of, broken = with_farms(events, tmp_path)
+    assert "replaced" in {row.values["notice"] for row in of.journal.rows("cloud.Notify")}
+    assert broken == set()
+
+
+def test_where_a_machine_runs_is_saved_though_no_other_word_of_it_changes(tmp_path: Path) -> None:
+    """Its deployment was left at A, as its record was of no place; it is heard before A is read."""
+    events = (
+        "{at: 10 min, set_goals: {farm: content, front_end: 3}}, "
+        "{at: 11 min, agent_silent: {site: A, duration: 40 min}}, "
+        "{at: 12 min, order_failover: {by: dba, planned: true}}"
+    )
+    assert with_farms(events, tmp_path)[1] == set()

@@ -102,8 +102,7 @@ class CloudJob:
     @property
     def is_moved(self) -> bool:
         """Return whether it took the place of a job at another site."""
-        moved = self.id != self.change
-        return moved and self.id == moved_to(self.change, self.site)
+        return is_moved(self.id, self.change, self.site)
 
     @property
     def rank(self) -> int:
@@ -160,6 +159,14 @@ class CloudJob:
         )
 
 
-def moved_to(change: str, site: str) -> str:
-    """Return the name of the job that makes a change at that site instead of the one before."""
-    return f"{change}@{site}"
+def moved_to(change: str, site: str, number: int = 1) -> str:
+    """Return the name of the job that makes a change at that site instead of the one before.
+    number: of such jobs of that change, as it may come to a site more than once.
+    """
+    return f"{change}@{site}" + (f".{number}" if number > 1 else "")
+
+
+def is_moved(job: str, change: str, site: str) -> bool:
+    """Return whether a job of that name makes a change at a site instead of one before."""
+    first = moved_to(change, site)
+    return job == first or job.startswith(f"{first}.")

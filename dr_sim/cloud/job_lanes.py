@@ -48,12 +48,15 @@ class JobLanes:
             self.not_ready(lane[0])
         lane.insert(place, job)
 
-    def put_first(self, job: CloudJob) -> None:
-        """Put a job that has begun in front of all others of its lane."""
+    def put_in_front(self, job: CloudJob) -> None:
+        """Put a job that has begun in front of all others of its lane that are not at work."""
         lane = self._lanes.setdefault(job.lane, deque())
-        if lane:
+        place = 0
+        while place < len(lane) and lane[place].state is not _QUEUED:
+            place += 1
+        if lane and not place:
             self.not_ready(lane[0])
-        lane.appendleft(job)
+        lane.insert(place, job)
 
     def leave(self, job: CloudJob) -> None:
         """Take a job out of its lane: the one behind the first is ready then."""
@@ -98,8 +101,10 @@ class JobLanes:
 
     def now_ready(self, job: CloudJob) -> None:
         """Let a job begin: before those that are ready and of a higher number in BEGINS. Nothing if
-        it is ready already.
+        it is ready already, or others of its lane go before it.
         """
+        if not self.is_first(job):
+            return
         ready = self._ready[job.agent]
         if any(each is job for each in ready):
             return

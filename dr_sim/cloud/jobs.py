@@ -116,7 +116,7 @@ class JobBook:
         self._mappings = mappings
         self._version = config.version
         self.open: dict[str, CloudJob] = {}
-        # whether a job that has not begun may begin, and whether its side is none any more
+        # whether a job that has not begun may begin, and whether nobody wants it there any more
         self.may_begin: Callable[[CloudJob], bool] = lambda job: True
         self.is_stray: Callable[[CloudJob], bool] = lambda job: False
         self.strays: list[
@@ -179,14 +179,14 @@ class JobBook:
 
     def adopt(self, job: CloudJob, out: Out) -> None:
         """Take up a job that an agent knows and the store does not. It began after all jobs of its
-        lane that the store has.
+        lane that the store has and that have begun.
         """
         job.order = self._next_order
         self._next_order += 1
         job.state = JOBS.after(JobState.QUEUED, JobMove.FOUND)
         job.tries = job.attempt - 1
         self.open[job.id] = job
-        self._lanes.put_first(job)
+        self._lanes.put_in_front(job)
         self._busy[job.agent] += 1
         self._save(job, out)
 
@@ -206,7 +206,7 @@ class JobBook:
         """Take up the answers of agents, which beat what is stored. Return the jobs that ended.
 
         Attempts that no agent knows were never started. Agents that are silent are asked again.
-        Nothing is started before all answers are taken up.
+        Nothing is started before all answers are taken up (`awake`).
         """
         first, self._asleep = self._asleep, True
         self._unheard = (
@@ -246,14 +246,17 @@ class JobBook:
                 self._due(job, out)
             elif not job.due_us:
                 self._look_at(job, out.mono_us + self._config.time_limit_us)
-        self._asleep = False
         self._ask_again_us = 0
         if self._unheard:
             self._ask_again_us = out.mono_us + self._config.retry_us
+        return ended
+
+    def awake(self, out: Out) -> None:
+        """Start what may start: all answers are taken up, with what follows of them."""
+        self._asleep = False
         for agent in self._lanes.agents():
             self.pump(agent, out)
         self._set_alarm(out)
-        return ended
 
     def _catch_up(self, job: CloudJob, attempt: int, out: Out) -> None:
         """The agent knows a later attempt at a job than the store."""
@@ -397,8 +400,7 @@ class JobBook:
             self._move(job, _MADE)
             return self._ended(job, out)
         elif e.word is Word.UNKNOWN and state is not JobState.KILLING:
-            if self.is_stray(job):
-                self.strays.append(job)
+            if self._is_stray(job):
                 self._move(job, JobMove.SIDE_GONE)
                 return self._ended(job, out)
             self._again(job, out, at_once=True)
@@ -412,8 +414,19 @@ class JobBook:
         elif (
             e.word is Word.CLEANED
         ):  # in a life that the store has forgotten
-            self._begin_cleaning(job, JobState.FAILED, out)
+            return self._was_cleaned(job, out)
         return None
+
+    def _was_cleaned(self, job: CloudJob, out: Out) -> CloudJob | None:
+        """An attempt is over, and nobody knows how. What was moved here came to nothing when it was
+        here before: it is done by a new job.
+        """
+        if not job.is_moved:
+            self._begin_cleaning(job, JobState.FAILED, out)
+            return None
+        self.strays.append(job)
+        self._move(job, JobMove.SIDE_GONE)
+        return self._ended(job, out)
 
     def _alive(self, job: CloudJob, out: Out) -> None:
         if job.state is _STARTING:
@@ -431,9 +444,17 @@ class JobBook:
             self._look_at(job, out.mono_us + self._config.retry_us)
             self._set_alarm(out)
 
-    def _failed(self, job: CloudJob, e: AgentSaid, out: Out) -> None:
-        if self.is_stray(job):
+    def _is_stray(self, job: CloudJob) -> bool:
+        """Tell whether a job that came to nothing is not tried again. What a caller asked for is to
+        be done elsewhere then.
+        """
+        stray = self.is_stray(job)
+        if stray and job.kind is _CHANGE:
             self.strays.append(job)
+        return stray
+
+    def _failed(self, job: CloudJob, e: AgentSaid, out: Out) -> None:
+        if self._is_stray(job):
             self._begin_cleaning(job, JobState.CANCELLED, out)
             return
         wants_script = e.reason in (

@@ -184,7 +184,9 @@ class MachineManager:
             if vm.physical and VMS.allows(vm.state, VmMove.NOT_THERE):
                 self._records.move(vm, VmMove.NOT_THERE, out)
             return
-        vm.physical, vm.image = there[2], there[3]
+        if (vm.physical, vm.image) != (there[2], there[3]):
+            vm.physical, vm.image = there[2], there[3]
+            self._records.save(vm, out)
         runs = there[1] == "running"
         if runs and VMS.allows(vm.state, VmMove.HEARD):
             self._records.move(vm, VmMove.HEARD, out)

@@ -236,6 +236,7 @@ class CloudManager:
         said = [each.said(e) for each in found]
         for job in self._book.wake(said, silent, out):
             self._ended(job, out)
+        self._book.awake(out)
         if not first:
             return
         if self._provision is not None:
@@ -412,7 +413,7 @@ class CloudManager:
 
     def _move_to(self, job: CloudJob, site: str, out: Out) -> None:
         """Do at the new side what a caller asked for and the old side did not do."""
-        name = moved_to(job.change, site)
+        name = self._name_there(job.change, site, out)
         mirror = self._mirrors[job.network]
         params = mirror.translated(job.params, site)
         self._book.add(
@@ -438,25 +439,43 @@ class CloudManager:
         strays, self._book.strays = self._book.strays, []
         for job in strays:
             active = self._mirrors[job.network].direction.active
-            name = moved_to(job.change, active)
-            if not self._is_known(name) and not self._api.is_elsewhere(job):
+            there = self._is_known(moved_to(job.change, active))
+            moved = there and job.site != active
+            if not moved and not self._api.is_elsewhere(job):
                 self._move_to(job, active, out)
 
-    def _is_stray(self, job: CloudJob) -> bool:
-        """Return whether a job that was asked for is at a side that is not the active one, or is
-        done elsewhere by now.
+    def _name_there(self, change: str, site: str, out: Out) -> str:
+        """Return the name of the job that makes a change at a site: of one that is open, or a new
+        one.
         """
-        if job.kind is not JobKind.CHANGE:
+        number = 1
+        name = moved_to(change, site)
+        while ENDED + name in self._kept or ENDED + name in out.saves:
+            number += 1
+            name = moved_to(change, site, number)
+        return name
+
+    def _is_stray(self, job: CloudJob) -> bool:
+        """Return whether nobody wants a job where it is: one that was asked for is at a side that
+        is not the active one, or is done elsewhere by now; what another one brings to a side is
+        pending there no more.
+        """
+        if job.kind in OF_MACHINES:
             return False
-        active = self._mirrors[job.network].direction.active
-        return job.site != active or self._api.is_elsewhere(job)
+        mirror = self._mirrors[job.network]
+        if job.kind is not JobKind.CHANGE:
+            return not mirror.wants(job)
+        elsewhere = job.site != mirror.direction.active
+        return elsewhere or self._api.is_elsewhere(job)
 
     def _is_left(self, job: CloudJob) -> bool:
-        """Return whether a stray is at a side from which nothing is mirrored."""
+        """Return whether a job is a stray from which nothing is mirrored."""
+        if not self._is_stray(job):
+            return False
         source = self._mirrors[job.network].direction.source
-        return self._is_stray(job) and (
-            job.site != source or self._api.is_elsewhere(job)
-        )
+        is_change = job.kind is JobKind.CHANGE
+        at_source = is_change and job.site == source
+        return not at_source or self._api.is_elsewhere(job)
 
     def _may_begin(self, job: CloudJob) -> bool:
         """Return whether a job may begin. In a failover, what is asked for at the new side waits

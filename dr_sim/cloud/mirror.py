@@ -25,7 +25,7 @@ from dr_sim.cloud.events import (
     SideRead,
 )
 from dr_sim.cloud.inventory import InventoryRow, chained
-from dr_sim.cloud.job import CloudJob, moved_to
+from dr_sim.cloud.job import CloudJob, is_moved
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.pending import PendingWay
 from dr_sim.cloud.sending import Direction, Means, Sending, Taken
@@ -137,7 +137,7 @@ class Mirror:
         kind = JobKind.MIRROR
         if found.script in (JobKind.SET, JobKind.REBUILD):
             kind = JobKind(found.script)
-        elif found.job in (change, moved_to(change, site)):
+        elif found.job == change or is_moved(found.job, change, site):
             kind = JobKind.CHANGE
         return CloudJob(
             id=found.job,
@@ -179,6 +179,12 @@ class Mirror:
         if job.kind is _MIRROR:
             return self._sending.mirrored(job, out)
         return self._sending.was_set(job, out)
+
+    def wants(self, job: CloudJob) -> bool:
+        """Return whether what a job brings to the target is still to be in effect there."""
+        return job.site == self.direction.target and self._sending.wants(
+            job
+        )
 
     def left_ended(self, job: CloudJob, out: Out) -> None:
         """A job has ended that was left at a side, as that was given up. If it was done there all

@@ -268,6 +268,18 @@ class Sending:
             self.backlog.in_effect(number, out)
             self._submit_next(change.entity, out)
 
+    def wants(self, job: CloudJob) -> bool:
+        """Return whether what a job makes at the target is pending."""
+        if job.kind is _MIRROR:
+            return self.backlog.made_by(job.number, job.change) is not None
+        thing = self.backlog.things.get(job.entity)
+        if thing is None:
+            return False
+        return job.change == self._name_of_set(job.entity, thing.number)
+
+    def _name_of_set(self, entity: str, number: int) -> str:
+        return f"set/{self.name}/{entity}>{self._direction.target}.{number}"
+
     def mirrored(self, job: CloudJob, out: Out) -> bool:
         """A change was made at the target, or was not taken there. Return whether it is to be tried
         again.
@@ -330,7 +342,7 @@ class Sending:
         self._sets += 1
         out.saves[SETS + self.name] = str(self._sets)
         self.backlog.to_set(entity, since, self._sets, out)
-        change = f"set/{self.name}/{entity}>{self._direction.target}.{self._sets}"
+        change = self._name_of_set(entity, self._sets)
         # a store that was put back gives the same number again, and agents know that job
         name = f"{change}.{self._incarnation}"
         self._book.add(

@@ -94,7 +94,14 @@ def left_behind(row: Row, seen: CloudSeen) -> Broken:
     change, thing = v["change"], (row.entity, v["entity_name"])
     if seen.restored_us >= 0 or thing in seen.not_known:
         return
-    if _is_known(change, seen):
+    if not _is_known(change, seen):
+        return
+    if seen.left_silent and change in seen.lane_of:
+        # what was left there is done at the new side as well
+        made: Key = (row.entity, v["site"], change)
+        if made not in seen.begun_there:
+            seen.owed[made] = change
+    else:
         yield (
             14,
             f"{v['site']} counts as configured, and lacks {change} of {v['entity_name']}",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
 from dr_sim.oracle.cloud_slots import SideOf, full_sides
+from dr_sim.oracle.cloud_told import machines_read
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import FIRST, Cloud
@@ -28,6 +29,7 @@ _KINDS = (
     "truth.cloud_machine",
     "cloud.MachinesSilent",
     "cloud.MachinesBack",
+    "cloud.MachinesRead",
     "truth.cloud_farm_upgrade",
     "truth.cloud_farm_goals",
     "truth.cloud_load",
@@ -117,6 +119,14 @@ def _row(row: Row, journal: Journal, spec: Cloud, seen: _Watched) -> Broken:
         _silent_at(v, seen).update(json.loads(v["machines"]))
     elif kind == "cloud.MachinesBack":
         _silent_at(v, seen).difference_update(json.loads(v["machines"]))
+    elif kind == "cloud.MachinesRead":
+        silent = _silent_at(v, seen)
+        for at, runs in machines_read(v):
+            there = seen.machines.get(at)
+            if runs:
+                silent.discard(at[1])
+            elif there is not None and there.was_up:
+                silent.add(at[1])
     elif kind == "cloud.Notify":
         if v["notice"] == "not deployed":  # later it is tried again
             machine, _, rest = v["about"].partition(" at ")

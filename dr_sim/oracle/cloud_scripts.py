@@ -127,6 +127,7 @@ def script(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
                     f"{change} was made at {v['site']} by {twice}, and again by {job}",
                 )
             seen.done[made] = job
+            seen.done_of[thing].add(made)
             seen.made.add(key)
     elif what == "cleaning":
         if key in seen.alive:
@@ -179,6 +180,10 @@ def effect(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
     thing = (row.entity, entity)
     if not seen.sites.second and not is_of_another(row, change, seen):
         yield from _in_failover(row, seen)
+    if v["how"] == "set" or v["change"].startswith("set "):
+        # what it had before may be made once more
+        for made in seen.done_of.pop((row.entity, site, entity), ()):
+            seen.done.pop(made, None)
     if v["how"] != "script":
         seen.not_known.add(thing)
         return

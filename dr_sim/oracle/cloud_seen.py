@@ -90,6 +90,9 @@ class CloudSeen:
     done: dict[Key, str] = field(
         default_factory=dict
     )  # change -> the job that made it
+    done_of: dict[Key, set[Key]] = field(
+        default_factory=lambda: defaultdict(set)
+    )  # thing -> changes of it that were made, up to when it was set as a whole
     escaped: set[Key] = field(default_factory=set)  # changes, by side
     cleaned: set[Key] = field(default_factory=set)
     made: set[Key] = field(default_factory=set)  # jobs that were done

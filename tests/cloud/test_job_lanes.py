@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dr_sim.cloud.job import CloudJob
 from dr_sim.cloud.job_lanes import JobLanes
-from dr_sim.cloud.words import JobKind
+from dr_sim.cloud.words import JobKind, JobState
 
 
 def job(name: str, order: int) -> CloudJob:
@@ -18,8 +18,21 @@ def test_a_job_that_is_ready_twice_begins_once() -> None:
     lanes, waits, found = JobLanes(), job("a/1", 1), job("a/0", 2)
     lanes.enter(waits)
     assert lanes.take(waits.agent) is waits
-    lanes.put_first(found)
+    lanes.put_in_front(found)
     lanes.leave(found)
     lanes.now_ready(waits)
     assert lanes.take(waits.agent) is waits
     assert lanes.take(waits.agent) is None
+
+
+def test_a_job_that_its_agent_knew_of_goes_behind_one_that_is_at_work() -> None:
+    """Its next try waits until the other one is over."""
+    lanes, works, found = JobLanes(), job("a/1", 1), job("a/0", 2)
+    lanes.enter(works)
+    assert lanes.take(works.agent) is works
+    works.state = JobState.RUNNING
+    lanes.put_in_front(found)
+    lanes.now_ready(found)
+    assert lanes.take(works.agent) is None
+    lanes.leave(works)
+    assert lanes.take(works.agent) is found

@@ -602,6 +602,51 @@ def test_in_a_failover_a_request_waits_for_what_still_runs_at_the_old_side() -> 
     assert [s.job for s in bench.started()] == ["ops/r2"]
 
 
+def test_a_request_waits_for_what_was_done_at_the_old_side_while_the_manager_was_down() -> None:
+    bench = Bench(config(every_us=60 * MINUTE))
+    bench.call("r1")
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", True))
+    bench.call("r2")
+    bench.start([["ops/r1", 1, "done", ""]])
+    assert [s.job for s in bench.started()] == ["ops/r1>B.0"]
+    bench.say("ops/r1>B.0", Word.DONE)
+    assert [s.job for s in bench.started()] == ["ops/r2"]
+
+
+def test_what_was_moved_to_a_side_and_came_to_nothing_there_before_is_done_by_a_new_job() -> None:
+    """The agents of B cleaned up what was there when B was active before. The caller is answered
+    with the new job.
+    """
+    bench = Bench()
+    bench.call("r1")
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    assert [s.job for s in bench.started()] == ["ops/r1@B"]
+    bench.start([["ops/r1@B", 1, "cleaned", ""]])
+    assert [(s.job, s.attempt) for s in bench.started()] == [("ops/r1@B.2", 1)]
+    bench.say("ops/r1@B.2", Word.DONE)
+    answer = bench.call("r1")
+    assert (answer.job, answer.state) == ("ops/r1@B.2", JobState.DONE)
+
+
+def test_a_put_that_was_moved_is_answered_with_the_job_that_does_it() -> None:
+    bench = Bench()
+    first = bench.call("")
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    again = bench.call("")
+    assert (again.outcome, again.job) == (CallOutcome.AGAIN, f"{first.job}@B")
+
+
+def test_what_was_mirrored_to_a_side_that_is_the_active_one_now_is_not_tried_again() -> None:
+    """It failed there when the side was left, and is heard of when that is used again."""
+    bench = Bench(config(every_us=60 * MINUTE))
+    found = ["ops/r1>B.0", 1, "failed", "the script failed", "prod", "B", "rotate", "ops/r1"]
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    bench.start([[*found, json.dumps({"id": "crm-at-B"})]])
+    assert [c.job for c in bench.given(CleanUp)] == ["ops/r1>B.0"]
+    bench.say("ops/r1>B.0", Word.CLEANED)
+    assert bench.started() == [] and not bench.given(Notify)
+
+
 @pytest.mark.parametrize("word", [Word.FAILED, Word.UNKNOWN])
 def test_in_a_failover_nothing_is_begun_again_at_the_old_side(word: Word) -> None:
     """What failed is cleaned up first; what was never started need not be."""

@@ -1,10 +1,11 @@
 """The real configuration of both sides of a network, and how far the second one is behind.
 
 Theory of operation. A side holds, for each thing, the changes that took effect there, in order. As
-long as both sides made the same changes in the same order, only the value they led to is kept.
-Changes that one side has beyond that are kept with their instants. The second side is behind since
-the oldest instant of a change that only one side has. Each effect leads to one record of that, so
-drift is known exactly between effects: it grows with time.
+long as both sides made the same changes in the same order, nothing is apart. Changes that one side
+has beyond that are kept with their instants. A thing that is set as a whole has the changes that
+led to that value, and no others: those that it loses may take effect once more. The second side is
+behind since the oldest instant of a change that only one side has. Each effect leads to one record
+of that, so drift is known exactly between effects: it grows with time.
 """
 
 from __future__ import annotations
@@ -38,6 +39,46 @@ class Beyond:
     value: str
 
 
+class ThingHistory:
+    """The changes that led to a thing's value, in order."""
+
+    __slots__ = ("_after", "_changes", "_values")
+
+    def __init__(self) -> None:
+        self._changes: list[str] = []
+        self._values: list[str] = []  # after each of them
+        self._after = {
+            EMPTY: 0
+        }  # value -> the number of changes that led to it
+
+    def add(self, change: str, value: str) -> None:
+        self._changes.append(change)
+        self._values.append(value)
+        self._after[value] = len(self._changes)
+
+    def place(self, value: str) -> int | None:
+        """Return the number of changes that led to a value; None if it never was."""
+        return self._after.get(value)
+
+    def cut(self, upto: int) -> list[str]:
+        """Lose the changes after that many, and return them."""
+        lost = self._changes[upto:]
+        for value in self._values[upto:]:
+            del self._after[value]
+        del self._changes[upto:], self._values[upto:]
+        return lost
+
+    def part(self, start: int, end: int) -> list[tuple[str, str]]:
+        """Return changes, each with the value after it."""
+        return list(
+            zip(
+                self._changes[start:end],
+                self._values[start:end],
+                strict=True,
+            )
+        )
+
+
 @dataclass(slots=True)
 class Thing:
     """One thing at one side."""
@@ -47,10 +88,14 @@ class Thing:
     beyond: list[Beyond] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     half: str = ""  # the job that has left it half changed
+    history: ThingHistory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.history = ThingHistory()
 
 
 class Side:
-    """applied: the changes that took effect here; none takes effect a second time."""
+    """applied: the changes that are in effect here; none takes effect a second time."""
 
     def __init__(self, entities: tuple[str, ...]) -> None:
         self.things = {entity: Thing() for entity in entities}
@@ -86,9 +131,6 @@ class Configuration:
         self._now = now
         self._changed = changed
         self._apart: set[str] = set()  # things that differ
-        self._before: frozenset[str] = (
-            frozenset()
-        )  # changes that a side has which is made again
 
     def apply(self, site: str, entity: str, change: str) -> bool:
         """Let a change take effect at a side. Return False, with no effect, if it took effect
@@ -100,6 +142,7 @@ class Configuration:
         side.applied.add(change)
         thing = side.things[entity]
         thing.value = after(thing.value, change)
+        thing.history.add(change, thing.value)
         thing.half = ""
         if self.target and site in (self.source, self.target):
             thing.beyond.append(Beyond(self._now(), change, thing.value))
@@ -122,6 +165,7 @@ class Configuration:
         side = self.sides[site]
         thing = side.things[entity]
         thing.half = ""
+        self._takes(site, entity, value)
         thing.value = value
         if not self.target or site not in (self.source, self.target):
             return  # there is no other side to be like
@@ -132,6 +176,30 @@ class Configuration:
             thing.beyond = [Beyond(self._now(), f"set {value}", value)]
         self._see_whether_apart(entity)
         self._changed()
+
+    def _takes(self, site: str, entity: str, value: str) -> None:
+        """Take up the changes that led to a value, and lose all others. Nothing if the other side
+        never had it either: then nobody knows which they are.
+        """
+        side = self.sides[site]
+        thing = side.things[entity]
+        mine = thing.history
+        kept = mine.place(value)
+        if kept is not None:
+            side.applied.difference_update(mine.cut(kept))
+            return
+        if not self.target or site not in (self.source, self.target):
+            return
+        its = self._other(site).things[entity].history
+        upto, same = its.place(value), its.place(thing.value)
+        if upto is None:
+            return
+        if same is None or same > upto or same != mine.place(thing.value):
+            side.applied.difference_update(mine.cut(0))
+            same = 0
+        for change, led_to in its.part(same, upto):
+            mine.add(change, led_to)
+            side.applied.add(change)
 
     def _other(self, site: str) -> Side:
         return self.sides[
@@ -148,10 +216,6 @@ class Configuration:
         if thing.value not in values:
             return False
         upto = values.index(thing.value) + 1
-        taken = {b.change for b in its.beyond[:upto]}
-        if ANEW in taken:
-            side.applied |= self._before
-        side.applied |= taken - {ANEW}
         its.beyond = its.beyond[upto:]
         thing.base = its.base = thing.value
         thing.beyond = []
@@ -235,7 +299,6 @@ class Configuration:
         if fresh or site not in self.sides:
             self.sides[site] = Side(self._entities)
         self.target = site
-        self._before = frozenset(self.sides[self.source].applied)
         theirs = self.sides[site].things
         for entity, mine in self.sides[self.source].things.items():
             thing = theirs[entity]
