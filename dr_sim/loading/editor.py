@@ -22,8 +22,11 @@ MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 """The line by which editors find the schema: a file of that name beside the scenario."""
 COPY_SCHEMA = {
     "type": "string",
-    "description": "the standby that it affects, where there are several: its name under copies; "
-    "left out: the first one that there is",
+    "description": (
+        "with several standbys: the one that it affects, by "
+        "its name under copies; if left out: the first one "
+        "that exists"
+    ),
     "examples": ["near"],
 }
 _MOST_EXAMPLES = 4
@@ -254,7 +257,7 @@ def _events(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
         },
         "every": {
             "type": "string",
-            "description": "when it happens, again and again",
+            "description": "when it happens, as a schedule",
             "examples": [
                 "daily 02:00",
                 "Mon-Fri 22:00",
@@ -298,7 +301,10 @@ def _about(kind: EventKind) -> str:
 def _faults(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
     rate = {
         "type": "string",
-        "description": "how often it happens on average; each database has it for itself",
+        "description": (
+            "how often it happens on average; each database "
+            "has this rate for itself"
+        ),
         "examples": ["3 per week", "1 per year"],
         "pattern": r"^\s*[0-9].* per .+$",
     }

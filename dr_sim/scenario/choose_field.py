@@ -77,7 +77,10 @@ ChooseField = Annotated[
                     "properties": {
                         WITHIN: {
                             "type": "string",
-                            "description": "the least loss of those that are back within so long",
+                            "description": (
+                                "the copy with the least loss among those "
+                                "that are back within this time"
+                            ),
                             "examples": ["4 h", "30 min"],
                         }
                     },

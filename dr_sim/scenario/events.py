@@ -49,7 +49,7 @@ class Again(Params):
     """A cluster: what has happened once is likely to happen again, at the same place."""
 
     chance: Ppm = Field(
-        description="how likely each is followed by one more, at most 99 %"
+        description="probability that another one follows, at most 99 %"
     )
     after: Law = Field(description="how much later")
 
@@ -65,11 +65,14 @@ class Together(Params):
     """Holds what the occurrences of a fault have to do with other things."""
 
     in_change_windows: Ppm | None = Field(
-        None, description="the part of them that falls into change windows"
+        None,
+        description="share of the occurrences that fall into "
+        "change windows",
     )
     with_site_loss: Ppm | None = Field(
         None,
-        description="how likely one comes with the loss of the primary's site",
+        description="probability that one comes together with the loss "
+        "of the primary's site",
     )
     again: Again | None = Field(None, description="clusters")
 

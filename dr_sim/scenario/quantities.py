@@ -167,7 +167,7 @@ Capacity = Annotated[
     _reader(_or_word(NO_LIMIT, 0, _parse_capacity)),
     Quantity("capacity", _word_or(NO_LIMIT, 0, units.format_size)),
     _text(
-        "a size in bytes, or none: not limited",
+        "a size in bytes, or none: no limit",
         rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*none\s*$",
         "2 TB",
         "none",
@@ -273,7 +273,7 @@ Price = Annotated[
     Quantity("price", _word_or(NO_LIMIT, NO_PRICE, _format_price)),
     WithJsonSchema(
         {
-            "description": "a price in whatever money you like, or none: not known",
+            "description": "a price in any currency, or none: not known",
             "anyOf": [
                 {"type": "number", "minimum": 0, "maximum": MOST_PRICE},
                 {"const": "none"},
@@ -315,7 +315,7 @@ Ppm = Annotated[
     int,
     _reader(units.parse_ppm),
     Quantity("part", units.format_ppm),
-    _text("a part of something", _PART_PATTERN, "30 %", "500 ppm"),
+    _text("a share", _PART_PATTERN, "30 %", "500 ppm"),
 ]
 """Parts in 10^6, at most all."""
 
@@ -323,7 +323,7 @@ Ppb = Annotated[
     int,
     _reader(units.parse_ppb),
     Quantity("part", units.format_ppb),
-    _text("a small part of something", _PART_PATTERN, "0.01 %", "3 ppb"),
+    _text("a share", _PART_PATTERN, "0.01 %", "3 ppb"),
 ]
 """Parts in 10^9, at most all."""
 

@@ -322,30 +322,42 @@ _MEANINGS = {
     "rpo": "the same as data_loss",
     "rto": "the same as outage",
     "data_loss": "data lost in a failover, as a time",
-    "outage": "how long users were without service",
-    "unprotected": "how long after a failover there was no second copy",
-    "alert_delay": "how long it took until somebody was alerted",
-    "writes_refused": "how long users could not write",
-    "degraded": "how long the service ran without what a mistake had destroyed, or with fewer "
-    "front ends than its farms' goals say",
-    "pause": "how long a database's backups stood still because it was moved",
-    "to_goal": "how long a farm lacked machines, at a side that is in use",
+    "outage": "time in which users had no service",
+    "unprotected": "time after a failover without a second copy",
+    "alert_delay": "time until an alert reached somebody",
+    "writes_refused": "time in which users could not write",
+    "degraded": (
+        "time in which the service ran without data that a "
+        "mistake had destroyed, or with fewer front ends than "
+        "the goals of its farms"
+    ),
+    "pause": (
+        "time in which a database's backups were paused because it "
+        "was moved"
+    ),
+    "to_goal": (
+        "time in which a farm lacked machines, at a side that is in use"
+    ),
     "exposure": "what a failure now would lose",
     "exposure_before": "exposure before the first failure",
     "exposure_after": "exposure from the first failure on",
     "replay_lag": "how far the secondary's databases are behind",
-    "outage_if_now": "how long an outage would last, should the site be lost now",
-    "ways_open": "the fewest ways back that were open at any instant",
+    "outage_if_now": (
+        "how long an outage would last if the site were lost now"
+    ),
+    "ways_open": "the smallest number of open ways back at any instant",
     "ways_open_before": "the same before the first failure",
-    "alerts_missed": "dangers that nobody was alerted of in time",
+    "alerts_missed": "dangers without an alert in time",
     "alerts_late": "alerts that came later than danger.grace",
-    "alerts_false": "alerts of dangers that were none",
+    "alerts_false": "alerts without a danger",
     "drift": "the age of the oldest change that is not in effect at the secondary",
     "provision_if_now": "how long a failover now would wait for its site to be configured",
     "jobs_twice": "changes that were carried out more than once at one side",
     "jobs_lost": "changes that were acknowledged and never begun",
-    "api.first_try": "the part of the calls that were answered at the first try",
-    "api.unanswered": "the part of the calls that were never answered",
+    "api.first_try": (
+        "share of the calls that were answered at the first try"
+    ),
+    "api.unanswered": "share of the calls that were never answered",
 }
 
 
