@@ -377,7 +377,7 @@ class Failover:
         ):
             begin_us = max(at, e.mono_us, self.choosing.rests_until_us)
             if self.choosing.by_order:
-                begin_us += self.config.rank * self.config.turn_us
+                begin_us += watching.turns(self) * self.config.turn_us
             out.append(SetAlarm("", Timer.SILENT, begin_us))
 
     def page(self, e: Event, out: list[Command]) -> None:

@@ -31,7 +31,7 @@ def take_up(
         return
     f.claiming.wait_with(e)
     if f.choosing.by_order:
-        turn_us = f.config.rank * f.config.turn_us
+        turn_us = watching.turns(f) * f.config.turn_us
         out.append(SetAlarm("", Timer.TURN, e.mono_us + turn_us))
     else:
         choosing.begin(f, e, out)

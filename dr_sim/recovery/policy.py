@@ -50,6 +50,10 @@ Key = Callable[[Offer, CopyChoice], int]
 
 
 # ---- the smaller, the better
+def _lacks_some(offer: Offer, choose: CopyChoice) -> int:
+    return int(not offer.holds_until_utc_us)
+
+
 def _rank(offer: Offer, choose: CopyChoice) -> int:
     return offer.rank
 
@@ -86,8 +90,10 @@ KEYS: dict[CopyPolicy, tuple[Key, ...]] = {
 
 
 def best_first(offers: Iterable[Offer], choose: CopyChoice) -> list[Offer]:
-    """Return the open offers in the order in which they are taken."""
-    keys = KEYS[choose.policy]
+    """Return the open offers in the order in which they are taken: first those that bring back
+    every database.
+    """
+    keys = (_lacks_some, *KEYS[choose.policy])
 
     def place(offer: Offer) -> tuple[int, ...]:
         return tuple(key(offer, choose) for key in keys)

@@ -107,6 +107,22 @@ def something_here(f: Failover) -> bool:
     return any(map(_could_come_online, f.databases.values()))
 
 
+def turns(f: Failover) -> int:
+    """Return how many turns this copy waits in the order of preference: one for each copy before
+    it. One that lacks a database lets all others take their turn first.
+    """
+    waits = f.config.rank
+    if not f.claiming.alone and _lacks_some(f):
+        waits += f.config.standbys
+    return waits
+
+
+def _lacks_some(f: Failover) -> bool:
+    """Return whether some databases could be brought online here, and others could not."""
+    found = [_could_come_online(db) for db in f.databases.values()]
+    return any(found) and not all(found)
+
+
 def _could_come_online(db: DatabaseReplay) -> bool:
     if db.state.exists:
         return True

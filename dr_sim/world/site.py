@@ -127,11 +127,19 @@ class Sites:
         self._another = sides.another
         self._servers = _servers(sides)
         self._by_name: dict[str, Site] = {}
+        # the written places up to the last one that replays
+        self._standbys: set[str] = set()
+        self._written = 0
         self._links: dict[frozenset[str], Link] = {}
 
-    def put_up(self, name: str) -> Site:
-        """Put up a site with an empty server. The first one is the first primary's."""
+    def put_up(self, name: str, is_store: bool = False) -> Site:
+        """Put up a site of the scenario with an empty server. The first one is the first primary's.
+        is_store: it keeps backups and replays none.
+        """
         self._by_name[name] = site = Site(name, *self.another_server())
+        self._written = len(self._by_name)
+        if not is_store:
+            self._standbys = set(self._by_name)
         return site
 
     def another_server(self) -> tuple[Any, Engine]:
@@ -164,11 +172,15 @@ class Sites:
         """Return the site of that name."""
         return self._by_name[name]
 
-    def order(self, site: Site) -> int:
-        """Return the place of a site in the order of preference: the sites of the scenario come
-        first, as they are written there.
+    def order(self, site: Site) -> tuple[int, int]:
+        """Return the place of a site in the order of preference: the sites of the scenario as they
+        are written there. New ones, which are standbys, come after the last standby that is
+        written, so before the stores behind it.
         """
-        return list(self._by_name).index(site.name)
+        place = list(self._by_name).index(site.name)
+        if place < self._written:
+            return 0 if site.name in self._standbys else 2, place
+        return 1, place
 
     def link(self, one: str, other: str) -> Link:
         """Return the link between two sites; the direction does not matter."""

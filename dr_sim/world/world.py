@@ -108,8 +108,12 @@ class World:
             express,
         )
         first = self.sites.put_up(FIRST_PRIMARY)
+        stores = {spec.name for spec in scenario.standbys if spec.store}
         # in order: the preferred standby is the first
-        standbys = [self.sites.put_up(n) for n in first_places(scenario)]
+        standbys = [
+            self.sites.put_up(name, is_store=name in stores)
+            for name in first_places(scenario)
+        ]
         self._waiting: list[Waiting] = []
         self._happenings = Happenings(self)
         self._second_sides = SecondSides(self)

@@ -9,7 +9,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.failover_table import FailoverPhase
 from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
-from tests.recovery.fake_world import SECOND, FakeWorld, begun, config
+from tests.recovery.fake_world import DB, SECOND, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, order, phases, shipped
 
 CLAIMED = ["claiming", *WAY]
@@ -46,6 +46,18 @@ def test_each_standby_waits_its_turn_and_claims_before_anything_is_stopped(
     assert phases(world) == CLAIMED
     kinds = [type(command) for command in world.done]
     assert kinds.index(c.Claim) < kinds.index(c.Fence)
+
+
+@pytest.mark.parametrize(("rank", "second"), [(0, 50), (1, 60)])
+def test_one_that_lacks_a_database_lets_all_others_go_first(rank: int, second: int) -> None:
+    """Nothing of erp is here: two standbys, two turns of 10 s more."""
+    world = begun(FakeWorld(config(databases=(DB, "erp"), standbys=(2, rank))))
+    shipped(world)
+    dies(world)
+    world.wait((second - 1) * SECOND)
+    assert phases(world) == []
+    world.wait(SECOND)
+    assert phases(world)[0] == "claiming"
 
 
 def test_a_single_standby_claims_nothing() -> None:

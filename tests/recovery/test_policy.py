@@ -36,6 +36,13 @@ def test_the_table_gives_the_order(policy: CopyPolicy, within: int, expected: st
         assert " ".join(offer.place for offer in found) == expected
 
 
+@pytest.mark.parametrize("policy", CopyPolicy)
+def test_a_copy_that_lacks_a_database_comes_last(policy: CopyPolicy) -> None:
+    """It holds nothing of that database: its offer names no instant."""
+    lacks = Offer("lacks", 0, True, holds_until_utc_us=0, takes_us=1)
+    assert best_first((lacks, *ALL[1:]), CopyChoice(policy, 90))[-1] is lacks
+
+
 def test_each_policy_has_its_keys() -> None:
     assert set(KEYS) == set(CopyPolicy)
 
@@ -60,6 +67,9 @@ def test_nobody_is_better_than_the_one_that_is_chosen(
 
 
 def _is_better(one: Offer, than: Offer, policy: CopyPolicy, within: int) -> bool:
+    lacks, than_lacks = (not offer.holds_until_utc_us for offer in (one, than))
+    if lacks != than_lacks:
+        return than_lacks
     less = one.holds_until_utc_us > than.holds_until_utc_us
     faster = one.takes_us < than.takes_us
     if policy is P.PREFERRED:

@@ -11,6 +11,7 @@ from dr_sim.oracle.monitors.story import (
     Story,
 )
 from dr_sim.record.journal import Row
+from dr_sim.scenario.model import Scenario
 
 LEFT_BEHIND, NOT_FENCED, TWO_PRIMARIES, NOTHING_HERE = 6, 12, 13, 15
 ORDERS = ("seen.FailoverOrdered", "seen.FailoverOrderedToPoint")
@@ -119,12 +120,19 @@ def order_before(story: Story, begin: PhaseRow) -> Row | None:
     return orders[-1] if orders else None
 
 
+def most_turns(spec: Scenario) -> int:
+    """Return how many turns a copy may wait at the longest: it may be the last one, and where it
+    lacks a database it lets all others go first.
+    """
+    return 2 * spec.ranks if spec.ranks > 1 else 0
+
+
 def _passed_on_before(story: Story, begin: PhaseRow) -> list[Row]:
     """Return the orders that another copy could not carry out: this one takes its turn, after it
     has waited for offers for a turn at most.
     """
     failover = story.scenario.failover
-    turns_us = (story.scenario.ranks + 1) * failover.turn_us
+    turns_us = (most_turns(story.scenario) + 1) * failover.turn_us
     return [
         row
         for row in story.rows("seen.OrderPassedOn")

@@ -12,6 +12,7 @@ from dr_sim.oracle.monitors.attempts import (
     NOTHING_HERE,
     ORDERS,
     attempts,
+    most_turns,
     order_before,
 )
 from dr_sim.oracle.monitors.story import (
@@ -187,7 +188,7 @@ def _turns(story: Story) -> int:
     """
     spec = story.scenario
     if spec.failover.choose.policy == "preferred":
-        return spec.rank
+        return most_turns(spec)
     return spec.ranks if spec.ranks > 1 else 0
 
 

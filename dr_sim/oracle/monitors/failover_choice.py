@@ -10,7 +10,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dr_sim.oracle.monitors.attempts import NOTHING_HERE, ORDERS
+from dr_sim.oracle.monitors.attempts import (
+    NOTHING_HERE,
+    ORDERS,
+    most_turns,
+)
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
 from dr_sim.record.journal import Row
@@ -86,7 +90,9 @@ def a_freed_claim_is_taken(story: Story) -> Iterator[Breach]:
         if since_us is None or _people_want_none(story, row):
             continue
         due_us = max(since_us, row.time_us) + story.retry_us + 2 * SLACK_US
-        due_us += story.scenario.ranks * story.scenario.failover.turn_us
+        due_us += (
+            most_turns(story.scenario) * story.scenario.failover.turn_us
+        )
         if due_us >= story.end_us or not story.up_between(
             row.time_us, due_us
         ):
@@ -220,6 +226,9 @@ def _last_before(story: Story, kind: str, claim: Row) -> Row | None:
 def _is_better(
     one: dict[str, Any], than: dict[str, Any], choose: Choose
 ) -> bool:
+    lacks = [not each["holds_until_utc_us"] for each in (one, than)]
+    if lacks[0] != lacks[1]:
+        return lacks[1]
     loses = than["holds_until_utc_us"] - one["holds_until_utc_us"]
     slower = one["takes_us"] - than["takes_us"]
     by_rank = one["rank"] - than["rank"]

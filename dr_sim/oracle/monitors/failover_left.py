@@ -12,6 +12,7 @@ from dr_sim.oracle.monitors.attempts import (
     Attempt,
     attempts,
     cannot_serve,
+    most_turns,
 )
 from dr_sim.oracle.monitors.story import SLACK_US, Breach, Story
 
@@ -50,7 +51,7 @@ def _goes_on(stories: Sequence[Story], left: Attempt) -> bool:
     """
     left_us = left.until_us
     spec = stories[0].scenario
-    turns = spec.ranks * spec.failover.turn_us
+    turns = most_turns(spec) * spec.failover.turn_us
     due_us = left_us + turns + spec.failover.lease_us + 2 * SLACK_US
     if due_us >= stories[0].end_us:
         return True

@@ -1,0 +1,33 @@
+"""A standby that lacks a database lets the other copies go first, and a new standby comes before
+the stores (W2).
+"""
+
+from __future__ import annotations
+
+from dr_sim.measures.summary.plain import summary_json
+
+from .runs import at, ran, rows
+
+THREE_LOSSES = (
+    "stores/vault_only",
+    "databases.crm.size=100 GB",
+    "databases.crm.log=every 15 min",
+    "databases.erp={size: 1 GB, full: none, incremental: none, log: every 15 min}",
+    "copies={near: {}, vault: {store: {}}}",
+    "run_for=7 h",
+    "sla=[]",
+    "events=[{at: 1 h, lose: site}, {at: 1 h 40 min, lose: site}, {at: 6 h 40 min, lose: site}]",
+)
+
+
+def test_a_new_standby_takes_over_only_once_it_holds_every_database() -> None:
+    """At 01:40 erp is there and crm is on its way: 100 GB at 200 Mbit/s take more than an hour. The
+    store has all, and claims in its turn, the second: 30 s of silence and 10 s. At 06:40 the new
+    standby has all, and comes before the store: 30 s.
+    """
+    result = ran(*THREE_LOSSES)
+    found = summary_json(result.summary)["failovers"]
+    assert [each["new_primary"] for each in found] == ["near", "vault", "D"]
+    claims = [row.time_us for row in rows(result, "seen.ClaimGiven")]
+    assert claims == [at(1, "01:00:30"), at(1, "01:40:40"), at(1, "06:40:30")]
+    assert result.summary.violations == []
