@@ -166,7 +166,8 @@ class HeldFiles:
 
     pending: validated logs that may still be needed, in the order of File.order. bad: damaged files
     that may be copied again, by name. recopying: names of files that are being copied again.
-    in_hand: the file that the engine is reading.
+    in_hand: the file that the engine is reading. given_up: logs that were waited for when they
+    were given up, by name.
     """
 
     __slots__ = (
@@ -174,6 +175,7 @@ class HeldFiles:
         "_stored_attempts",
         "_stored_headers",
         "bad",
+        "given_up",
         "in_hand",
         "pending",
         "recopying",
@@ -190,6 +192,7 @@ class HeldFiles:
         )
         self.pending: list[File] = []
         self.bad: dict[str, File] = {}
+        self.given_up: dict[str, File] = {}
         self.recopying: set[str] = set()
         self.in_hand: File | None = None
         self.shelves = Shelves()
@@ -451,6 +454,8 @@ class HeldFiles:
         """Record that no copy of the file can be had."""
         self._move(file, FileEvent.GIVEN_UP)
         self.bad.pop(file.name, None)
+        if file.kind is LOG and not file.done:
+            self.given_up[file.name] = file
         if failure is not None:
             file.failure = failure
 
@@ -471,6 +476,10 @@ class HeldFiles:
         self._change_need(file, FileEvent.RESTORED)
         self.in_hand = None
         file.refused = False
+        for lost in list(self.given_up.values()):
+            # what landed later gets past it, or the hole shows
+            if lost.landed_mono_us <= file.landed_mono_us:
+                del self.given_up[lost.name]
 
     def unqueue_restored(self, file: File) -> None:
         """Take a restored log out of the queue."""
@@ -556,6 +565,18 @@ class HeldFiles:
             if not file.done:
                 self._change_need(file, FileEvent.PASSED_BY)
                 del self.bad[file.name]
+
+    def lost_logs(self) -> list[File]:
+        """Return the logs that were waited for, of which no copy can be had, and that no later log
+        here shows as a hole.
+        """
+        since_us = self.pending[-1].landed_mono_us if self.pending else -1
+        return [
+            file
+            for file in self.given_up.values()
+            if file.content is Content.LOST
+            and file.landed_mono_us > since_us
+        ]
 
     def decide_all(self, state: RestoreState) -> None:
         """Decide again about all logs after a jump (a full, an incremental, a lost position)."""

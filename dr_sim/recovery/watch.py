@@ -247,6 +247,8 @@ class Watch:
         damaged = [
             f for f in files.bad.values() if f.kind is LOG and not f.done
         ]
+        if blocker is None:
+            damaged += files.lost_logs()  # a later log would show the hole
         if damaged:
             covered_utc_us = self._covered_until()
             damaged = [

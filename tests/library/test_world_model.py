@@ -520,6 +520,19 @@ def test_a_deletion_that_replicates_takes_both_files() -> None:
     assert Kind.INCREMENTAL in [r.values["kind"] for r in rows(result, "seen.TakeBackup")]
 
 
+def test_a_log_that_is_gone_at_both_sides_is_told_of_before_the_next_one_shows_the_hole() -> None:
+    """With hourly logs that is 45 min later: R8 counts from the end of the lost log's backup."""
+    result = ran("faults/missing_file_both", "databases.crm.log=every 1 h")
+    (finished,) = [r.time_us for r in rows(result, "truth.backup_finished", name=log_name("10:00"))]
+    told = rows(result, "seen.RaiseAlert", event_id=3)
+    assert [r.time_us for r in told] == [finished + 15 * 60 * SECOND]
+    assert told[0].values["name"] == log_name("10:00")
+    assert "60005" in told[0].values["text"]
+    asked = rows(result, "seen.TakeBackup")
+    assert [(r.values["kind"], r.time_us) for r in asked] == [(Kind.INCREMENTAL, told[0].time_us)]
+    assert rows(result, "seen.RaiseAlert", event_id=1) == []
+
+
 def test_a_file_that_is_lost_at_the_secondary_alone_is_copied_again() -> None:
     result = ran("faults/missing_file_both", "events.1.missing_file.where=secondary")
     assert vanished(result) == [(at(1, "10:00:02.8"), "secondary")]
