@@ -225,6 +225,16 @@ def test_readers_are_thrown_out_in_a_failover() -> None:
     assert (found["data_loss_us"], found["phases_us"]["drain"]) == (180 * SECOND, 4 * LOG_US)
 
 
+def test_a_planned_failover_over_readers_breaks_no_requirement() -> None:
+    """Two seconds after the alert that the log is refused for them: they go, and nothing is lost."""
+    order = "{at: 'Mon 10:25:06', order_failover: dba}"
+    readers = "{at: 'Mon 10:02', readers: {database: crm, duration: 40 min}}"
+    result = ran("faults/readers", "databases.crm.log=every 10 min", f"events=[{readers}, {order}]")
+    assert alerts(result)[0][:2] == (at(1, "10:25:04"), 3)
+    assert failover(result)["data_loss_us"] == 0
+    assert result.summary.violations == []
+
+
 def test_a_stopped_replicator_waits_for_someone_who_was_told() -> None:
     result = fault("replication_stopped")
     told = at(1, "10:15:02.8")

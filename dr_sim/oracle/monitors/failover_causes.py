@@ -23,6 +23,10 @@ from dr_sim.oracle.monitors.story import (
     PhaseRow,
     Story,
 )
+from dr_sim.record.journal import Row
+
+IN_USE = (3101, int("55006", 36), 60027)
+"""Error numbers of SQL Server, PostgreSQL and SQLite of a database that people are reading."""
 
 
 # ---- R14
@@ -130,6 +134,7 @@ def _begun_over_a_hole(story: Story, begin: PhaseRow) -> Iterator[Breach]:
             not recent
             or row.seq > begin.seq
             or row.values["event_id"] not in (MISSING, ERRORS)
+            or _held_by_readers(story, database, row)
         ):
             continue
         since = story.between("seen.Restored", database, row.seq, begin.seq)
@@ -146,6 +151,20 @@ def _begun_over_a_hole(story: Story, begin: PhaseRow) -> Iterator[Breach]:
                 "a planned failover begins while the chain is broken: it would lose data",
             )  # fmt: skip
             return
+
+
+def _held_by_readers(story: Story, database: int, alert: Row) -> bool:
+    """Return whether the engine refused that file last because people read the database: a failover
+    disconnects them, and loses nothing.
+    """
+    refused = [
+        row
+        for row in story.rows("seen.RestoreFailed")
+        if row.entity == database
+        and row.seq < alert.seq
+        and row.values["name"] == alert.values["name"]
+    ]
+    return bool(refused) and refused[-1].values["error_number"] in IN_USE
 
 
 def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
