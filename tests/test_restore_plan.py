@@ -568,6 +568,34 @@ def test_recovery_forks_of_sql_server(tmp_path: Path, capsys: pytest.CaptureFixt
     assert told in capsys.readouterr().out
 
 
+def test_a_file_that_is_gone_still_tells_how_the_forks_hang_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log across the fork is left out: the incremental behind it stands on the old fork's full,
+    and without that too the hole shows.
+    """
+    old, new = {"RecoveryForkID": "aaaa"}, {"RecoveryForkID": "bbbb"}
+    across = {"FirstRecoveryForkID": "aaaa", "ForkPointLSN": "250"}
+    rows = [
+        sql_row(1, "D", 100, 200, **old),
+        sql_row(2, "L", 200, 300, **new, **across),
+        sql_row(3, "I", 350, 360, **new, DifferentialBaseLSN="100"),
+        sql_row(4, "L", 300, 500, **new),
+    ]
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(rows))
+    code, whole = planned(capsys, str(path))
+    assert (code, files_of(whole)) == (0, [f"{n}.bak" for n in (1, 3, 4)])
+    code, answer = planned(capsys, str(path), "--without", "2.bak")
+    assert (code, files_of(answer)) == (0, files_of(whole))
+    gone = [word for n in (2, 3) for word in ("--without", f"{n}.bak")]
+    code, answer = planned(capsys, str(path), *gone)
+    assert code == 1 and answer["newer_fork"] is None
+    assert [(gap["fork"], gap["first_lsn"], gap["last_lsn"]) for gap in answer["missing"]] == [
+        ("fork aaaa", "200", "250"), ("fork bbbb", "250", "300"),
+    ]  # fmt: skip
+
+
 def wal(timeline: int, number: int) -> str:
     return f"{timeline:08X}{0:08X}{number:08X}"
 

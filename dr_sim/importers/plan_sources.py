@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from dr_sim.backups.chain import forks_of
 from dr_sim.backups.model import BackupHeader
 from dr_sim.backups.target import (
     ASSUMED_FIXED_US,
@@ -187,9 +188,11 @@ class SqlServerSource:
         return known
 
     def _forks(self, forks: Forks) -> dict[int, tuple[int, int]]:
-        """Fork points by number; a parent that no backup names gets a number of its own."""
+        """Return fork points by number, as the history tells them, also of files that are gone, and
+        as they are given; a parent that no backup names gets a number of its own.
+        """
         known = self._guids()
-        told = {}
+        told = forks_of(entry.header for entry in self.entries)
         for child, (parent, point) in forks.guids.items():
             if child in known:
                 told[known[child]] = (
@@ -390,8 +393,9 @@ class RunSource:
             header.backup_id: header.nominal_bytes
             for header in left.values()
         }
+        told = Told(forks_of(self.files.values()))
         return Opened(
-            list(left.values()), names, Told(), stored, list(self.remarks)
+            list(left.values()), names, told, stored, list(self.remarks)
         )
 
     def fork(self, text: str) -> int:
