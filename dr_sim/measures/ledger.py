@@ -328,6 +328,12 @@ def _alone(
 
 
 # ---- outage
+WAITS_FOR_A_COPY = (
+    "there is no copy of a database to promote: it waits for a re-seed"
+)
+"""The detail of a part of the phase recover."""
+
+
 def outage_ledger(
     t: Tables,
     scenario: Scenario,
@@ -446,7 +452,7 @@ def _why(
             t["seen.EnterPhase"]["time_us"][_recovering(t)] < end
         ).any()
     ):
-        return "there is no copy of a database to promote: it waits for a re-seed"
+        return WAITS_FOR_A_COPY
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
     if phase == "provision" and scenario.store is not None:

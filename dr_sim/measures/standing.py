@@ -14,7 +14,12 @@ from typing import Any
 
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import Curve
-from dr_sim.measures.ledger import Ledger, explain_exposure, loss_ledger
+from dr_sim.measures.ledger import (
+    WAITS_FOR_A_COPY,
+    Ledger,
+    explain_exposure,
+    loss_ledger,
+)
 from dr_sim.measures.outcome import FailoverOutcome, failovers
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import (
@@ -290,8 +295,8 @@ OUTAGE_REMEDIES = {
         "more link.bandwidth, or a shorter failover.drain_limit",
     ),
     "recover": CauseRemedy(
-        "the secondary restored what it had not restored yet",
-        "more replay.workers, a faster secondary.disk, or more frequent incrementals",
+        "the databases were brought online",
+        "a shorter failover.recover, or shorter transactions: those that are open are undone",
     ),
     "provision": CauseRemedy(
         "the new site was being set up",
@@ -307,6 +312,20 @@ OUTAGE_REMEDIES = {
     ),
 }
 """By phase of the outage."""
+RESTORED_FIRST = CauseRemedy(
+    "what had landed and waited was restored",
+    "a faster secondary.restore_rate, more replay.workers, or a standby that keeps up",
+)
+HUNG = CauseRemedy(
+    "a restore hung until it was ended",
+    "a shorter failover.restore_limit",
+)
+"""The remedies of a drain that was spent on that."""
+NO_COPY = CauseRemedy(
+    "there was no copy to promote, and a full had to come first",
+    "more link.bandwidth, or one more standby (copies)",
+)
+"""The remedy of a phase recover that waited for a copy."""
 RESTORE_REMEDIES = {
     "drain": CauseRemedy(
         "the backups were read and restored",
@@ -338,18 +357,42 @@ def remedy(cause: str, scenario: Scenario) -> CauseRemedy | None:
 
 
 def outage_remedy(
-    phase: str, scenario: Scenario, restores: bool = False
+    phase: str, scenario: Scenario, f: FailoverSummary
 ) -> CauseRemedy | None:
-    """Return what would help against a long phase of an outage; None if that is not known.
-    restores: its way back is a restore from a store.
-    """
-    if restores and phase in RESTORE_REMEDIES:
+    """Return what would help against a long phase of an outage; None if that is not known."""
+    if restores(f) and phase in RESTORE_REMEDIES:
         return RESTORE_REMEDIES[phase]
+    if phase == "drain":
+        return _drain_remedy(f)
+    if phase == "recover":
+        return _recover_remedy(f)
     found = OUTAGE_REMEDIES.get(phase)
     asked = scenario.failover.mode != "automatic"
     if found is not None and phase == "decide" and not asked:
         return replace(found, helps=ANSWERED_SOONER)
     return found
+
+
+def _drain_remedy(f: FailoverSummary) -> CauseRemedy:
+    half_us = f.phases_us["drain"] / 2
+    if f.drain_hung_us >= half_us:
+        return HUNG
+    if f.drain_restoring_us >= half_us:
+        return RESTORED_FIRST
+    return OUTAGE_REMEDIES["drain"]
+
+
+def _recover_remedy(f: FailoverSummary) -> CauseRemedy | None:
+    if f.outage_note:
+        return None
+    waited_us = sum(
+        line.duration_us
+        for line in f.outage_ledger.lines
+        if line.cause == "recover" and line.detail == WAITS_FOR_A_COPY
+    )
+    if 2 * waited_us >= f.phases_us["recover"]:
+        return NO_COPY
+    return OUTAGE_REMEDIES["recover"]
 
 
 def restores(f: FailoverSummary) -> bool:

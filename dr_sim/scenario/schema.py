@@ -269,7 +269,7 @@ class ReplayKeys(Section):
         "time without a new log after which an alert is raised"
     )
     critical_after: Duration = about(
-        "time without a successful restore after which an alert is critical"
+        "time since a danger was first reported after which its alert is critical"
     )
     validation: Validation = about(
         "what is compared when a file arrives; none: the engine gets the "

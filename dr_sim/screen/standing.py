@@ -14,7 +14,6 @@ from dr_sim.measures.standing import (
     longest_phase,
     outage_remedy,
     remedy,
-    restores,
 )
 from dr_sim.measures.summary.types import (
     DatabaseStanding,
@@ -135,7 +134,7 @@ def _of_the_outage(summary: Summary, scenario: Scenario) -> list[str]:
         return []
     phase, us = found
     part = _part(us, sum(worst.phases_us.values()))
-    known = outage_remedy(phase, scenario, restores(worst))
+    known = outage_remedy(phase, scenario, worst)
     what = f": {known.what}" if known else ""
     words = phase.replace("_", " ")
     why = f"Why: {part} the outage is {words} ({clock(us)}){what}."

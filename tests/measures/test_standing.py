@@ -139,3 +139,44 @@ def test_a_missed_outage_has_its_own_reason(
     assert "failover.mode" not in why_and_help(summary, automatic)[-1]
     summary.standings = [replace(r, outage=met) for r in summary.standings]
     assert not any("outage" in line for line in why_and_help(summary, asked))
+
+
+DRAINS = """\
+run_for: 8 h
+databases: {dw: {size: 200 GB, log_volume: 50 MB per 5 min, full: none, incremental: none}}
+link: {bandwidth: 1 Gbit/s}
+failover: {mode: automatic, drain_limit: 1 h, restore_limit: 2 h}
+events: [WHAT, {at: 5 h 1 min, lose: host}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "why", "helps"),
+    [
+        (
+            "{at: 2 h 9 min, slow_restore: {by: 100000, duration: 2 min}}",
+            "a restore hung until it was ended",
+            "failover.restore_limit",
+        ),
+        (
+            "{at: 1 h 2 min, restore_job_off: {duration: 5 h}}",
+            "what had landed and waited was restored",
+            "secondary.restore_rate",
+        ),
+        (
+            "{at: 4 h, link_outage: 3 h}",
+            "the last backups were still on the way",
+            "failover.drain_limit",
+        ),
+    ],
+)
+def test_a_long_drain_is_explained_by_what_it_was_spent_on(
+    what: str, why: str, helps: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "drain.yaml"
+    path.write_text(DRAINS.replace("WHAT", what), encoding="utf-8")
+    scenario = load_scenario(path, ["failover.redirect.switch=1 s", "sla=[{outage: at most 1 s}]"])
+    summary = run(scenario).summary
+    *_, said, help_ = why_and_help(summary, scenario)
+    assert said.endswith(f": {why}.") and "the outage is drain" in said
+    assert helps in help_

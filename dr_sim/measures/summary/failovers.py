@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.cloud import Provisioning, provisionings_in
+from dr_sim.measures.drained import drained
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.outcome import (
@@ -224,6 +225,7 @@ def _failover(
         _database(t, scenario, loss, part)
         for loss, part in zip(f.losses, parts, strict=True)
     ]
+    spent = drained(t, f.spans)
     outcomes = tenant_outcomes(t, scenario, f)
     tenants = [
         _tenant(scenario, name, outcome)
@@ -260,6 +262,8 @@ def _failover(
         phases_us=f.phases_us,
         manager_down_us=sum(end - begin for begin, end in away),
         outage_ledger=_ledger(outage_ledger(t, scenario, f, waits)),
+        drain_restoring_us=spent.restoring_us,
+        drain_hung_us=spent.hung_us,
         limit_ended_the_wait=_limit_ended_the_wait(t, f),
         requests_failed=f.requests_failed,
         requests_offered=f.requests_offered,

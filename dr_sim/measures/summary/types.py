@@ -218,7 +218,9 @@ class CannotFollow:
 
 @dataclass(slots=True, kw_only=True)
 class FailoverSummary(CostSummary):
-    """One failover: what began it, what it cost, and why."""
+    """One failover: what began it, what it cost, and why. drain_restoring_us: for so much of the
+    drain a restore ran; drain_hung_us: one ran that hung until it was ended.
+    """
 
     number: int
     failure_class: str = field(metadata=key("class"))
@@ -245,6 +247,8 @@ class FailoverSummary(CostSummary):
     outage_note: str
     manager_down_us: int
     outage_ledger: LedgerSummary
+    drain_restoring_us: int
+    drain_hung_us: int
     limit_ended_the_wait: EndedWait | None
     requests_failed: int
     requests_offered: int
