@@ -81,9 +81,13 @@ def _first_within(at_us: Sequence[int], since_us: int, end_us: int) -> int:
 
 
 def _found_us(t: Tables, scenario: Scenario, e: Episode) -> int:
-    """Return when damage of files that lie in a store must have been found: nobody looks before
-    they are hashed again, or restored.
+    """Return when damage of files that lie in a store, or at a standby whose replay waits on
+    purpose, must have been found: nobody looks before they are hashed again, or restored.
     """
+    replay = scenario.replay
+    on_purpose_us = replay.delay_us + replay.every_us
+    if scenario.store is None and not on_purpose_us:
+        return 0
     damaged = t.of("truth.damaged", e.database)
     at_rest = damaged["time_us"][
         t.has_text(damaged["where"], "secondary")
@@ -91,11 +95,15 @@ def _found_us(t: Tables, scenario: Scenario, e: Episode) -> int:
     ]
     if not len(at_rest):
         return 0
-    again_us = scenario.replay.reverify_us
-    if not again_us:
-        return e.end_us
-    retry_us = scenario.replay.retry_us
-    return int(at_rest[-1]) + 2 * again_us + 2 * retry_us
+    restored_us = e.end_us
+    if scenario.store is None:
+        restored_us = int(at_rest[-1]) + on_purpose_us + replay.retry_us
+    if not replay.reverify_us:
+        return restored_us
+    hashed_us = int(at_rest[-1]) + 2 * (
+        replay.reverify_us + replay.retry_us
+    )
+    return min(hashed_us, restored_us)
 
 
 def _waits_us(t: Tables, scenario: Scenario, e: Episode) -> int:
@@ -181,8 +189,7 @@ def _deadline_us(
     first_us = int(t["truth.manager"]["time_us"][0])
     if first_us >= e.onset_us:  # nobody was in place yet
         deadline_us = max(deadline_us, first_us + patience_us + retry_us)
-    if scenario.store is not None:
-        deadline_us = max(deadline_us, _found_us(t, scenario, e))
+    deadline_us = max(deadline_us, _found_us(t, scenario, e))
     drained_us = scenario.failover.drain_limit_us + retry_us
     for ordered_us in t["seen.FailoverOrdered"]["time_us"].tolist():
         if ordered_us <= deadline_us:

@@ -404,12 +404,19 @@ class Watch:
 
     def limit_is_due(self, e: Event) -> bool:
         """Return whether the obstacle is too old, or was tried too often, and nobody has been
-        alerted yet.
+        alerted yet. Another copy that has landed may be whole: its hash decides.
         """
         stuck = self.stuck
-        if stuck is None or stuck.over:
+        if stuck is None or stuck.over or self._is_hashed_again(stuck):
             return False
         return stuck.limit_at_us <= e.mono_us or self._too_often(stuck)
+
+    def _is_hashed_again(self, stuck: Stuck) -> bool:
+        """Return whether another copy of a damaged log has landed and is being hashed."""
+        file = stuck.file
+        if file is None or file.name not in self._db.files.bad:
+            return False
+        return file.content is Content.CHECKING
 
     def reach_limit(self, e: Event, out: list[Command]) -> bool:
         """Record that the limit is reached. Return whether a repair is needed: not while the file

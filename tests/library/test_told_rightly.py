@@ -129,3 +129,36 @@ def test_an_sla_may_ask_for_the_outage_of_a_lost_host_or_database() -> None:
     assert (site, host) == (129_460_000, 113_460_000)
     assert database is not None and 2 * SECOND < database - host < 6 * SECOND
     assert result.verdict.outcome is Outcome.PASS
+
+
+DELAYED = (
+    "faults/base",
+    "run_for=6 h",
+    "databases.crm.full=none",
+    "databases.crm.incremental=none",
+    "replay.delay=1 h",
+    "link.bandwidth=200 Mbit/s",
+)
+
+
+def test_rot_in_a_log_that_waits_on_purpose_is_no_breach() -> None:
+    """The log of 03:00 rots as soon as it has landed, and is read an hour later, by the delay. Till
+    then nobody can know.
+    """
+    rot = "{at: 'Mon 03:01', corrupt_at_rest: {database: crm, where: secondary}}"
+    result = ran(*DELAYED, f"events=[{rot}]")
+    assert result.summary.violations == []
+    assert max(e.end_us - e.onset_us for e in result.summary.alerts.episodes) > 40 * MINUTE_US
+
+
+def test_logs_that_arrive_again_together_are_one_alert() -> None:
+    """All that waits here is deleted, and missed when its hour comes: copied again at once. While
+    one of them is hashed after the other nobody is told of those that have landed.
+    """
+    gone = (
+        "{at: 'Mon 03:01', careless_clean_up:"
+        " {where: secondary, database: crm, kind: log, older_than: 0 s}}"
+    )
+    result = ran(*DELAYED, f"events=[{gone}]")
+    assert [alert.event_id for alert in result.summary.alerts.each] == [3]
+    assert result.summary.violations == []
