@@ -438,3 +438,14 @@ def test_moves_that_never_end_are_found(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("dr_sim.cloud.upgrades.Upgrades.move_ended", lambda *of: None)
     again = world(tmp_path, upgrade(), (*USUAL, ("run_for: 4 h", "run_for: 30 h")))
     assert "cloud 20" in broken(again)
+
+
+def test_the_manager_is_not_blamed_for_machines_of_which_it_cannot_know(tmp_path: Path) -> None:
+    """Four new machines at A die at 6,502.015 s, and it knows a minute later: four old ones have
+    gone meanwhile.
+    """
+    bad = "  - {at: 1 min, bad_image: {image: web 12.4, after: 37 min}}\n"
+    of = world(tmp_path, upgrade(more=bad), USUAL)
+    assert "cloud 19" not in broken(of)
+    gone = [at for at, v in rows(of, "truth.cloud_machine") if v["what"] == "stopped"]
+    assert any(6502 * S < at < 6562 * S for at in gone)

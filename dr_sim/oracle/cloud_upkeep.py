@@ -42,6 +42,9 @@ _KINDS = (
     *SITE_ROWS,
 )
 
+_ON_ITS_WAY_US = 10_000_000
+"""How long an order may be on its way, until the machine has stopped."""
+
 
 @dataclass(slots=True)
 class _Upgrade:
@@ -54,12 +57,16 @@ class _Upgrade:
 @dataclass(slots=True)
 class _Kept:
     """Holds what has been read of the journal so far. silent: since when the manager knows that a
-    machine is silent. runs: farm, role and image of each machine that runs. goals: that were
-    set, by farm and role. may_lack: how many machines of a role a farm may lack in its upgrade.
+    machine is silent. runs: farm, role and image of each machine that runs. fell: when one that ran
+    went down, and what it was. goals: that were set, by farm and role. may_lack: how many machines
+    of a role a farm may lack in its upgrade.
     """
 
     silent: dict[Place, int] = field(default_factory=dict)
     runs: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
+    fell: dict[Place, tuple[int, tuple[str, str, str]]] = field(
+        default_factory=dict
+    )
     goals: dict[Place, list[int]] = field(default_factory=dict)
     upgrades: dict[str, _Upgrade] = field(default_factory=dict)
     may_lack: dict[str, int] = field(default_factory=dict)
@@ -148,8 +155,11 @@ def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
     at: Place = (v["site"], v["machine"])
     if v["what"] == RUNNING:
         seen.runs[at] = (v["farm"], v["role"], v["image"])
+        seen.fell.pop(at, None)
         return
     gone = seen.runs.pop(at, None)
+    if gone is not None and v["what"] == "down":
+        seen.fell[at] = (row.time_us, gone)
     goes = v["what"] in ("stopped", "upgrading")
     if gone is None or not goes or at in seen.silent:
         return
@@ -157,9 +167,15 @@ def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
     if upgrade is None or upgrade.to == gone[2]:
         return
     goal = _least_goal(gone, machines, seen)
+    since_us = row.time_us - machines.silent_us - _ON_ITS_WAY_US
+    unknown = {
+        place: of
+        for place, (fell_us, of) in seen.fell.items()
+        if fell_us >= since_us
+    }
     left = sum(
         site == at[0] and of[:2] == gone[:2]
-        for (site, _), of in seen.runs.items()
+        for (site, _), of in (seen.runs | unknown).items()
     )
     if left < goal - seen.may_lack[gone[0]]:
         yield (
