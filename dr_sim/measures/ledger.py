@@ -28,12 +28,12 @@ from dr_sim.measures.outcome import (
     FailoverOutcome,
     failovers,
     manager_down,
-    why_unknown,
 )
 from dr_sim.measures.phases import ATTEMPT
 from dr_sim.measures.pieces import LedgerLine
 from dr_sim.measures.protected import begins_with_all
 from dr_sim.measures.tables import Record, Tables, tables
+from dr_sim.measures.unknown import why_unknown
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import format_duration
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.backups.said import said
 from dr_sim.measures.conservation import FIRST_LSN
 from dr_sim.measures.exposure import (
     NEVER_US,
@@ -29,7 +28,6 @@ from dr_sim.measures.exposure import (
 from dr_sim.measures.phases import (
     PHASE_OF,
     lengths_us,
-    nothing_there,
     phase_spans,
 )
 from dr_sim.measures.served import SERVED_AGAIN_PPM, Served, served
@@ -447,47 +445,6 @@ def _has_a_copy(t: Tables, scenario: Scenario, database: int) -> bool:
     restored = t.of("truth.restored", database)["time_us"]
     seeded = scenario.databases[database].seeded and not len(gone)
     return seeded or bool((restored > since_us).any())
-
-
-def _never_restored(t: Tables, scenario: Scenario, database: int) -> str:
-    name = scenario.databases[database].name
-    where = "in this store" if scenario.store else "at the secondary"
-    told = f"no copy of {name} was ever restored {where}"
-    if any(row.entity in (database, -1) for row in t.rows("truth.failed")):
-        return f"{told}: all of it is lost"
-    return f"{told}; the stopped primary still holds it"
-
-
-def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
-    """Return why the loss of a database that was not promoted is unknown, or why so much of it is
-    lost.
-    """
-    spec = scenario.databases[database]
-    if not spec.seeded and not len(t.of("truth.restored", database)["seq"]):
-        return _never_restored(t, scenario, database)
-    failed = [
-        r.values
-        for r in t.rows("seen.RecoverFailed")
-        if r.entity == database
-    ]
-    if failed:
-        error = said(failed[-1]["error_number"], failed[-1]["error_text"])
-        return f"{spec.name} could not be brought online: {error}"
-    phases = [r.values["phase"] for r in t.rows("seen.EnterPhase")]
-    if not phases and nothing_there(t):
-        return f"nothing was left from which {spec.name} could be restored: all of it is lost"
-    if not phases:
-        return "no failover had been begun when the run ended"
-    if phases[-1] in ("abandoned", "watching"):
-        declined = any(
-            not r.values["approve"] for r in t.rows("seen.OperatorAnswered")
-        )
-        return (
-            "the operator did not agree to fail over"
-            if declined
-            else "the failover was abandoned"
-        )
-    return "the run ended before the promotion"
 
 
 def manager_down(

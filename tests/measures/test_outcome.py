@@ -5,13 +5,16 @@ early.
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
+from dr_sim.loading import load_scenario
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.served import Served
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Fence
+from dr_sim.runs.run import run
 from dr_sim.scenario.sla_measures import (
     PHASES,
 )
@@ -194,3 +197,31 @@ def test_what_follows_an_operator_s_no_is_spent_deciding() -> None:
     journal.note("truth.end", 60 * MIN, -1)
     (f,) = failovers(journal, a_scenario())
     assert (f.phases_us["detect"], f.phases_us["decide"]) == (MIN, 49 * MIN)
+
+
+CUT_SHORT = """\
+run_for: 2 h 35 min
+databases: {crm: {size: 5 GB, full: daily 23:00, incremental: none, log: none}}
+link: {bandwidth: 1 Gbit/s}
+copies: {vault: {store: {}}}
+failover: {mode: automatic}
+events: [{at: 2 h 30 min, lose: site}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("run_for=2 h 35 min", "the run ended before the promotion"),
+        (
+            "databases.crm.seeded=false",
+            "no copy of crm was ever restored in this store: all of it is lost",
+        ),
+    ],
+)
+def test_what_a_run_has_cut_short_is_not_called_lost(change: str, why: str, tmp_path: Path) -> None:
+    """The machine of the store is still awaited at the end, and a whole full lies there; or none."""
+    path = tmp_path / "short.yaml"
+    path.write_text(CUT_SHORT, encoding="utf-8")
+    summary = run(load_scenario(path, [change])).summary
+    assert summary.failovers[0].databases[0].note == why

@@ -17,7 +17,6 @@ from dr_sim.measures.outcome import (
     FailoverOutcome,
     failovers,
     manager_down,
-    why_unknown,
 )
 from dr_sim.measures.parts import PartOutcome, database_outcomes
 from dr_sim.measures.protected import counts
@@ -36,6 +35,7 @@ from dr_sim.measures.summary.types import (
 from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.tenants import tenant_outcomes
+from dr_sim.measures.unknown import why_unknown
 from dr_sim.measures.unprotected import follows, unprotected_ledger
 from dr_sim.measures.ways import CameTrue, ways_of
 from dr_sim.measures.whole import Whole, unprotected
