@@ -26,7 +26,7 @@ from dr_sim.experiments import rare
 from dr_sim.experiments.take import take
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.asked_model import RareQuestion
-from dr_sim.scenario.model import Law, Scenario
+from dr_sim.scenario.model import DrawnFault, Law, Scenario
 from dr_sim.streams import chance_above
 from dr_sim.units import HOUR_US, MINUTE_US
 from dr_sim.world.tilted import TiltedStreams
@@ -42,28 +42,52 @@ RATES = (4.0, 1.0, 0.02)  # outages in a run
 
 
 def beyond_us(scenario: Scenario, limit_us: int) -> tuple[int, list[float]]:
-    """Draw one run's outages: how long they last beyond the limit, and what each law says of
-    them.
+    """Draw one run's outages, those of each line at a database of its own: how long any of them
+    lasts beyond the limit, and what each law says of them.
     """
-    fault = scenario.faults[0]
     streams = TiltedStreams(scenario)
-    gaps = streams.of("fault link_outage", "arrival", "line 0")
-    lasts = streams.of("fault link_outage", "duration", "line 0")
+    late: list[tuple[int, int]] = []
+    for line in range(len(scenario.faults)):
+        late += _beyond(scenario, streams, line, limit_us)
+    beyond = ended_us = 0
+    for begins_us, ends_us in sorted(late):
+        beyond += max(0, ends_us - max(begins_us, ended_us))
+        ended_us = max(ended_us, ends_us)
+    return beyond, streams.logs
+
+
+def _beyond(
+    scenario: Scenario, streams: TiltedStreams, line: int, limit_us: int
+) -> list[tuple[int, int]]:
+    """From and up to when each outage of one line lasts beyond the limit."""
+    fault = scenario.faults[line]
+    gaps = streams.of("fault link_outage", "arrival", f"line {line}")
+    lasts = streams.of("fault link_outage", "duration", f"line {line}")
     mean = Law("exponential", fault.den_us // fault.num)
-    at_us = beyond = number = 0
+    found: list[tuple[int, int]] = []
+    at_us = number = 0
     while True:
         at_us += max(1, gaps.law(number, mean))
         if at_us > scenario.run_for_us:
-            return beyond, streams.logs
-        left_us = scenario.run_for_us - at_us
-        lasts_us = min(lasts.law(number, fault.params.duration), left_us)
-        beyond += max(0, lasts_us - limit_us)
+            return found
+        lasts_us = lasts.law(number, fault.params.duration)
+        ends_us = min(at_us + lasts_us, scenario.run_for_us)
+        if ends_us > at_us + limit_us:
+            found.append((at_us + limit_us, ends_us))
         number += 1
 
 
 def exactly(scenario: Scenario, limit_us: int) -> float:
-    """The mean share of a run's time that an outage has lasted longer than the limit."""
-    fault, run_us = scenario.faults[0], scenario.run_for_us
+    """The mean share of a run's time that an outage of any line has lasted longer than the limit.
+    Outages of one line are seldom so long that two of them are at one time.
+    """
+    none = 1.0
+    for fault in scenario.faults:
+        none *= 1 - _share(fault, scenario.run_for_us, limit_us)
+    return 1 - none
+
+
+def _share(fault: DrawnFault, run_us: int, limit_us: int) -> float:
     law = fault.params.duration
     points = np.linspace(limit_us, run_us, 60)
     found = sum(
@@ -71,6 +95,13 @@ def exactly(scenario: Scenario, limit_us: int) -> float:
         for a, b in pairwise(points)
     )
     return fault.num / fault.den_us / run_us * float(found)
+
+
+def with_two_lines(scenario: Scenario) -> Scenario:
+    """The scenario with two lines of outages by different laws, of which neither is negligible."""
+    light = with_outages(scenario, LAWS["exponential"], 1.0)
+    heavy = with_outages(scenario, LAWS["lognormal, heavy"], 0.5)
+    return replace(scenario, faults=light.faults + heavy.faults)
 
 
 def with_outages(scenario: Scenario, law: Law, rate: float) -> Scenario:
@@ -129,6 +160,14 @@ def known_laws(experiments: int, runs: int) -> None:
                     f"{100 * part:.0f} %, mean {bias:.2f} of it, met in {met:.0f} of {runs}, "
                     f"a run is worth {gain:,.0f} failures"
                 )
+    two = with_two_lines(base)
+    for many in (runs // 2, runs):
+        part, bias, met, gain = coverage(two, 2 * HOUR_US, experiments, many)
+        print(
+            f"two databases, a line of faults each, > 2 h: holds the truth in "
+            f"{100 * part:.0f} %, mean {bias:.2f} of it, met in {met:.0f} of {many}, "
+            f"a run is worth {gain:,.0f} failures"
+        )
 
 
 def whole_scenario(runs: int) -> None:
