@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,10 @@ import pytest
 from dr_sim.cli import main as cli
 from dr_sim.experiments import assumptions
 from dr_sim.experiments.assumptions import scaled
-from dr_sim.experiments.flips import Examined
+from dr_sim.experiments.flips import Examined, Flip
 from dr_sim.loading import load_scenario
+from dr_sim.scenario.dump import Resolved
+from dr_sim.version import VERSION
 
 SCENARIO = """\
 run_for: 80 min
@@ -84,6 +88,70 @@ def test_the_report_tells_of_them(
     page = (tmp_path / "r/report.html").read_text(encoding="utf-8")
     assert "<td>failover.redirect.switch</td>" in page
     assert "Nobody has tried yet" not in page
+
+
+FLEET = """\
+run_for: 1 h
+databases:
+  crm: {copies: 3, size: 1 GB}
+  web: {size: 1 GB, log_volume: 7 MB per 5 min}
+link: {bandwidth: 100 Mbit/s}
+"""
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    path = tmp_path / "fleet.yaml"
+    path.write_text(FLEET, encoding="utf-8")
+    return path
+
+
+def numbers_of(path: Path) -> list[assumptions.Assumed]:
+    resolved = load_scenario(path).resolved
+    assert isinstance(resolved, Resolved)
+    return assumptions._numbers(resolved)
+
+
+def test_what_is_assumed_alike_of_several_databases_is_one_number(fleet: Path) -> None:
+    by_key = {number.key: number for number in numbers_of(fleet)}
+    crm = [f"databases.crm-00{i}.log_volume" for i in (1, 2, 3)]
+    assert by_key["databases.*.log_volume"].keys == tuple(crm)
+    assert "databases.web.log_volume" not in by_key
+    of_all = by_key["databases.*.incremental_share"]
+    assert of_all.keys[-1] == "databases.web.incremental_share"
+    assert len(of_all.keys) == 4
+
+
+def test_what_an_interrupted_examination_has_found_is_not_tried_again(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left to be tried here, so no process starts. Of another verdict it is not true."""
+    text = hashlib.blake2b(fleet.read_bytes(), digest_size=16).hexdigest()
+    of = [VERSION, text, "pass", ""]
+    kept = assumptions._Kept(fleet, of)
+    flip = Flip("link.rtt", "0 s", "assumed", "1 s", "fail", "outage 1 s")
+    for number in numbers_of(fleet):
+        kept.add(number, [flip] if number.key == "monitor.every" else [])
+    assert assumptions._Kept(fleet, of).found == kept.found
+    assert assumptions._Kept(fleet, [*of[:2], "fail", ""]).found == {}
+    monkeypatch.setattr(assumptions, "_flips", None)
+    told: list[str] = []
+    found = assumptions.examine(fleet, "pass", tell=told.append)
+    assert found.flips == [flip]
+    assert found.tried == len(kept.found)
+    assert told == [
+        f"{found.tried} assumed numbers ({found.tried} known), 2 to 4 runs for each, 1 at a time"
+    ]
+    assert not (fleet.parent / assumptions.KEPT_FILE).exists()
+
+
+def test_an_interrupt_ends_what_is_under_way() -> None:
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), assumptions._processes(1) as pool:
+        assert pool.submit(int, "7").result() == 7
+        pool.submit(time.sleep, 60)
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 30
 
 
 def test_a_folder_that_holds_no_run_is_refused_in_one_line(

@@ -148,6 +148,7 @@ def _report(a: argparse.Namespace) -> int:
                 shown.verdict.outcome.name.lower(),
                 progress,
                 stored.scenario.manager,
+                show,
             )
             if stored.scenario.sla
             else None

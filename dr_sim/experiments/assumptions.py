@@ -2,29 +2,41 @@
 
 A scenario says little and assumes much. Every default has a source, but a source is not a
 measurement of the user's own shop. So each number that the user did not write is tried at half and
-at twice its value, one number at a time. Where that changes nothing, a tenth and ten times are
-tried. All runs use the same seed and streams. An input that changes the verdict is worth measuring;
-any other needs no argument.
+at twice its value, one number at a time; what is assumed alike of several databases is one number.
+Where that changes nothing, a tenth and ten times are tried. All runs use the same seed and streams.
+An input that changes the verdict is worth measuring; any other needs no argument.
+
+A fleet's run takes minutes and there are some sixty numbers. So what has been found is kept beside
+the scenario until the examination is over, and one that was interrupted goes on from there.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import multiprocessing
 import re
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
-from itertools import repeat
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dr_sim.errors import InputError
+from dr_sim.experiments.executor import cores
 from dr_sim.experiments.flips import Examined, Flip
+from dr_sim.files.output import read_bytes, write_whole, writing
 from dr_sim.formatting.numbers import value_text
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Verdict
 from dr_sim.runs.run import run
 from dr_sim.scenario.dump import Resolved
+from dr_sim.units import SECOND_US, clock
+from dr_sim.version import VERSION
 
 FACTORS = ((0.5, 2.0), (0.1, 10.0))  # the nearer are tried first
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(\s*)(\S.*)?")
@@ -40,67 +52,196 @@ _NOT_ASSUMED = (
 )
 
 
+KEPT_FILE = "assumptions.json"
+"""What an examination has found so far, beside its scenario."""
+
+
+Name = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """A number that the user did not write, and its source. key: its name; keys: where it stands,
+    several where it is assumed alike of several databases.
+    """
+
+    key: str
+    value: str
+    source: str
+    keys: tuple[str, ...]
+
+    @property
+    def name(self) -> Name:
+        return self.key, self.value, self.source
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The run whose assumptions are tried: its scenario, verdict and recovery manager."""
+
+    path: Path
+    verdict: str
+    manager: str
+
+
 def examine(
     path: Path,
     verdict: str,
     progress: Callable[[float], None] | None = None,
     manager: str = "",
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Examined:
     """Run the scenario again with each assumed number smaller and larger, on all cores.
 
-    verdict: the outcome of the original run; manager: the name of its recovery manager.
+    verdict: the outcome of the original run; manager: the name of its recovery manager; tell: is
+    called with the plan, and with how long it will take. What an interrupted examination of the
+    same run has found is taken over.
     """
     scenario = load_scenario(path)
     assert isinstance(scenario.resolved, Resolved)
-    numbers = list(_numbers(scenario.resolved))
-    found = Examined(
-        [], len(numbers), len(scenario.resolved.sources) - len(numbers)
+    numbers = _numbers(scenario.resolved)
+    left_out = len(scenario.resolved.sources) - sum(
+        len(number.keys) for number in numbers
     )
-    with ProcessPoolExecutor(
-        initializer=_leave_interrupts_to_the_parent
-    ) as pool:
-        flips = pool.map(
-            _flips, repeat(path), repeat(verdict), numbers, repeat(manager)
-        )
-        for i, some in enumerate(flips, 1):
-            found.flips.extend(some)
+    text = hashlib.blake2b(read_bytes(path), digest_size=16).hexdigest()
+    kept = _Kept(path, [VERSION, text, verdict, manager])
+    left = [number for number in numbers if number.name not in kept.found]
+    workers = max(1, min(cores(), len(left)))
+    known = f" ({len(numbers) - len(left)} known)" if kept.found else ""
+    tell(
+        f"{len(numbers)} assumed numbers{known}, 2 to 4 runs for each, "
+        f"{workers} at a time"
+    )
+    began = time.monotonic()
+    of = _Run(path, verdict, manager)
+    with _processes(workers) as pool:
+        under_way: dict[Future[list[Flip]], Assumed] = {
+            pool.submit(_flips, of, number): number for number in left
+        }
+        for done, future in enumerate(as_completed(under_way), 1):
+            number = under_way[future]
+            kept.add(number, future.result())
+            if done == workers < len(left):
+                took_s = time.monotonic() - began
+                _tell_time(took_s * (len(left) - done) / done, tell)
             if progress is not None:
-                progress(i / len(numbers))
-    return found
+                progress(len(kept.found) / len(numbers))
+    kept.over()
+    flips = [flip for number in numbers for flip in kept.found[number.name]]
+    return Examined(flips, len(numbers), left_out)
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _tell_time(left_s: float, tell: Callable[[str], None]) -> None:
+    if left_s >= 60:
+        tell(
+            f"about {clock(round(left_s * SECOND_US))} more; after Ctrl-C the same command goes on "
+            "from there"
+        )
+
+
+class _Kept:
+    """What has been found so far, in a file. of: what it is true of."""
+
+    def __init__(self, path: Path, of: list[str]) -> None:
+        self._place = path.with_name(KEPT_FILE)
+        self._of = of
+        self.found: dict[Name, list[Flip]] = {}
+        try:
+            read = json.loads(self._place.read_text(encoding="utf-8"))
+            if read["of"] == of:
+                for key, value, source, flips in read["found"]:
+                    its = [Flip(**flip) for flip in flips]
+                    self.found[key, value, source] = its
+        except (OSError, ValueError, TypeError, KeyError):
+            self.found.clear()  # there is none, or none that can be used
+
+    def add(self, number: Assumed, flips: list[Flip]) -> None:
+        self.found[number.name] = flips
+        found = [
+            [*name, list(map(asdict, its))]
+            for name, its in self.found.items()
+        ]
+        with writing(self._place):
+            write_whole(
+                self._place, json.dumps({"of": self._of, "found": found})
+            )
+
+    def over(self) -> None:
+        with writing(self._place):
+            self._place.unlink(missing_ok=True)
+
+
+# ---- processes
+@contextmanager
+def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Open that many processes. When the block is left early, as by Ctrl-C, what they are doing is
+    ended.
+    """
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(workers, initializer=_prepare) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.terminate()
+            raise
+
+
+_ended = False
+
+
+def _prepare() -> None:
+    """Leave interrupts to the parent, which ends a run by the other signal: real engines leave no
+    files and no servers behind.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
 
 
-def _flips(
-    path: Path, verdict: str, number: tuple[str, str, str], manager: str
-) -> list[Flip]:
+def _end(number: int, frame: object) -> None:
+    global _ended
+    _ended = True
+    sys.exit(0)
+
+
+def _flips(of: _Run, number: Assumed) -> list[Flip]:
     """Return the changes of the verdict as one number is changed; empty if the verdict is the same
     at ten times and at a tenth.
     """
-    key, assumed, source = number
     for factors in FACTORS:
         found = []
-        tried = dict.fromkeys(scaled(assumed, factor) for factor in factors)
+        tried = dict.fromkeys(
+            scaled(number.value, factor) for factor in factors
+        )
         for text in tried:
-            other = _tried(path, key, text, manager)
-            if (
-                other is not None
-                and (outcome := other.outcome.name.lower()) != verdict
-            ):
+            # the pool catches what ends a run, and would begin the next
+            other = None if _ended else _tried(of, number.keys, text)
+            if other is None:
+                continue
+            outcome = other.outcome.name.lower()
+            if outcome != of.verdict:
                 found.append(
-                    Flip(key, assumed, source, text, outcome, _words(other))
+                    Flip(
+                        number.key,
+                        number.value,
+                        number.source,
+                        text,
+                        outcome,
+                        _words(other),
+                    )
                 )
         if found:
             return found
     return []
 
 
-def _numbers(resolved: Resolved) -> Iterator[tuple[str, str, str]]:
-    """Yield (key, value, source) of each default that is a number, with or without a unit, and not
-    0.
+def _numbers(resolved: Resolved) -> list[Assumed]:
+    """Return each default that is a number, with or without a unit, and not 0, in the order of the
+    scenario. What is assumed alike of several databases is one of them.
     """
+    found: dict[tuple[Any, ...], list[str]] = {}
     for path, source in resolved.sources.items():
         if path[0] in _NOT_ASSUMED:
             continue
@@ -111,7 +252,21 @@ def _numbers(resolved: Resolved) -> Iterator[tuple[str, str, str]]:
             )
         match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
         if match and float(match[1]):
-            yield ".".join(path), value, source
+            of_database = path[0] == "databases" and len(path) > 2
+            place = ("databases", *path[2:]) if of_database else path
+            found.setdefault((place, value, source), []).append(
+                ".".join(path)
+            )
+    return [
+        Assumed(_name(place, keys), value, source, tuple(keys))
+        for (place, value, source), keys in found.items()
+    ]
+
+
+def _name(place: tuple[str, ...], keys: Sequence[str]) -> str:
+    return (
+        keys[0] if len(keys) == 1 else ".".join((place[0], "*", *place[1:]))
+    )
 
 
 def scaled(text: str, factor: float) -> str:
@@ -128,13 +283,13 @@ def scaled(text: str, factor: float) -> str:
     return f"{value:.10g}{match[2]}{match[3] or ''}"
 
 
-def _tried(path: Path, key: str, text: str, manager: str) -> Verdict | None:
-    """Return the verdict with one key set; None where the scenario does not allow that value."""
+def _tried(of: _Run, keys: Sequence[str], text: str) -> Verdict | None:
+    """Return the verdict with these keys set; None where the scenario does not allow that value."""
     try:
-        scenario = load_scenario(path, [f"{key}={text}"])
+        scenario = load_scenario(of.path, [f"{key}={text}" for key in keys])
     except InputError:
         return None
-    return run(replace(scenario, manager=manager)).verdict
+    return run(replace(scenario, manager=of.manager)).verdict
 
 
 def _words(verdict: Verdict) -> str:

@@ -240,7 +240,7 @@ def too_few(met: int, logs: Floats) -> bool:
     """Return whether too few runs met it, or were played, for the usual interval."""
     runs, laws = logs.shape
     runs_left = runs - laws + 1  # when what each law says is fitted
-    return min(met, runs_left) < FEW_OF_LAW * laws
+    return bool(min(met, runs_left) < FEW_OF_LAW * laws)
 
 
 def _weights(logs: Floats) -> tuple[Floats, Floats]:
@@ -268,7 +268,8 @@ def _not_its_own(known: Floats) -> Floats:
     """
     columns = np.column_stack([np.ones(len(known)), known])
     its_own = (columns * np.linalg.pinv(columns).T).sum(axis=1)
-    return np.maximum(1 - its_own, MIN_OTHERS)
+    others: Floats = np.maximum(1 - its_own, MIN_OTHERS)
+    return others
 
 
 def _freedom(weighted: Floats) -> int:
