@@ -173,9 +173,11 @@ def _deadline_us(
     ]
     last_us = int(np.max(before)) if len(before) else 0
     # a scenario whose window is longer than its danger asks for silence until then
-    window_us = scenario.replay.window_us + longest_gap_us(
-        scenario.databases[e.database].log
-    )
+    between_us = longest_gap_us(scenario.databases[e.database].log)
+    window_us = scenario.replay.window_us + between_us
+    if scenario.store is not None:
+        # a manager that begins anew there cannot know of the one that landed last
+        window_us += between_us
     patience_us = max(danger_us(scenario, e.database), window_us)
     deadline_us = max(
         e.due_us,

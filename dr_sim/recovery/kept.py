@@ -83,7 +83,7 @@ def _retry(
 def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Begin after a start: people are notified where no full is here."""
     if not _has_full(db):
-        at = e.mono_us + db.rules.window_us
+        at = e.mono_us + db.log_window.length_us
         out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))
 
 

@@ -36,17 +36,17 @@ class LogWindow:
     @property
     def length_us(self) -> int:
         """Return the window. One that is shorter than the schedule would alert constantly, so it is
-        counted from the instant at which a log was due.
+        counted from the instant at which a log was due; so is that at a store, where the first one
+        may come no sooner.
         """
         window_us, interval_us = (
             self._db.rules.window_us,
             self._db.config.log_interval_us,
         )
-        return (
-            window_us
-            if interval_us < window_us
-            else interval_us + window_us
+        counts_at_once = (
+            interval_us < window_us and not self._db.rules.keeps
         )
+        return window_us if counts_at_once else interval_us + window_us
 
     @property
     def ends_us(self) -> int:

@@ -194,13 +194,12 @@ def as_seen_at_store(
     """
     seeded = tuple(d.name for d in scenario.databases if d.seeded)
     databases = tuple(as_kept(d, store) for d in scenario.databases)
-    logs = [longest_gap_us(d.log) for d in databases]
-    between_us = max(logs)  # the first one may come no sooner
+    # the time between two logs of a database is added to the window of that one
     replay = replace(
         scenario.replay,
         delay_us=0,
         every_us=0,
-        window_us=scenario.replay.window_us + between_us + store.delay_us,
+        window_us=scenario.replay.window_us + store.delay_us,
     )
     secondary = replace(
         scenario.secondary,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dr_sim.measures.summary.plain import summary_json
+from dr_sim.record.journal import Row
 from dr_sim.record.verify import verify
 from dr_sim.runs.run import Result
 from dr_sim.world.own_logic import builders
@@ -142,3 +143,22 @@ def test_what_is_fetched_from_the_share_leads_over_the_failover() -> None:
     )
     assert second(result)["data_loss_us"] == 0
     assert summary_json(result.summary)["violations"] == []
+
+
+def test_silence_is_told_by_each_database_s_own_schedule() -> None:
+    """The link is down from 01:01 on. A log that is due every 15 min is silent 15 min after that of
+    01:15 was due, whatever is due every 30 min beside it; the last ones landed a second after 01:00.
+    """
+    result = ran(
+        *TWO,
+        "databases.erp={size: 2 GB, log_volume: 5 MB per 5 min, full: none, log: every 30 min}",
+        "events=[{at: 'Mon 01:01', link_outage: 2 h, copy: vault}]",
+    )
+    told = [row for row in result.journal.rows("seen.RaiseAlert") if row.values["event_id"] == 2]
+    first = {name: _first_told(told, name) for name in ("crm", "erp")}
+    assert 0 < first["crm"] - at(1, "01:30") < 10 * SECOND
+    assert 0 < first["erp"] - at(1, "01:45") < 10 * SECOND
+
+
+def _first_told(told: list[Row], database: str) -> int:
+    return min(row.time_us for row in told if row.values["database"] == database)

@@ -335,17 +335,16 @@ class Story:
 
     def window_us(self, database: int) -> int:
         """Return for how long no log may land before that must be reported (R9): a window shorter
-        than the schedule counts from when a log was due.
+        than the schedule, or that at a store, counts from when a log was due.
         """
         window_us, interval_us = (
             self.scenario.replay.window_us,
             self.log_interval_us(database),
         )
-        return (
-            window_us
-            if interval_us < window_us
-            else interval_us + window_us
+        counts_at_once = (
+            interval_us < window_us and self.scenario.store is None
         )
+        return window_us if counts_at_once else interval_us + window_us
 
     @property
     def patience_us(self) -> int:
