@@ -1,9 +1,10 @@
-"""The cloud manager, pure: events in, commands out, what is durable through its store.
+"""The cloud manager, pure: it gets events and returns commands, and durable values go through its
+store.
 
-Theory of operation. One event leads to one save of all that changed, and then to what is done about
-it (out.py): a request, its job and its line in the log become durable together, before anybody is
-answered and before any script is started. Work is done by jobs (jobs.py), asked for through the API
-(api.py), and brought to the other side of each network by the mirror (mirror.py).
+Theory of operation. One event leads to one save of everything that changed, and then to the
+commands (out.py). A request, its job and its line in the log become durable together, before
+anybody gets an answer and before any script starts. Jobs do the work (jobs.py). Callers request it
+through the API (api.py). The mirror brings it to the other side of each network (mirror.py).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The API: what is asked for by request or by put, answered the same however often it is asked.
+"""The API: requests and puts, which get the same answer however often they are sent.
 
-A request has an id of its caller's. With the id goes a fingerprint of all that was asked: the same
-id with anything else is refused, and changes nothing. A put has no id: its name is the network, the
-thing and the operation, and the same put twice is one. The request, its job and its line in the log
-become durable together, before the answer goes out.
+A request has an id, which its caller chooses. A fingerprint of everything in the request is stored
+with the id: the same id with other content is refused, and changes nothing. A put has no id: its
+name is the network, the thing and the operation, and the same put twice has the effect of one. The
+request, its job and its line in the log become durable together, before the answer is sent.
 """
 
 from __future__ import annotations

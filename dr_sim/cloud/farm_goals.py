@@ -1,15 +1,16 @@
-"""Goals of farms: how many machines of each role, made of which image, a side is to have.
+"""Goals of farms: how many machines of each role, with which image, a side should have.
 
-Theory of operation. The goals are the same at both sides. They are those of the configuration until
-people set others, or those that a farm's load asks for (load.py). While a farm is upgraded it is to
-have machines of both images: as many of the new one as the goals say, and those of the old one as
-well until all databases have been moved. From then on, at each side, old machines are kept for new
-ones that do not run yet; one less where the new ones have their image and find no room. An upgrade
-that replaces machines where they are has as many of both images together as the goals say, or so
-many less as are replaced at one time.
+Theory of operation. The goals are the same at both sides. They come from the configuration, until
+people set others, or from a farm's load (load.py). While a farm is being upgraded, it should have
+machines of both images: as many of the new one as the goals say, and also those of the old one
+until all databases have been moved. From then on, at each side, old machines are kept in place of
+new ones that do not run yet; one less, if the new ones have their image and find no room. An
+upgrade that replaces machines where they are has as many machines of both images together as the
+goals say, minus those that are being replaced at one time.
 
-A goal may sink while machines are being deployed for the one before. Then one that runs goes only
-when as many others run as the goal says: until then those that are being deployed are too many.
+A goal may become smaller while machines are still being deployed for the previous goal. Then a
+running machine is removed only when as many others run as the goal says. Until then, the machines
+that are being deployed are the surplus.
 """
 
 from __future__ import annotations

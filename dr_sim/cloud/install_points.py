@@ -1,8 +1,8 @@
-"""The images that sites' install points have, as far as the manager knows, and copies on their way.
+"""The images at the sites' install points, as far as the manager knows, and the copies in progress.
 
-Theory of operation. An image is copied to a site once, from the active site's install point. That a
-copy was ordered is saved first: after a restart it is ordered again, which does nothing if it is
-under way. What a site says of itself beats what is stored.
+Theory of operation. An image is copied to a site once, from the active site's install point. The
+order for a copy is saved first. After a restart the copy is ordered again, which does nothing if it
+is in progress. The report of a site is preferred to stored values.
 """
 
 from __future__ import annotations

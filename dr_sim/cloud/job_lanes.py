@@ -1,10 +1,10 @@
 """The order in which jobs may begin: a lane for each thing that is changed, and for each agent the
 jobs that are ready.
 
-Theory of operation. Jobs of one thing at one side stand in a lane, in the order in which they were
-made; only those that have not begun let an older change go before them (`rank`). The first job of a
-lane is ready if it has not begun. Among the jobs that are ready at an agent changes begin before
-machines are made or removed (BEGINS).
+Theory of operation. Jobs of one thing at one side form a lane, in the order in which they were
+made. Only jobs that have not begun let an older change pass (`rank`). The first job of a lane is
+ready if it has not begun. Among the ready jobs of an agent, changes begin before machines are made
+or removed (BEGINS).
 """
 
 from __future__ import annotations

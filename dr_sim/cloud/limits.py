@@ -1,8 +1,9 @@
-"""Limits of a network at a site: how many machines it may have, and each tenant.
+"""Limits of a network at a site: how many machines the network may have, and how many each tenant.
 
-Theory of operation. A network has as many machines at a site as its balancer and its switches take.
-Where tenants share a network each may have a quota of them: so a farm that grows, by hand or with
-its load, takes nothing that another tenant may have. Machines that are being removed count.
+Theory of operation. A network has at most as many machines at a site as its balancer and its
+switches support. If tenants share a network, each may have a quota of machines. So a farm that
+grows, by hand or with its load, takes no machine that another tenant may have. Machines that are
+being removed count.
 """
 
 from __future__ import annotations

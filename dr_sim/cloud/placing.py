@@ -1,11 +1,10 @@
-"""Placement: on which physical machine a virtual one is put.
+"""Placement: the choice of a physical machine for a virtual one.
 
-Theory of operation. A machine goes to a physical one of its image's class that has room for its
-processors and its memory, and that is not one on which it failed before. A network that has
-physical machines of its own has its machines on those alone, and nobody else's are there. Among
-the rest it goes where fewest machines of its farm and role are, so that the loss of one physical
-machine takes few of them; then where most processors are free. Machines about which there are
-doubts come last.
+Theory of operation. A machine goes to a physical machine of its image's class with room for its
+processors and its memory, but not to one on which it failed before. A network with its own physical
+machines uses only those, and no other network uses them. Among the rest, the physical machine with
+the fewest machines of the same farm and role is chosen, so that the loss of one physical machine
+takes few of them; then the one with the most free processors. Doubtful physical machines come last.
 """
 
 from __future__ import annotations

@@ -1,21 +1,21 @@
 """Several standbys: which of them takes over (R14, W5).
 
 Theory of operation. Before a failover begins here, by silence or by order, this standby claims it
-at a place that all standbys reach (as etcd is for Patroni). One of them is given it; the others are
-refused, and notified when it is free again. So two never take over from one primary. The order of
-preference is kept by time: after the silence that counts as a failure, the preferred one claims at
-once, the next one a turn later, and so on. By another policy than 'preferred' that order is found
-first (choosing.py). An order to this standby claims at once.
+at a place that all standbys reach (as etcd is for Patroni). One standby gets the claim. The others
+are refused, and notified when it is free again. So two standbys never take over from one primary.
+Time keeps the order of preference: after the silence that counts as a failure, the preferred one
+claims at once, the next one a turn later, and so on. With another policy than 'preferred', that
+order is determined first (choosing.py). An order to this standby claims at once.
 
-An order to one copy that cannot carry it out, after it has stopped the old primary, is passed on to
-the others: they take their turns with it as after a loss.
+If a copy has stopped the old primary but cannot carry out an order, the order is passed on to the
+others. They take their turns with it as after a loss.
 
-The claim is let go when the failover is called off or declined, and lost when this manager is dead
-for long. The first order to bring a database online keeps it for good. A manager that dies just
-before that order may lose it. So a manager that resumes in the middle of a failover claims again,
-and brings nothing online before it has an answer, until a database is known to be online here.
-Where it is refused, it yields: another has taken over, or people have let the old primary serve
-again. A standby that is the only one claims only then.
+The claim is released when the failover is called off or declined, and lost when this manager is
+dead for long. The first order to bring a database online keeps it for good. A manager that dies
+just before that order may lose the claim. So a manager that resumes in the middle of a failover
+claims again. It brings nothing online before it has an answer, until a database is known to be
+online here. If it is refused, it yields: another standby has taken over, or people have let the old
+primary serve again. A standby that is the only one claims only in that case.
 """
 
 from __future__ import annotations

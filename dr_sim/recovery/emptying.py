@@ -1,9 +1,8 @@
-"""Emptying the pipes of all databases in a failover: their drains (drain.py), their tails, and the
-limit for both (R15).
+"""The drains of all databases in a failover (drain.py), their tails, and the limit for both (R15).
 
-The tail of each database is asked for as soon as that database's drain is done, and always: whether
-the old primary's log can still be read is known only by trying. Its file is then waited for like
-any other on its way.
+The tail of each database is always requested, as soon as the drain of that database is done: only
+an attempt shows whether the old primary's log can still be read. The failover then waits for the
+tail's file like for any other file in transfer.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Fencing: has the old primary certainly stopped? It is asked, asked again, and people are alerted
-(R14 to R16).
+"""Fencing: it makes certain that the old primary has stopped. The order is repeated, and alerts are
+raised (R14 to R16).
 
 Theory of operation. Knowledge about the old primary is durable, and a possible outcome counts as
 real: before an order to stop is sent, its outcome is stored as unknown for a later incarnation. An
 answer confirms it. If the order was never delivered (unreachable), the earlier knowledge holds
-again. No answer leaves it open: the order may have been obeyed. A fence that failed is asked for
-again at every retry until it is confirmed. If the old primary lives, two primaries may accept
-writes. People are alerted to that each time until users are sent here, and again when one of its
-machines is heard again after the databases were brought online here (event 13), be it while the
-manager was down. Then the fence is asked for at once.
+again. Without an answer it stays unknown, because the order may have been obeyed. A failed fence is
+requested again at every retry until it is confirmed. If the old primary is alive, two primaries may
+accept writes. An alert reports this each time until users are redirected here, and again when one
+of its machines answers after the databases were brought online here (event 13), even if that
+happened while the manager was down. Then the fence is requested at once.
 """
 
 from __future__ import annotations

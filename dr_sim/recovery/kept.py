@@ -1,14 +1,14 @@
-"""The files of a store: they are checked when they land, copied again where they are damaged, and
-restored in a failover only.
+"""The files of a store: they are checked when they land, copied again if they are damaged, and
+restored only in a failover.
 
-Theory of operation. A store has no copy of the database, so nothing is ever behind, waits for its
-turn or is passed. A file that landed damaged is copied again at once, then at every retry while its
-attempts allow. Beyond its limits people are notified; a full or an incremental is then asked for
-again (remake.py). A log that nobody can send again leaves a hole, which the next full gets past:
-until one has landed whole, that is reported at every retry. Silence and backups that do not come as
-scheduled are watched as at a standby. People are notified at every retry while no full is here, and
-while a log is missing that later ones follow on: it is asked for, and the next full gets past it.
-What a failover has restored is dropped when that is left.
+Theory of operation. A store has no copy of the database. So nothing is ever behind, waits for its
+turn or is passed. A file that landed damaged is copied again at once, and then at every retry while
+its attempts allow. Beyond its limits it is reported; a full or an incremental is then requested
+again (remake.py). A log that nobody can send again leaves a hole, which the next full gets past.
+Until a full has landed completely, the hole is reported at every retry. Silence, and backups that
+do not come as scheduled, are watched as at a standby. Alerts are raised at every retry while no
+full is here, and while a log is missing before later ones: the log is requested, and the next full
+gets past it. When a failover is called off, everything that it has restored is dropped.
 """
 
 from __future__ import annotations

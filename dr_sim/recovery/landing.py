@@ -1,8 +1,8 @@
-"""Landing: a file that lands is validated, and copied again if it fails. A copy that lands while
-its file is hashed is hashed after that: what the first hash says counts for nothing.
+"""Landing: a file that lands is validated, and copied again if it fails. If another copy lands
+while the file is being hashed, that copy is hashed afterwards, and the first hash does not count.
 
-A whole log waits in the queue for its turn. A file that fails stays among the bad ones until a copy
-of it is whole, its range is behind the database, or the primary no longer has it.
+A complete log waits in the queue for its turn. A file that fails stays among the bad files until a
+copy of it is complete, its range is behind the database, or the primary no longer has it.
 """
 
 from __future__ import annotations

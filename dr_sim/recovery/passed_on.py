@@ -3,7 +3,7 @@
 Theory of operation. An operator has ordered one copy to take over, and it has stopped the old
 primary. Then its place is lost, or nothing can be restored there. The order is passed on to all
 other copies. They take their turns with it as after a loss: in the order of preference, or by their
-offers. One of them is given the claim.
+offers. One of them gets the claim.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The choice among several copies: which of them takes over, by what each says of itself (W2).
+"""The choice of the copy that takes over, by the offer of each copy (W2).
 
 Theory of operation. Each copy makes an offer: up to when it holds all writes, and how long the
-outage would be if it took over. A copy of which nothing could be brought online says so, and is not
-waited for. The policy puts the open offers in order, the best first: one literal table says by what
-keys, the first that differs decides. So every copy that has heard the same offers finds the same
-order by itself, and each waits its turn in it.
+outage would be if it took over. A copy with nothing that could be brought online says so, and the
+others do not wait for it. The policy sorts the open offers, the best first. One literal table gives
+the keys of the order; the first key that differs decides. So every copy that has received the same
+offers finds the same order by itself, and each waits for its turn in it.
 """
 
 from __future__ import annotations

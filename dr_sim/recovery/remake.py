@@ -1,10 +1,11 @@
-"""Fulls and incrementals that no copy makes whole: reported at every retry, and asked for again.
+"""Fulls and incrementals that no copy makes complete: reported at every retry, and requested again.
 
-A full that is damaged at its source, missing there, or that ran without an error and holds nothing
-cannot be had by copying it again. The next one may be a day or a week away, so another of its kind
-is asked for at once. Its absence is an alert that grows (event 4) until a later one of that kind,
-or a full, is here and whole. If the new one is no better, it is asked for again an hour later.
-While a repair runs, the repair asks for what it needs itself.
+A full may be damaged or missing at its source, or it ran without an error but holds nothing.
+Another copy of the file does not help then. The next backup may be a day or a week away, so another
+one of its kind is requested at once. An alert reports the missing backup and becomes critical
+(event 4), until a later one of that kind, or a full, is here and complete. If the new one is no
+better, it is requested again an hour later. While a repair runs, the repair requests what it needs
+itself.
 """
 
 from __future__ import annotations
