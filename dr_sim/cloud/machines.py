@@ -44,7 +44,8 @@ from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.machine_config import ImageConfig
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.placing import Used, WantedPlace, place
-from dr_sim.cloud.telling import StateOfThings, Telling
+from dr_sim.cloud.shortages import Shortages
+from dr_sim.cloud.telling import Telling
 from dr_sim.cloud.upgrades import AddMove, UpgradePhase, Upgrades
 from dr_sim.cloud.vm import (
     TAKES_ROOM,
@@ -105,6 +106,7 @@ class MachineManager:
             self._points,
         )
         self._telling = Telling()
+        self._shortages = Shortages(self.config, self._telling)
         self._repair = VmRepair(
             self.config, self._records, self._telling, self._retire
         )
@@ -287,32 +289,8 @@ class MachineManager:
             else:
                 self._records.new(side, of, (), out)
                 room.take(of[0])
-        network, site = side
-        self._tell_over_quota(side, over, out)
-        most = self.config.most.get(network)
-        about = (
-            f"{beyond} machines of {network} are beyond {most} at {site}"
-        )
-        key = ("limit", *side)
-        self._telling.tell(
-            StateOfThings(network, Notice.AT_LIMIT, key, beyond, about), out
-        )
-
-    def _tell_over_quota(
-        self, side: Side, over: Counter[str], out: Out
-    ) -> None:
-        for (network, tenant), quota in self.config.quotas.items():
-            if network != side[0]:
-                continue
-            count, site = over[tenant], side[1]
-            about = (
-                f"{count} machines of {tenant} are beyond {quota} at {site}"
-            )
-            key = ("quota", network, tenant, site)
-            self._telling.tell(
-                StateOfThings(network, Notice.AT_QUOTA, key, count, about),
-                out,
-            )
+        self._shortages.at_quota(side, over, out)
+        self._shortages.at_limit(side, beyond, out)
 
     def _upgrade_in_place(self, vm: Vm, out: Out) -> None:
         """Begin to make a machine one of its farm's new image, where that image is."""
@@ -356,7 +334,7 @@ class MachineManager:
             vm.physical = found
             self._records.move(vm, VmMove.PLACED, out)
             self._add_job(vm, JobKind.DEPLOY, out)
-        self._tell_no_room(site, no_room, out)
+        self._shortages.no_room(site, no_room, out)
 
     def _used(self, site: str) -> dict[str, Used]:
         used: dict[str, Used] = {}
@@ -365,22 +343,6 @@ class MachineManager:
                 of = used.setdefault(vm.physical, Used())
                 of.take(self._images[vm.image], vm.farm, vm.role)
         return used
-
-    def _tell_no_room(
-        self, site: str, no_room: dict[tuple[str, str], int], out: Out
-    ) -> None:
-        for farm in self.config.farms:
-            count = no_room.get((farm.network, farm.name), 0)
-            about = (
-                f"{count} machines of {farm.name} have no room at {site}"
-            )
-            key = ("room", site, farm.name)
-            self._telling.tell(
-                StateOfThings(
-                    farm.network, Notice.NO_ROOM, key, count, about
-                ),
-                out,
-            )
 
     def _add_job(
         self, vm: Vm, kind: JobKind, out: Out, image: str = ""
@@ -529,18 +491,12 @@ class MachineManager:
         place = (vm.site, image)
         active = self._sides(vm.network)[0]
         can_be = self._points.want(place, active, out)
-        key = ("image", *place)
-        about = f"{image} at {vm.site}"
-        count = 0 if can_be else 1
-        self._telling.tell(
-            StateOfThings(vm.network, Notice.NO_IMAGE, key, count, about),
-            out,
-        )
+        self._shortages.no_image(vm.network, place, not can_be, out)
 
     def image_said(self, e: ImageSaid, out: Out) -> None:
         """A copy of an image is there, or came to nothing."""
         if self._points.said(e, out):
-            self._telling.forget("image", e.site, e.image)
+            self._shortages.image_arrived(e.site, e.image)
             self._plan_site(e.site, out)
         elif e.word is ImageWord.NO_SOURCE:
             self._plan_site(e.site, out)  # whoever waits for it is told of
