@@ -22,7 +22,6 @@ for the mapping table: its agent would only refuse it, until all attempts are us
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -45,6 +44,7 @@ from dr_sim.cloud.job import (
     OPEN,
     CloudJob,
 )
+from dr_sim.cloud.job_dues import JobDues
 from dr_sim.cloud.job_lanes import JobLanes
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
@@ -57,8 +57,6 @@ from dr_sim.cloud.words import (
     Word,
 )
 from dr_sim.machines import (
-    CancelAlarm,
-    SetAlarm,
     TakeInventory,
 )
 
@@ -100,7 +98,6 @@ _DONE, _UNREACHABLE = Word.DONE, Word.UNREACHABLE
 _DONE_BEFORE = Word.DONE_BEFORE
 _START, _STARTED, _MADE = JobMove.START, JobMove.STARTED, JobMove.DONE
 _ALIVE = frozenset((Word.STARTED, Word.RUNNING))
-LOOK = "jobs"
 
 
 class JobBook:
@@ -125,13 +122,11 @@ class JobBook:
         self._held: dict[str, CloudJob] = {}  # that may not begin yet
         self._lanes = JobLanes()
         self._busy: dict[tuple[str, str], int] = defaultdict(int)
-        self._dues: list[tuple[int, int, str]] = []
-        self._alarm_us = 0  # where the alarm stands; 0: nowhere
+        self._dues = JobDues(self.open)
         self._asleep = True  # until it is known what agents are doing
         self._unheard: set[tuple[str, str]] = (
             set()
         )  # agents that have not said yet what they are doing
-        self._ask_again_us = 0  # when they are asked for it; 0: never
         found = [
             CloudJob.from_text(key.removeprefix(OPEN), text)
             for key, text in stored.items()
@@ -224,31 +219,16 @@ class JobBook:
             if job.state is JobState.QUEUED:
                 continue
             if job.agent in silent:
-                self._look_at(job, out.mono_us + self._config.retry_us)
+                retry_us = out.mono_us + self._config.retry_us
+                self._dues.look_at(job, retry_us)
                 continue
             word = known.get((job.id, job.attempt))
-            if word is None and job.state is not JobState.CLEANING:
-                # asked by name, so that its agent refuses it from now on
-                out.commands.append(
-                    AskScript(job.network, job.site, job.id, job.attempt)
-                )
-                self._look_at(job, out.mono_us + self._config.retry_us)
-                continue
-            if job.state is JobState.CLEANING and (
-                word is None or word.word is not Word.CLEANED
-            ):
-                self._clean(job, out)
-                continue
-            assert word is not None
-            if (over := self.said(word, out)) is not None:
+            over = self._compare(job, word, out)
+            if over is not None:
                 ended.append(over)
-            elif job.state is JobState.KILLING:
-                self._due(job, out)
-            elif not job.due_us:
-                self._look_at(job, out.mono_us + self._config.time_limit_us)
-        self._ask_again_us = 0
+        self._dues.ask_again_us = 0
         if self._unheard:
-            self._ask_again_us = out.mono_us + self._config.retry_us
+            self._dues.ask_again_us = out.mono_us + self._config.retry_us
         return ended
 
     def awake(self, out: Out) -> None:
@@ -256,7 +236,35 @@ class JobBook:
         self._asleep = False
         for agent in self._lanes.agents():
             self.pump(agent, out)
-        self._set_alarm(out)
+        self._dues.set_alarm(out)
+
+    def _compare(
+        self, job: CloudJob, word: AgentSaid | None, out: Out
+    ) -> CloudJob | None:
+        """Compare an open job with the answer of its agent, None if that knows nothing of it.
+        Return the job if it has ended.
+        """
+        if job.state is JobState.CLEANING and (
+            word is None or word.word is not Word.CLEANED
+        ):
+            self._clean(job, out)
+            return None
+        if word is None:
+            # asked by name, so that its agent refuses it from now on
+            out.commands.append(
+                AskScript(job.network, job.site, job.id, job.attempt)
+            )
+            self._dues.look_at(job, out.mono_us + self._config.retry_us)
+            return None
+        over = self.said(word, out)
+        if over is not None:
+            return over
+        if job.state is JobState.KILLING:
+            self._due(job, out)
+        elif not job.due_us:
+            limit_us = out.mono_us + self._config.time_limit_us
+            self._dues.look_at(job, limit_us)
+        return None
 
     def _catch_up(self, job: CloudJob, attempt: int, out: Out) -> None:
         """The agent knows a later attempt at a job than the store."""
@@ -287,7 +295,7 @@ class JobBook:
                 self._held[job.id] = job
             elif not job.is_moved or self._has_identifiers(job, out):
                 self._start(job, out)
-        self._set_alarm(out)
+        self._dues.set_alarm(out)
 
     def release(self, out: Out) -> None:
         """Look again at the jobs that could not begin: something else may be over by now."""
@@ -315,7 +323,7 @@ class JobBook:
                     Notify(job.network, Notice.BLOCKED, about, out.utc_us)
                 )
             job.waits = True
-            self._look_at(job, out.mono_us + self._config.retry_us)
+            self._dues.look_at(job, out.mono_us + self._config.retry_us)
             return False
         return True
 
@@ -335,22 +343,15 @@ class JobBook:
                 job.params,
             )
         )
-        self._look_at(job, out.mono_us + self._config.retry_us)
+        self._dues.look_at(job, out.mono_us + self._config.retry_us)
 
     def look(self, out: Out) -> None:
         """The alarm went off: look at every job whose time has come."""
-        self._alarm_us = 0
-        if 0 < self._ask_again_us <= out.mono_us:
-            self._ask_again_us = 0
+        if self._dues.rang(out.mono_us):
             out.commands.append(TakeInventory())
-        while self._dues and self._dues[0][0] <= out.mono_us:
-            due_us, _, name = heapq.heappop(self._dues)
-            job = self.open.get(name)
-            if job is None or job.due_us != due_us:
-                continue
-            job.due_us = 0
+        for job in self._dues.due(out.mono_us):
             self._due(job, out)
-        self._set_alarm(out)
+        self._dues.set_alarm(out)
 
     def _due(self, job: CloudJob, out: Out) -> None:
         state, again_us = job.state, out.mono_us + self._config.retry_us
@@ -363,7 +364,7 @@ class JobBook:
             out.commands.append(
                 KillScript(job.network, job.site, job.id, job.attempt)
             )
-            self._look_at(job, again_us)
+            self._dues.look_at(job, again_us)
         else:
             if state is JobState.RUNNING:
                 self._move(job, JobMove.LIMIT)
@@ -376,7 +377,7 @@ class JobBook:
             out.commands.append(
                 AskScript(job.network, job.site, job.id, job.attempt)
             )
-            self._look_at(job, again_us)
+            self._dues.look_at(job, again_us)
 
     # ---- what agents say
     def said(self, e: AgentSaid, out: Out) -> CloudJob | None:
@@ -432,17 +433,17 @@ class JobBook:
         if job.state is _STARTING:
             self._move(job, _STARTED)
             due_us = out.mono_us + self._config.time_limit_us
-            self._look_at(job, due_us)
-            if due_us < self._alarm_us:  # else it is early enough
-                self._set_alarm(out)
+            self._dues.look_at(job, due_us)
+            if due_us < self._dues.alarm_us:  # else it is early enough
+                self._dues.set_alarm(out)
         elif job.state is JobState.OVERDUE:
             self._move(job, JobMove.KILL)
             self._save(job, out)
             out.commands.append(
                 KillScript(job.network, job.site, job.id, job.attempt)
             )
-            self._look_at(job, out.mono_us + self._config.retry_us)
-            self._set_alarm(out)
+            self._dues.look_at(job, out.mono_us + self._config.retry_us)
+            self._dues.set_alarm(out)
 
     def _is_stray(self, job: CloudJob) -> bool:
         """Tell whether a job that came to nothing is not tried again. What a caller asked for is to
@@ -489,7 +490,7 @@ class JobBook:
         if at_once:
             self._lanes.now_ready(job)
         else:
-            self._look_at(job, out.mono_us + self._config.retry_us)
+            self._dues.look_at(job, out.mono_us + self._config.retry_us)
         self.pump(job.agent, out)
 
     def _begin_cleaning(
@@ -499,13 +500,13 @@ class JobBook:
         job.aim = aim
         self._save(job, out)
         self._clean(job, out)
-        self._set_alarm(out)
+        self._dues.set_alarm(out)
 
     def _clean(self, job: CloudJob, out: Out) -> None:
         out.commands.append(
             CleanUp(job.network, job.site, job.id, job.attempt, job.params)
         )
-        self._look_at(job, out.mono_us + self._config.retry_us)
+        self._dues.look_at(job, out.mono_us + self._config.retry_us)
 
     def _cleaned(
         self, job: CloudJob, e: AgentSaid, out: Out
@@ -591,31 +592,3 @@ class JobBook:
 
     def _save(self, job: CloudJob, out: Out) -> None:
         out.saves[OPEN + job.id] = job
-
-    def _look_at(self, job: CloudJob, at_us: int) -> None:
-        job.due_us = at_us
-        heapq.heappush(self._dues, (at_us, job.order, job.id))
-
-    def _set_alarm(self, out: Out) -> None:
-        """One alarm, at the first instant at which a job is to be looked at. It is never later
-        than it should be; where it is too early it finds nothing to do.
-        """
-        dues, first_us = self._dues, 0
-        while dues:
-            due_us, _, name = dues[0]
-            job = self.open.get(name)
-            if job is not None and job.due_us == due_us:
-                first_us = due_us
-                break
-            heapq.heappop(dues)
-        if self._ask_again_us:
-            first_us = min(
-                first_us or self._ask_again_us, self._ask_again_us
-            )
-        if not first_us:
-            if self._alarm_us:
-                self._alarm_us = 0
-                out.commands.append(CancelAlarm("", LOOK))
-        elif not self._alarm_us or first_us < self._alarm_us:
-            self._alarm_us = first_us
-            out.commands.append(SetAlarm("", LOOK, first_us))

@@ -32,7 +32,8 @@ from dr_sim.cloud.events import (
     UpgradeAsked,
 )
 from dr_sim.cloud.job import ENDED, CloudJob, moved_to
-from dr_sim.cloud.jobs import LOOK, JobBook
+from dr_sim.cloud.job_dues import LOOK
+from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.machines import LOOK_AT_MACHINES, MachineManager
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror

@@ -193,7 +193,7 @@ CLASSIC: tuple[Mutant, ...] = (
         "                job.params,\n"
         "            )\n"
         "        )\n"
-        "        self._look_at(job, out.mono_us + self._config.retry_us)\n"
+        "        self._dues.look_at(job, out.mono_us + self._config.retry_us)\n"
         "\n"
         "    def look(",
         "                job.params,\n"

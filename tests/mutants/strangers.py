@@ -164,7 +164,7 @@ STRANGERS: tuple[Mutant, ...] = (
         "cloud/jobs.py",
         "                KillScript(job.network, job.site, job.id, job.attempt)\n"
         "            )\n"
-        "            self._look_at(job, again_us)\n",
+        "            self._dues.look_at(job, again_us)\n",
         "                KillScript(job.network, job.site, job.id, job.attempt)\n"
         "            )\n",
     ),
@@ -185,8 +185,8 @@ STRANGERS: tuple[Mutant, ...] = (
         "silent_agent_is_asked_by_nobody", "C2",
         "after a restart an agent that was silent is not asked again what it does",
         "cloud/jobs.py",
-        "            self._ask_again_us = out.mono_us + self._config.retry_us\n",
-        "            self._ask_again_us = 0\n",
+        "            self._dues.ask_again_us = out.mono_us + self._config.retry_us\n",
+        "            self._dues.ask_again_us = 0\n",
     ),
     one(
         "drift_of_long_ago", "C5",

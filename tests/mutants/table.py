@@ -323,7 +323,7 @@ EARLIER: tuple[Mutant, ...] = (
         "any_incremental_bridges", "R11", "an incremental on another full is handed over",
         "recovery/ways.py",
         "            and header.last_lsn >= goal\n"
-        "            and applies(header, db.state) is Fit.APPLIES\n"
+        "            and self.fits(header)\n"
         "        ]",
         "            and header.last_lsn >= goal\n"
         "        ]",
