@@ -1,16 +1,18 @@
-"""Tells what would survive: per database the furthest position that any legal restore reaches, kept
+"""What would survive: for each database the furthest position that any legal restore reaches, kept
 up to date by the witness.
 
-From the secondary's present state, or from scratch, through every intact file: for failures of
-class 'site' what lies at the secondary, for 'host' what lies in the primary's share as well. Among
-positions on one path of forks the furthest is always the best start for logs, and whether an
-incremental fits depends on its base alone, so one *front* per class is enough: quiet files move it
-in O(1). A front is *stuck* while an intact file lies beyond it (a hole, a missing base); only then,
-and after damage, is it computed afresh from all files. A base is there if its full is, if the
-secondary's copy carries it, if it is an incremental whose own base is there (by PostgreSQL's rule;
-by SQL Server's none names one), or if logs bring it that can be replayed (a log carries the base
-under which it was cut): the last is searched for only if an incremental would get further by it.
-Part of the independent oracle: no code shared with recovery/ or with the chain logic.
+A restore starts from the secondary's present state or from scratch, and uses every intact file. For
+failures of class 'site' these are the files at the secondary; for 'host' the files in the primary's
+share count as well. Among positions on one path of forks, the furthest is always the best start for
+logs, and whether an incremental fits depends only on its base. So one *front* per class is enough:
+quiet files move it in O(1). A front is *stuck* while an intact file lies beyond it (a hole, a
+missing base). Only then, and after damage, is it computed again from all files.
+
+A base is there in four cases: its full is there; the secondary's copy carries it; it is an
+incremental whose own base is there (by PostgreSQL's rule; by SQL Server's rule no incremental is a
+base); or logs that can be replayed bring it (a log carries the base under which it was cut). The
+last case is searched for only if it would take an incremental further. This is part of the
+independent oracle: it shares no code with recovery/ or with the chain logic.
 """
 
 from __future__ import annotations

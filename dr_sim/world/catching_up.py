@@ -1,22 +1,22 @@
 """A standby that is behind the first position of a new primary, and catches up without a new seed.
 
-Theory of operation. Several standbys stand behind one primary, and one of them takes over. Another
-one may have replayed less: its link is slow, or it waits on purpose (a replay delay). The logs that
-it lacks up to the first position of the new primary are those of the old primary. They lie in its
-own share, or in that of the new primary, which has replayed them. So it keeps its copy and its
-files and continues from there, and then with the new primary's own logs. PostgreSQL does the same
-with recovery_target_timeline = latest and the old timeline's segments in the archive or in pg_wal;
-by SQL Server's rules the old log backups are restored up to where the new primary was brought
-online, and its log backups follow on them.
+Theory of operation. One of several standbys behind one primary takes over. Another one may have
+replayed less, because its link is slow or it waits on purpose (a replay delay). The logs that it
+lacks up to the first position of the new primary are logs of the old primary. They are in its own
+share, or in the share of the new primary, which has replayed them. So it keeps its copy and its
+files, restores these logs, and continues with the new primary's own logs. PostgreSQL does the same
+with recovery_target_timeline = latest and the old timeline's segments in the archive or in pg_wal.
+By SQL Server's rules the old log backups are restored up to the point where the new primary was
+brought online, and its log backups follow.
 
-A log that reaches beyond that position is of no use: it holds writes that the new primary has not
-got. So whole logs must lead there, one after the other. Where none does, or the copy has gone
-further, or holds something else, the database is seeded again, and the record says why
+A log that reaches beyond that position is of no use: it holds writes that the new primary does not
+have. So whole logs must lead there, one after the other. If no log does, or the copy has gone
+further or holds other data, the database is seeded again, and the record says why
 (truth.cannot_follow).
 
-What is carried into the new pair: each log past the copy's position, on the way to the new
-primary. Those at the standby change hands: they belong to the new pair from then on. Those at the
-new primary stay where they are, and the new pair sends them from there.
+Each log between the copy's position and the new primary goes into the new pair. Logs at the standby
+belong to the new pair from then on. Logs at the new primary stay where they are, and the new pair
+sends them from there.
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
-"""The claim to take over from one primary: a place outside of all sites where one of several
-standbys is written down, as in etcd or a witness share.
+"""The claim to take over from one primary: a place outside of all sites that records which of
+several standbys takes over, as in etcd or a witness share.
 
-It is reached by every standby that is there, in no time, whatever happens to the links. The first
-that claims has it, and asks for it again at will. It lets go by itself, or loses it: if its
-recovery manager is dead for the length of the lease, and nothing has been ordered online there.
-Then everybody who was refused is notified.
+Every standby that is there reaches it, in no time, whatever happens to the links. The first one
+that claims gets the claim, and may ask for it again at any time. It releases the claim itself, or
+loses it when its recovery manager has been dead for the length of the lease and nothing has been
+ordered online there. Then all standbys that were refused are notified.
 
-What each copy offers is written down there, too, for as long as its manager lives, or is dead for
-less than the lease. Whoever has an offer there hears of each new one, and how many of those who
-live have made none yet. When the claim is let go all offers are void.
+The place also records the offer of each copy, for as long as its manager is alive, or dead for less
+than the lease. A copy with an offer there learns each new offer, and how many of the living copies
+have made none yet. When the claim is released, all offers are void.
 
-A copy that is the only one claims nothing before a failover, and has the claim for as long as that
-continues and its place is there. If the old primary serves again, by the order of another manager
-or by hand, that is written down too: a manager that is dead then is refused when it claims again.
+A copy that is the only one claims nothing before a failover. It has the claim for as long as the
+failover lasts and its place is there. If the old primary serves again, by the order of another
+manager or by hand, that is recorded too: a manager that is dead at that time is refused when it
+claims again.
 """
 
 from __future__ import annotations

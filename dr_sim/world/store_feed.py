@@ -1,19 +1,20 @@
 """The way of backups to a store: they stay at their source, are fetched, cross the link, and may be
 on their way for longer (a courier).
 
-Theory of operation. A store is fed as a standby is (replication.py), with a wait before it and one
-after it. Before: each backup stays at its source for `hold`, and is fetched at the next instant of
-`every`. Then it crosses the link from its source. After: it is on its way for `transit`, and lands.
-What is on its way does not need its source any more. The source is the primary's share, or another
-store: that is a link between two places which outlives the loss of the primary's site.
+Theory of operation. A store is fed like a standby (replication.py), with one wait before the link
+and one after it. Before: each backup stays at its source for `hold`, and is fetched at the next
+instant of `every`. Then it crosses the link from its source. After: it is on its way for `transit`,
+and lands. A backup on its way does not need its source any more. The source is the primary's share
+or another store. The link from another store is a link between two places that outlives the loss of
+the primary's site.
 
-In a failover the tail and the files that the way back lacks are fetched at once, without the first
-wait, from the primary's share where the store before does not hold them. What was damaged is
+In a failover, the tail and the files that the way back lacks are fetched at once, without the first
+wait. They come from the primary's share if the previous store does not hold them. Damaged files are
 fetched again at once, too.
 
-When roles change the feed behind the new primary takes over what this one has begun (goes_on): what
-is on the road arrives when it would have arrived, and what stays at its source stays as long as it
-would have stayed.
+When roles change, the feed behind the new primary takes over the work of this one (goes_on):
+backups on the road arrive when they would have arrived, and backups at their source stay as long as
+they would have stayed.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 """The old primary that was stopped for a failover, and serves again.
 
 Theory of operation. A recovery manager orders it (recovery/going_back.py), or people start the
-servers by hand where no manager is left that could. Nothing was lost: each database continues where
-it was stopped. By SQL Server's rules it may have been left restoring by its tail, and is brought
-online (RESTORE DATABASE ... WITH RECOVERY); by PostgreSQL's its server is started again on the same
-timeline. Either takes as long as bringing a database online does elsewhere (failover.recover). The
-log continues from there, and so do the schedules of its backups. What was offered meanwhile was
-refused, and is not made up for.
+servers by hand if no manager is left that could. Nothing was lost: each database continues where it
+was stopped. By SQL Server's rules its tail may have left it restoring, and it is brought online
+(RESTORE DATABASE ... WITH RECOVERY). By PostgreSQL's rules its server is started again on the same
+timeline. Both take as long as it takes elsewhere to bring a database online (failover.recover). The
+log continues from there, and so do the schedules of its backups. Writes that were offered in the
+meantime were refused and are not repeated.
 
-Two primaries must never accept writes. So before it starts a server the old primary asks the place
-where claims are written down: nobody else may hold the claim, and nothing may have been ordered
-online. A fence that arrives while servers start stops them. A manager that is dead then, perhaps in
+Two primaries must never accept writes. So before the old primary starts a server, it asks the place
+where claims are recorded: nobody else may hold the claim, and nothing may have been ordered online.
+A fence that arrives while servers start stops them. A manager that is dead at that time, perhaps in
 the middle of its failover, is refused when it is back and claims again.
 """
 

@@ -1,11 +1,11 @@
-"""Monitors of the requirements: each reads the journal of a run and says which requirement it
-broke.
+"""Monitors of the requirements: each reads the journal of a run and says which requirement was
+broken.
 
 They know the words of the requirements (alerts, the order of a failover, retention, liveness) and
-what machines were told and commanded, and nothing of how the recovery logic decides: not a line of
-it is imported here, nor of the planner. The logic under test may be the user's own. A monitor is
-excused only by what is true (the manager was down, a share could not be reached, a limit is over),
-never by something that the logic caused.
+the events and commands of the machines. They know nothing of how the recovery logic decides: they
+import neither the recovery logic nor the planner. The logic under test may be the user's own. A
+monitor is excused only by truth (the manager was down, a share could not be reached, a limit has
+passed), never by something that the logic caused.
 """
 
 from __future__ import annotations

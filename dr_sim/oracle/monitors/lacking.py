@@ -1,9 +1,9 @@
-"""Tells that a database of which no copy is here is not left without one (R11): a full is on its
-way, or the primary is asked for one as long as it is heard.
+"""Monitor of a database without a copy here (R11): a full must be on its way, or the primary must
+be asked for one as long as it answers.
 
-Theory of operation. Between the news of a database (a full that is taken, sent, hashed or restored;
-a machine that falls silent or is heard; a failover; a crash) nothing happens. Where no copy is
-here, no full is on its way and the primary is heard, such a stretch may last no longer than the
+Theory of operation. A stretch lies between two pieces of news of a database: a full that is taken,
+sent, hashed or restored; a machine that falls silent or answers; a failover; a crash. If no copy is
+here, no full is on its way and the primary answers, such a stretch may last no longer than the
 window and a few retries.
 """
 

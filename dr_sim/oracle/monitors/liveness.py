@@ -1,12 +1,12 @@
-"""A monitor of what must happen in the end: after a storm that the design can get past comes calm,
+"""A monitor of what must happen in the end: after a storm that the design can handle there is calm,
 and then everything is restored again (R7, R11).
 
-Theory of operation. The calm begins when the last event is over, nothing happens to the copy or the
-manager any more, and the primary lives. A full may have to come then: one that is asked for, or
-(where the policy waits for what comes by itself) the next that is due. When there was time for all
-of that three times over, a database of which logs land whole, and into which nothing has been
-restored in all that time, is stuck for good. Events that the design cannot get past by itself
-(`EventKind.heals`) excuse it, and so does a disk that has no room.
+Theory of operation. The calm begins when the last event is over, nothing more happens to the copy
+or the manager, and the primary is alive. A full may have to come then: one that is requested, or
+the next that is due (where the policy waits for it). After three times the time that all this
+needs, a database is stuck for good if its logs land completely and nothing has been restored into
+it in all that time. Two things excuse it: events that the design cannot handle by itself
+(`EventKind.heals`), and a disk without room.
 """
 
 from __future__ import annotations

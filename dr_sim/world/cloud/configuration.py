@@ -1,11 +1,11 @@
-"""The real configuration of both sides of a network, and how far the second one is behind.
+"""The real configuration of both sides of a network, and how far the second side is behind.
 
-Theory of operation. A side holds, for each thing, the changes that took effect there, in order. As
-long as both sides made the same changes in the same order, nothing is apart. Changes that one side
-has beyond that are kept with their instants. A thing that is set as a whole has the changes that
-led to that value, and no others: those that it loses may take effect once more. The second side is
-behind since the oldest instant of a change that only one side has. Each effect leads to one record
-of that, so drift is known exactly between effects: it grows with time.
+Theory of operation. For each thing, a side holds the changes that took effect there, in order. As
+long as both sides made the same changes in the same order, there is no difference. Changes that
+only one side has are kept with their instants. A thing that is set as a whole has exactly the
+changes that led to that value; changes that it loses may take effect once more. The second side has
+been behind since the oldest instant of a change that only one side has. Each effect leads to one
+record of this, so drift is known exactly between effects: it grows with time.
 """
 
 from __future__ import annotations

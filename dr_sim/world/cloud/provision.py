@@ -1,13 +1,13 @@
-"""How long a failover that began now would wait for the configuration of its site.
+"""The time that a failover at this instant would wait for the configuration of its site.
 
-Theory of operation. The manager brings in what the second side lacks (missing.py) in the way of its
-mirror mode: `jobs` runs the script of each change, those of one thing one after another;
-`reconcile` sets each thing once; `runbook` asks people, who do one change after the other, of all
-networks. A thing that was found to differ is set once in every mode (by people in `runbook`). A
-thing of which nothing is at a new second side, or a change of which was skipped there, is made
-again by a script in every mode. What cannot be translated people do: each change (`jobs`), or the
-thing as a whole. At one side of a network a bounded number of scripts run at one time. The usual
-length of each is used, not the drawn one. tests/test_cloud_provision.py plays the failovers.
+Theory of operation. The manager adds what the second side lacks (missing.py) in the way of its
+mirror mode. `jobs` runs the script of each change, those of one thing one after another.
+`reconcile` sets each thing once. `runbook` asks people, who do one change after the other, for all
+networks. A thing that was found to differ is set once in every mode (by people in `runbook`). If
+nothing of a thing is at a new second side, or a change of it was skipped there, a script makes the
+thing again in every mode. People do what cannot be translated: each change (`jobs`), or the thing
+as a whole. At one side of a network a limited number of scripts run at one time. The usual length
+of each script counts, not the drawn one. tests/test_cloud_provision.py plays the failovers.
 """
 
 from __future__ import annotations
