@@ -204,6 +204,12 @@ def test_a_side_that_missed_an_upgrade_keeps_its_machines_until_new_ones_run(
     assert "cloud 24" in with_farms(UPGRADED_ALONE, tmp_path)[1]
 
 
+def test_where_it_has_no_room_for_both_one_machine_goes_at_a_time(tmp_path: Path) -> None:
+    """Two deployments at A fail: only where an old machine runs there is room for a third try."""
+    events = f"{UPGRADED_ALONE}, {{at: 65 min, script_fails: {{site: A, script: deploy_machine, times: 2}}}}"
+    assert with_farms(events, tmp_path)[1] == set()
+
+
 def test_a_machine_that_waits_behind_other_scripts_is_no_record_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,3 +252,20 @@ def test_where_a_machine_runs_is_saved_though_no_other_word_of_it_changes(tmp_pa
         "{at: 12 min, order_failover: {by: dba, planned: true}}"
     )
     assert with_farms(events, tmp_path)[1] == set()
+
+
+def test_an_upgrade_that_a_store_forgot_moved_nobody(tmp_path: Path) -> None:
+    """Machines were replaced from 21 min on, and the store is of 20 min from 25 min on: what was
+    made of the new image goes again, and what is made of the old one serves.
+    """
+    events = (
+        "{at: 20 min, cloud_store_restored: 5 min}, "
+        "{at: 1254 s, upgrade: {farm: content, to: web 2, style: replaced}}, "
+        "{at: 1488 s, order_failover: {by: dba, planned: false}}"
+    )
+    sets = (
+        *("after_failover.new_secondary=10 min", "jobs.retry=5 min", "jobs.by_hand=10 min"),
+        *("changes.rate=20 per hour", "changes.takes=30 s"),
+        *("cloud.mirror.mode=runbook", "cloud.mirror.every=0 s", "cloud.provision.at_most=5 min"),
+    )
+    assert with_farms(events, tmp_path, *sets)[1] == set()

@@ -574,8 +574,7 @@ class JobBook:
         del self.open[job.id]
         out.saves[OPEN + job.id] = ""
         self._lanes.leave(job)
-        done = job.kind is _CHANGE and job.state is _JOB_DONE
-        if done and not self.is_stray(job):
+        if job.kind is _CHANGE and job.state is _JOB_DONE:
             self._sets_have(job, out)
         self.pump(job.agent, out)
 
@@ -584,7 +583,8 @@ class JobBook:
         would undo it: it sets the thing with that change. (A failover brings both to one side.)
         """
         for job in self._lanes.of(*change.lane):
-            if job.kind in AS_A_WHOLE and not change.done_before:
+            is_set = job.kind in AS_A_WHOLE and not change.done_before
+            if is_set and not self.is_stray(change):
                 asked = json.loads(job.params)
                 asked["value"] = chained(asked["value"], change.change)
                 job.params = json.dumps(asked)

@@ -67,6 +67,7 @@ class _HasRun:
 
     farm: str
     role: str
+    image: str
     up: bool = True
 
 
@@ -100,10 +101,10 @@ class _Load:
 class _Goals:
     """Holds what has been read of the journal so far. there: machines that have run. silent: those
     of which the manager was told that they do not answer. removed: those that it has ordered to be
-    removed. goals: each one so far, by farm and role. upgraded: farms that ever were; upgrading:
-    farms whose upgrade is in progress. loads: of the farms that follow one. up_us: when the manager
-    last began or ended a life. told: networks of which people were told why machines are missing.
-    on: events that last.
+    removed. goals: each one so far, by farm and role. images: that farms are to have. upgraded:
+    farms that ever were; upgrading: farms whose upgrade is in progress. loads: of the farms that
+    follow one. up_us: when the manager last began or ended a life. told: networks of which people
+    were told why machines are missing. on: events that last.
     """
 
     there: dict[Place, _HasRun] = field(default_factory=dict)
@@ -111,6 +112,7 @@ class _Goals:
     removed: set[Place] = field(default_factory=set)
     jobs: set[str] = field(default_factory=set)
     goals: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
     upgraded: set[str] = field(default_factory=set)
     upgrading: set[str] = field(default_factory=set)
     loads: dict[str, _Load] = field(default_factory=dict)
@@ -129,6 +131,7 @@ def goals_broken(
         return
     seen = _Goals(sites=SitesInUse.at_first(spec))
     for farm in spec.machines.farms:
+        seen.images[farm.name] = farm.image
         for role, count in farm.goals:
             seen.goals[farm.name, role] = [count]
         if farm.load is not None:
@@ -170,6 +173,7 @@ def _row(row: Row, spec: Cloud, seen: _Goals) -> Broken:
         else:
             seen.on.discard(v["number"])
     elif kind == "truth.cloud_farm_upgrade":
+        seen.images[v["farm"]] = v["image"]
         seen.upgraded.add(v["farm"])
         seen.upgrading.add(v["farm"])
     elif kind == "cloud.ReportUpgrade":
@@ -201,8 +205,9 @@ def _machine(v: dict[str, str], seen: _Goals) -> None:
             seen.silent.discard(
                 at
             )  # it was half made when its site was read
-        there = seen.there.setdefault(at, _HasRun(v["farm"], v["role"]))
-        there.up = True
+        new = _HasRun(v["farm"], v["role"], v["image"])
+        there = seen.there.setdefault(at, new)
+        there.up, there.image = True, v["image"]
     elif v["what"] == "removed":
         seen.there.pop(at, None)
     elif at in seen.there:
@@ -245,6 +250,9 @@ def _goes(at: Place, now_us: int, spec: Cloud, seen: _Goals) -> Broken:
     load = seen.loads.get(mine.farm)
     if load is not None and mine.role == FRONT_END:
         wanted = max(wanted, _needed(load, now_us, spec, seen))
+    if mine.image != seen.images[mine.farm]:
+        # its site missed an upgrade, and may lack room for both
+        wanted -= 1
     if others < wanted:
         yield (
             24,

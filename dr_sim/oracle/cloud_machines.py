@@ -83,6 +83,7 @@ class _Watched:
     silent: dict[Place, set[str]] = field(default_factory=dict)
     jobs: set[str] = field(default_factory=set)
     homes: dict[Place, Place] = field(default_factory=dict)
+    copied_homes: dict[Place, Place] = field(default_factory=dict)
     upgraded: dict[str, set[str]] = field(default_factory=dict)
     target: dict[str, str] = field(default_factory=dict)
     goals: dict[Place, int] = field(default_factory=dict)
@@ -162,9 +163,13 @@ def _row(row: Row, journal: Journal, spec: Cloud, seen: _Watched) -> Broken:
         _moved(row, seen)
     elif kind == "truth.cloud_store_copied":
         seen.copied = dict(seen.records)
+        seen.copied_homes = dict(seen.homes)
     elif kind == "truth.cloud_store_restored":
         seen.records = dict(seen.copied)
         seen.last_us = row.time_us
+        # an upgrade since the copy, and the moves of it, may be forgotten
+        same = seen.homes.items() & seen.copied_homes.items()
+        seen.homes = dict(same)
     elif kind == "truth.end":
         yield from _at_end(row, journal, spec, seen)
     else:
