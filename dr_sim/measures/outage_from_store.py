@@ -4,7 +4,7 @@ Theory of operation. After detect, decide, fence and the time to get a machine (
 newest full that lies there is restored, the newest incremental that stands on it, and all logs that
 continue from there. Each takes what its kind and size cost; all are read from one device. So the
 outage stands between two instants at which a file lands, is damaged or deleted there. A file that
-is still being hashed is waited for.
+is still being hashed is waited for. Several databases share the device while their fulls are read.
 
 Stated differences from a restore that is played: a newer full that is still hashed is waited for
 here, and the manager restores an older one and its logs at once, on the device that hashes, which
@@ -15,6 +15,7 @@ restores are as slow as the scenario says, whatever events make them slower.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -104,13 +105,12 @@ def outage_of_all_from_store(
     usual: bool,
     failure_class: str,
 ) -> Falling | None:
-    """Return how long it takes to read what all databases need, where there are several. What is
-    fetched from the primary's share first is read as it comes.
+    """Return how long it takes to restore all databases, where there are several, from one device.
+    What is fetched from the primary's share first is read as it comes.
     """
     databases = range(len(scenario.databases))
     if len(curves) < 2 or scenario.store is None:
         return None
-    rate = scenario.store.read_bytes_s
     each = [list(ways_back(t, scenario, i)) for i in databases]
     instants = sorted({back.since_us for backs in each for back in backs})
     together = []
@@ -121,15 +121,37 @@ def outage_of_all_from_store(
         if any(back.takes_us is None for back in now):
             together.append(WayBack(at_us, None))
             continue
-        size = sum(back.reads_bytes for back in now)
-        takes_us = -(-size * _SECOND_US // rate)
-        together.append(WayBack(at_us, takes_us, size))
+        together.append(WayBack(at_us, _all_take_us(now, scenario)))
     end_us = min(up_until_us(t, scenario, i) for i in databases)
     return _falling(together, way_over(t, scenario, usual), end_us)
 
 
 def _at(backs: Sequence[WayBack], at_us: int) -> WayBack:
-    return [back for back in backs if back.since_us <= at_us][-1]
+    place = bisect_right(backs, at_us, key=lambda back: back.since_us)
+    return backs[place - 1]
+
+
+def _all_take_us(backs: Sequence[WayBack], scenario: Scenario) -> int:
+    """Return how long databases take that are restored side by side from one device: at least what
+    all of them read takes. Where each has a worker of its own, all fulls are read at the same time,
+    in equal parts, and each database goes on with its logs as soon as its full is restored.
+    """
+    disk = scenario.secondary.disk_bytes_s
+    alone = min(scenario.secondary.restore[Kind.FULL].rate_bytes_s, disk)
+    size = sum(back.reads_bytes for back in backs)
+    found = -(-size * _SECOND_US // disk)
+    if len(backs) > scenario.replay.workers:
+        return found
+    read = now_us = 0
+    at_work = len(backs)
+    for back in sorted(backs, key=lambda each: each.full_bytes):
+        part = min(alone, disk // at_work)
+        now_us += -(-(back.full_bytes - read) * _SECOND_US // part)
+        read = back.full_bytes
+        at_work -= 1
+        by_itself_us = -(-read * _SECOND_US // alone)
+        found = max(found, now_us + (back.takes_us or 0) - by_itself_us)
+    return found
 
 
 def _falling(backs: Sequence[WayBack], way: Way, end_us: int) -> Falling:

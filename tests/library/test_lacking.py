@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dr_sim.measures.summary.plain import summary_json
 
-from .runs import at, ran, rows
+from .runs import SECOND, at, ran, rows
 
 THREE_LOSSES = (
     "stores/vault_only",
@@ -31,3 +31,14 @@ def test_a_new_standby_takes_over_only_once_it_holds_every_database() -> None:
     claims = [row.time_us for row in rows(result, "seen.ClaimGiven")]
     assert claims == [at(1, "01:00:30"), at(1, "01:40:40"), at(1, "06:40:30")]
     assert result.summary.violations == []
+
+
+def test_databases_that_are_restored_side_by_side_share_the_device_in_what_is_foretold() -> None:
+    """While both fulls are read each gets half of the device. So the logs of the larger database
+    begin when all of both has been read, and come on top of that.
+    """
+    second = summary_json(ran(*THREE_LOSSES).summary)["failovers"][1]
+    (way,) = [way for way in second["ways"] if way["standing"] == "taken"]
+    read_us = 101 * 10**9 // 200  # 200 MB/s
+    assert second["phases_us"]["drain"] > read_us + 6 * SECOND
+    assert abs(way["outage_us"] - way["came_outage_us"]) <= 2 * SECOND
