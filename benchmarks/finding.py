@@ -33,6 +33,7 @@ CHILD = r"""
 import json, random, sys, time
 from dr_sim.explore import search
 from dr_sim.explore.case import load, look
+from dr_sim.explore.runners import is_for_the_lane
 from dr_sim.explore.shrink import shrink
 seconds, seed, runs = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 random.seed(0)
@@ -46,7 +47,7 @@ while time.process_time() - began < seconds:
     scenario = load(tree)
     if scenario is None:
         continue
-    looked = look(scenario)
+    looked = look(scenario, is_for_the_lane(tree))
     state.take_up(tree, looked)
     if looked.signs:
         took = time.process_time() - began

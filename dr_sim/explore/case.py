@@ -67,6 +67,12 @@ class Sign:
         return f"{self.requirement}: {self.what}"
 
 
+LANE_DIFFERS = Sign(
+    "quiet lane", "the record differs from that of single steps"
+)
+"""A run that absorbs quiet stretches must leave the same record as one without."""
+
+
 @dataclass(slots=True)
 class Looked:
     """A case that was run: the signs that it shows, each with a row's whole sentence; what was
@@ -146,16 +152,22 @@ def load(
         return None
 
 
-def look(scenario: Scenario) -> Looked:
-    """Run a scenario, and say what it shows. A run that raises shows that."""
+def look(scenario: Scenario, lane: bool = False) -> Looked:
+    """Run a scenario, and say what it shows. A run that raises shows that. lane: run it with the
+    quiet lane too, and compare the records.
+    """
     found = Looked()
     try:
-        whole = Whole.of(play(scenario), scenario)
+        journal = play(scenario)
+        whole = Whole.of(journal, scenario)
+        differs = _lane_differs(scenario, journal) if lane else ""
     except Exception as error:  # logic of the user's own may raise anything
         where = f"{type(error).__name__}: {error}"
         found.signs[_sign("raises", where)] = where
         return found
     found.signs = _signs(whole)
+    if differs:
+        found.signs[LANE_DIFFERS] = differs
     reached: set[int] = set()
     probes: set[str] = set()
     moments: set[int] = set()
@@ -169,6 +181,16 @@ def look(scenario: Scenario) -> Looked:
     found.reached, found.probes = frozenset(reached), frozenset(probes)
     found.moments = tuple(sorted(moments))
     return found
+
+
+def _lane_differs(scenario: Scenario, stepwise: Journal) -> str:
+    """Say how a run with the quiet lane leaves another record; '' if it does not."""
+    try:
+        quickly = play(replace(scenario, steps=False))
+    except Exception as error:
+        return f"it raises {type(error).__name__}: {error}"
+    same = quickly.digest() == stepwise.digest()
+    return "" if same else LANE_DIFFERS.what
 
 
 def _pairs_reached(journal: Journal) -> set[int]:
@@ -380,6 +402,7 @@ def _probes(tables: Tables, leg: int) -> set[str]:
 
 __all__ = [
     "KIND_ID",
+    "LANE_DIFFERS",
     "PROBES",
     "Looked",
     "Sign",

@@ -22,6 +22,7 @@ from pathlib import Path
 from dr_sim.errors import input_error
 from dr_sim.explore import draw
 from dr_sim.explore.case import (
+    LANE_DIFFERS,
     PROBES,
     Looked,
     Sign,
@@ -270,6 +271,8 @@ def on_sqlite(tree: Tree, sign: Sign, manager: str = "") -> str:
     """Return whether the same shows with real database files: 'yes', 'no' or why that cannot be
     said.
     """
+    if sign == LANE_DIFFERS:
+        return "not tried, as every engine is run in the same way"
     engine = {"kind": "sqlite", "scale": "100000"}
     scenario = load({**tree, "engine": engine}, manager, "sqlite")
     if scenario is None:
@@ -301,15 +304,19 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
         if manager
         else ""
     )
+    replay, of_lane = f"dr-sim run {path.name} --steps{of_own}", ""
+    if found.sign == LANE_DIFFERS:
+        replay = f"dr-sim run {path.name}, with and without --steps"
+        of_lane = "from dataclasses import replace\n"
     comment = (
         f"{found.sign.requirement}: {found.sentence}\n"
         f"Found by dr-sim explore, shrunk in {found.shrink_runs} runs. "
         f"With SQLite's files: {found.on_sqlite or 'not tried'}.\n"
-        f"Replay: dr-sim run {path.name} --steps{of_own}"
+        f"Replay: {replay}"
     )
     test = (
         f'"""{found.sign.requirement}: {found.sentence}"""\n\n'
-        "from pathlib import Path\n\n"
+        f"{of_lane}from pathlib import Path\n\n"
         f"from dr_sim import api\n{imports}\n\n"
         f"def test_{stem}() -> None:\n"
         f'    scenario = api.load_scenario(Path(__file__).with_name("{path.name}"))\n'
@@ -317,6 +324,11 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
         "    assert not result.summary.violations\n"
         "    assert result.verdict.exit_code == 0\n"
     )
+    if found.sign == LANE_DIFFERS:
+        test += (
+            "    steps = api.run(replace(scenario, steps=True))\n"
+            "    assert result.digest == steps.digest\n"
+        )
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, yaml_text(found.tree, comment))

@@ -91,6 +91,9 @@ def service(r: random.Random) -> Tree:
             "retry": r.choice(["2 min", "5 min"]),
         },
         "heartbeat": {"path": r.choice(["own", "data link"])},
+        "manager": {
+            "restart_after": r.choice(["30 s", "30 s", "3 min", "25 min"])
+        },
         "failover": {
             "mode": r.choice(["automatic", "automatic", "manual"]),
             "silent_for": r.choice(["30 s", "90 s"]),

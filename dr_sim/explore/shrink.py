@@ -13,7 +13,14 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
-from dr_sim.explore.case import Sign, Tree, load, look, yaml_text
+from dr_sim.explore.case import (
+    LANE_DIFFERS,
+    Sign,
+    Tree,
+    load,
+    look,
+    yaml_text,
+)
 from dr_sim.units import UnitError, parse_duration
 
 MOST_RUNS = 250
@@ -64,7 +71,8 @@ def shrink(
 
 def _shows(manager: str, tree: Tree, sign: Sign) -> bool:
     scenario = load(tree, manager)
-    return scenario is not None and sign in look(scenario).signs
+    lane = sign == LANE_DIFFERS
+    return scenario is not None and sign in look(scenario, lane).signs
 
 
 def _fewer_events(tree: Tree) -> Iterator[Tree]:

@@ -22,6 +22,7 @@ SECTIONS = (
     "replication",
     "replay",
     "heartbeat",
+    "manager",
     "failover",
 )
 """Sections that a case may take from another service."""

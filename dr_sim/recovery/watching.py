@@ -37,7 +37,9 @@ class Seeking:
         self._order: events.FailoverOrdered | None = None
 
     def begin(self, order: events.FailoverOrdered | None) -> None:
-        self.on, self._order = True, order
+        """Begin, or go on: an order that waits is kept when silence has been long, too."""
+        self.on = True
+        self._order = order or self._order
 
     def end(self) -> events.FailoverOrdered | None:
         """Return the order that has waited."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dr_sim.cli.main import main
+from dr_sim.explore import case as case_module
 from dr_sim.explore import draw, search
 from dr_sim.explore import services as services_module
-from dr_sim.explore.case import Sign, Tree, load, look, read_tree, yaml_text
+from dr_sim.explore.case import LANE_DIFFERS, Sign, Tree, load, look, read_tree, yaml_text
+from dr_sim.explore.runners import is_for_the_lane
 from dr_sim.explore.services import Service, Services, anchored, machines_of, service
 from dr_sim.explore.shrink import shrink
 from dr_sim.faults.manager_crash import DRAWN
@@ -180,6 +183,33 @@ def test_shrinking_keeps_what_shows_the_sign_and_nothing_else() -> None:
 
 def test_shrinking_stops_when_its_runs_are_used_up() -> None:
     assert shrink(SMALL, Sign("R0", "nothing"), 5, shows=lambda tree, sign: False).runs == 5
+
+
+def test_a_quiet_lane_that_leaves_another_record_is_found_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One case of eight is run twice. Here the record of the lane is half as long."""
+    scenario = load(SMALL)
+    assert scenario is not None
+    assert LANE_DIFFERS not in look(scenario, lane=True).signs
+
+    def played(of: Scenario) -> Journal:
+        return play(of if of.steps else replace(of, run_for_us=of.run_for_us // 2))
+
+    monkeypatch.setattr(case_module, "play", played)
+    assert list(look(scenario).signs) == []
+    assert list(look(scenario, lane=True).signs) == [LANE_DIFFERS]
+    small = shrink(SMALL, LANE_DIFFERS, most_runs=3)
+    found = search.Found(LANE_DIFFERS, LANE_DIFFERS.what, 0, small.tree)
+    assert search.on_sqlite(small.tree, LANE_DIFFERS).startswith("not tried")
+    path = search.write_case(found, tmp_path)
+    assert "with and without --steps" in path.read_text(encoding="utf-8")
+    (test,) = tmp_path.glob("test_*.py")
+    written = test.read_text(encoding="utf-8")
+    compile(written, test.name, "exec")
+    assert "replace(scenario, steps=True)" in written
+    picked = sum(is_for_the_lane({"seed": str(seed)}) for seed in range(400))
+    assert 30 < picked < 70
 
 
 def test_what_an_exploration_knows_comes_back_from_its_folder(tmp_path: Path) -> None:

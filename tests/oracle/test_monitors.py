@@ -8,11 +8,15 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from world.build import MINUTE, SECOND, scenario, within
 
+from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.violations import conserved_in, laws_broken
+from dr_sim.measures.whole import Whole
 from dr_sim.oracle import monitors
 from dr_sim.oracle.monitors import (
     Story,
@@ -40,6 +44,7 @@ from dr_sim.oracle.monitors import (
 from dr_sim.oracle.monitors import silence as silences
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.model import BackupStoreSpec, Choose, Scenario
+from dr_sim.world.play import play
 from dr_sim.world.world import World
 
 CRM = """\
@@ -558,6 +563,10 @@ CASES = (
         drop_after(60 * MINUTE, "seen.Restored"),
         insert("seen.EnterPhase", "seen.RaiseAlert", {**ALERT, "event_id": 21},
                phase="draining"))),
+    Case(failover_choice.without_the_claim_it_is_left, PLANNED, "R16", insert(
+        "seen.Fenced", "seen.ClaimRefused", {**TOLD, "holder": "other"}, -1)),
+    Case(silences.silence_is_told_after_a_call_off, BACK, "R9", both(
+        drop("seen.RaiseAlert", event_id=2), drop_after(82 * MINUTE, "truth.landed"))),
     Case(failover_course.a_wait_is_told_again, BACK, "R15", keep,
          failover(drain_limit_us=2 * MINUTE)),
     Case(failover_course.no_restore_is_ended_early, SITE, "R15", insert(
@@ -648,6 +657,20 @@ def test_a_failover_that_an_operator_has_called_off_does_not_go_on() -> None:
     )  # fmt: skip
     doctored = [out for row in rows for out in edit(row)]
     assert found(coming_online.planned_ones_need_the_primary, of, doctored) == set()
+
+
+def test_a_manager_is_watched_until_its_failover_has_ended(tmp_path: Path) -> None:
+    """The next leg begins with the first database that is online; users follow a minute later."""
+    path = tmp_path / "two.yaml"
+    path.write_text(TWO + "events: [{at: 61 min, order_failover: dba}]\n", encoding="utf-8")
+    of = load_scenario(path)
+    rows = list(play(of).rows())
+    whole = Whole.of(written(rows), of)
+    assert len(whole.legs) == 2 and laws_broken(whole, conserved_in(whole)) == []
+    edit = drop("seen.Recovered", database="web")
+    doctored = Whole.of(written([out for row in rows for out in edit(row)]), of)
+    broken = laws_broken(doctored, conserved_in(doctored))
+    assert [each.invariant for each in broken] == ["R15"]
 
 
 def test_an_order_that_was_refused_makes_no_later_failover_a_planned_one() -> None:

@@ -16,7 +16,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.machines import IllegalTransitionError
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery import way_over
+from dr_sim.recovery import watching, way_over
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.events import NotFenced
 from dr_sim.recovery.failover import KEY, Failover, StoredFailover
@@ -63,6 +63,15 @@ def falls_silent(world: FakeWorld, machine: str) -> None:
 
 def order(world: FakeWorld, operator: str, planned: bool = False) -> None:
     world.tell(e.FailoverOrdered(world.mono_us, world.utc_us, 0, operator, planned))
+
+
+def test_an_order_that_waits_for_the_share_is_kept_when_silence_has_been_long_too() -> None:
+    seeking = watching.Seeking()
+    waits = e.FailoverOrdered(0, 0, 0, "dba", False)
+    seeking.begin(waits)
+    seeking.begin(None)  # the alarm 'silent', before the share has answered
+    assert seeking.end() is waits
+    assert seeking.end() is None
 
 
 def test_automatic_failover_begins_when_all_machines_have_been_silent_long_enough() -> None:

@@ -59,13 +59,23 @@ def _requirements_broken(whole: Whole) -> list[ViolationSummary]:
         _requirement(leg, b)
         for leg, _ in whole.every
         for b in broken(leg.journal, leg.scenario)
-        if whole.still_in(leg, b.time_us)
+        if whole.still_in(leg, b.time_us) or _is_at_work(leg, b)
     ]
     for leg in whole.legs:
         if leg.beside:
             each = [Story(of.journal, of.scenario) for of in leg.every]
             found += [_requirement(leg, b) for b in left_alone(each)]
     return found
+
+
+def _is_at_work(leg: Leg, breach: Breach) -> bool:
+    """Return whether a leg's own manager is there at that instant: it ends its failover after the
+    next leg has begun with the first database that is online.
+    """
+    begin_us, end_us = Story(leg.journal, leg.scenario).life_at(
+        breach.time_us
+    )
+    return begin_us < end_us
 
 
 def _requirement(leg: Leg, breach: Breach) -> ViolationSummary:

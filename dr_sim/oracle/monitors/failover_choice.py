@@ -13,14 +13,16 @@ from typing import Any
 from dr_sim.oracle.monitors.attempts import (
     NOTHING_HERE,
     ORDERS,
+    is_accepted,
     most_turns,
 )
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
-from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
+from dr_sim.oracle.monitors.story import LOG, OFF, SLACK_US, Breach, Story
 from dr_sim.record.journal import Row
 from dr_sim.scenario.model import Choose
 
 _ORDER = "preferred"
+_EMPTYING = ("fencing", "preparing", "draining", "tail")
 
 
 def claimed_in_its_turn(story: Story) -> Iterator[Breach]:
@@ -69,6 +71,31 @@ def the_claim_is_let_go(story: Story) -> Iterator[Breach]:
             yield Breach(
                 "R14", row.seq, row.time_us, -1,
                 "a copy only watches, and does not let its claim go: no other may take over",
+            )  # fmt: skip
+
+
+def without_the_claim_it_is_left(story: Story) -> Iterator[Breach]:
+    """A failover whose claim is refused is left, if nothing has been ordered online yet: another
+    copy takes over, or people have let the old primary serve again.
+    """
+    for row in story.rows("seen.ClaimRefused"):
+        until_us = row.time_us + SLACK_US
+        if story.phase_at(row.seq) not in _EMPTYING:
+            continue
+        if not is_accepted(story, row) or until_us >= story.end_us:
+            continue
+        if not story.up_between(row.time_us, until_us):
+            continue
+        left = any(
+            row.seq < each.seq
+            and each.time_us <= until_us
+            and each.phase in OFF
+            for each in story.phases
+        )
+        if not left:
+            yield Breach(
+                "R16", row.seq, row.time_us, -1,
+                "the claim is refused, and the failover goes on",
             )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dr_sim.oracle.monitors.alert_rows import NO_NEW_LOGS
+from dr_sim.oracle.monitors.attempts import attempts
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
 
@@ -91,6 +92,37 @@ def silence_is_told_after_a_restart(story: Story) -> Iterator[Breach]:
                     "R9", _row_at(story, database, life_us), due_us, database,
                     "the manager has started, no log has landed for the window, and no alert says "
                     "so",
+                )  # fmt: skip
+
+
+def silence_is_told_after_a_call_off(story: Story) -> Iterator[Breach]:
+    """A failover that is left has not interrupted the silence: what has lasted for the window is
+    told by the next retry.
+    """
+    told = _told(story)
+    for attempt in attempts(story):
+        if attempt.last != "abandoned":
+            continue
+        left_us = attempt.until_us
+        for database in story.databases:
+            rows = story.of("truth.landed", database)
+            landed = rows["time_us"][rows["kind"] == LOG]
+            place = int(np.searchsorted(landed, left_us, side="right"))
+            if not story.log_interval_us(database) or not place:
+                continue
+            since_us = int(landed[place - 1])
+            until_us = int(np.append(landed, story.end_us)[place])
+            due_us = max(left_us, since_us + story.window_us(database))
+            due_us += story.retry_us + SLACK_US
+            if due_us >= min(until_us, story.end_us):
+                continue
+            was_there = story.up_between(since_us, due_us)
+            if not was_there or story.failover_within(left_us + 1, due_us):
+                continue
+            if not _any_in(told.get(database, []), left_us, due_us):
+                yield Breach(
+                    "R9", _row_at(story, database, since_us), due_us, database,
+                    "a failover was left, no log has landed for the window, and no alert says so",
                 )  # fmt: skip
 
 
