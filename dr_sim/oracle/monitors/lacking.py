@@ -20,6 +20,7 @@ from dr_sim.oracle.monitors.story import (
     MINUTE_US,
     Breach,
     Story,
+    is_restoring,
     kind_in_name,
 )
 
@@ -94,11 +95,44 @@ def _is_left(
         return False
     if not story.quiet_between(from_us, until_us):
         return False
+    if is_restoring(story, database, until_us):
+        return False
+    if _is_hashing(story, database, until_us):
+        return False
     seq = _last_seq(story, until_us)
     machine = story.scenario.databases[database].machine
     if machine in story.silent_at(seq + 1):
         return False
     return not _comes(story, database, seq)
+
+
+def _is_hashing(story: Story, database: int, at_us: int) -> bool:
+    """Return whether the answer to the hash of a full is awaited then: that of a large one takes
+    hours.
+    """
+    asked = story.of("seen.Validate", database)
+    for place in np.flatnonzero(asked["time_us"] <= at_us).tolist():
+        name = asked["name"][place]
+        if kind_in_name(story.text(name)) != FULL:
+            continue
+        if not any(
+            _is_answered(
+                story, kind, database, int(asked["seq"][place]), at_us
+            )
+            for kind in ("seen.Validated", "seen.ValidationFailed")
+        ):
+            return True
+    return False
+
+
+def _is_answered(
+    story: Story, kind: str, database: int, seq: int, until_us: int
+) -> bool:
+    """Return whether a hash of a full is answered after that row and by that instant."""
+    rows = story.of(kind, database)
+    found = (rows["seq"] > seq) & (rows["time_us"] <= until_us)
+    names = story.texts(rows["name"][found])
+    return any(kind_in_name(name) == FULL for name in names)
 
 
 def _has_copy(story: Story, database: int, at_us: int) -> bool:
