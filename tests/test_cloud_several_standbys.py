@@ -118,7 +118,7 @@ def test_the_other_standby_is_made_when_it_takes_over(tmp_path: Path) -> None:
     (failover,) = summarise(run.whole).failovers
     lines = failover.outage_ledger.lines
     assert [(x.duration_us, x.detail) for x in lines if x.cause == "provision"] == [
-        (ANEW_US, "things set or made anew 5:02")
+        (ANEW_US, "things set or made again 5:02")
     ]
 
 

@@ -17,7 +17,7 @@ from dr_sim.files.output import printable
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
 
-_GOES_ON = "the same command goes on from there"
+_GOES_ON = "the same command continues from there"
 
 
 def as_asked(scenario: Scenario, a: argparse.Namespace) -> Scenario:

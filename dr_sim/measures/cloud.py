@@ -37,7 +37,7 @@ _ENDS = ("done", "failed", "killed", "died", "escaped")
 _SECRETS, _CHANGES, _REBUILT, _BY_HAND, _WAITING = (
     "secrets",
     "changes",
-    "things set or made anew",
+    "things set or made again",
     "by hand",
     "waiting",
 )

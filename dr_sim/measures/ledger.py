@@ -229,7 +229,7 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
                 stop,
                 end - stop,
                 "split brain",
-                "the old primary went on acknowledging what was thrown away",
+                "the old primary continued to acknowledge writes that were discarded",
             )
         )
     note = why_unknown(t, scenario, loss.database) if loss.total else ""

@@ -118,7 +118,8 @@ def drift_is_told(
                 deadline,
                 e.seq,
                 "cloud 15",
-                f"{name} is behind beyond its limit since {since} into the run, and nobody is told",
+                f"{name} is behind beyond its limit since {since} into the run, and "
+                "no notice says so",
             )
 
 

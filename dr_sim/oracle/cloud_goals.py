@@ -317,7 +317,7 @@ def _lacking(row: Row, spec: Cloud, seen: _Goals) -> Broken:
             told = (
                 f"{farm} has {run} front ends, and its load needs {needed}"
             )
-            yield 25, f"{told}: nobody is told why"
+            yield 25, f"{told}: no notice says why"
 
 
 def _front_ends(farm: str, seen: _Goals) -> int:

@@ -153,7 +153,7 @@ def ended(row: Row, seen: CloudSeen) -> Broken:
         if state == "done" and not seen.begun_at[job] & seen.made:
             yield 1, f"{job} counts as done, and no script of it was done"
         if state == "failed" and job not in seen.told_of:
-            yield 15, f"{job} is given up, and nobody is told"
+            yield 15, f"{job} is given up, and no notice says so"
         if state in ("cancelled", "failed"):
             yield from _not_cleaned(job, state, seen)
 

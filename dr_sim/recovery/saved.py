@@ -23,7 +23,7 @@ class DamagedStoreError(Exception):
         shown = text if len(text) <= 60 else text[:60] + "..."
         super().__init__(
             f"the store's value under '{key}' is damaged ({shown!r}): put back a copy of the "
-            "store, or remove that key; the manager then goes on from what it finds at the "
+            "store, or remove that key; the manager then continues from what it finds at the "
             "secondary"
         )
         self.key = key

@@ -383,7 +383,7 @@ def test_ctrl_c_says_what_is_kept(
     assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 130
     told = capsys.readouterr().err
     assert (
-        f"3 replications are kept in {tmp_path / 'out'}; the same command goes on from there"
+        f"3 replications are kept in {tmp_path / 'out'}; the same command continues from there"
         in told
     )
     monkeypatch.setattr(until, "open_executor", lambda workers, on: Counting())

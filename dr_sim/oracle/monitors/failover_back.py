@@ -50,7 +50,8 @@ def goes_back_for_a_reason(story: Story) -> Iterator[Breach]:
         ):
             yield Breach(
                 "R15", entered.seq, entered.time_us, -1,
-                "a failover is left, and nobody is told that the old primary is to serve again",
+                "a failover is called off, and no alert says that the old primary "
+                "has to serve again",
             )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def asked_until_it_serves(story: Story) -> Iterator[Breach]:
             if not told and story.up_between(row.time_us, told_by_us):
                 yield Breach(
                     "R15", row.seq, row.time_us, -1,
-                    "the old primary does not serve again, and nobody is told",
+                    "the old primary does not serve again, and no alert says so",
                 )  # fmt: skip
             within_us = failover.silent_for_us + SLACK_US
             refused = row.values["reason"] == REFUSED

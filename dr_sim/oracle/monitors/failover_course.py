@@ -245,7 +245,7 @@ def a_wait_is_told_again(story: Story) -> Iterator[Breach]:
             if _goes_on_waiting(story, row, due_us):
                 yield Breach(
                     "R15", row.seq, row.time_us, row.entity,
-                    "a planned failover waits on, and nobody is told again",
+                    "a planned failover still waits, and no alert says so again",
                 )  # fmt: skip
 
 

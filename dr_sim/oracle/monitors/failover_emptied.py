@@ -199,7 +199,7 @@ def what_stays_behind_is_told(story: Story) -> Iterator[Breach]:
             if left and not told:
                 yield Breach(
                     "R15", row.seq, row.time_us, row.entity,
-                    f"{left[0]} stays behind, and nobody is told",
+                    f"{left[0]} stays behind, and no alert says so",
                 )  # fmt: skip
 
 

@@ -147,7 +147,7 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
             ):
                 yield Breach(
                     "R16", row.seq, row.time_us, -1,
-                    "the fence has failed, and nobody is told that two may accept writes",
+                    "the fence has failed, and no alert says that two primaries may accept writes",
                 )  # fmt: skip
 
 
@@ -271,7 +271,7 @@ def two_primaries_are_told(story: Story) -> Iterator[Breach]:
             ):
                 yield Breach(
                     "R16", row.seq, row.time_us, -1,
-                    f"{heard[0]} is heard again and was not stopped; nobody is told",
+                    f"{heard[0]} answers again and was not stopped; no alert says so",
                 )  # fmt: skip
 
 

@@ -167,5 +167,6 @@ def silence_is_looked_into(story: Story) -> Iterator[Breach]:
         ):
             yield Breach(
                 "R9", row.seq, row.time_us, database,
-                "no new logs are told of, and nobody looks at the backup jobs at the primary",
+                "an alert reports that no new logs come, and nobody looks at the "
+                "backup jobs at the primary",
             )  # fmt: skip
