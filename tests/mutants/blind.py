@@ -351,8 +351,8 @@ BLIND: tuple[Mutant, ...] = (
     one(
         "set_undoes_a_change", "C5", "a set that waits undoes the change that was made before it",
         "cloud/jobs.py",
-        "            if job.kind in AS_A_WHOLE and not change.done_before:\n",
-        "            if job.kind in AS_A_WHOLE and change.done_before:\n",
+        "            is_set = job.kind in AS_A_WHOLE and not change.done_before\n",
+        "            is_set = job.kind in AS_A_WHOLE and change.done_before\n",
     ),
     one(
         "table_is_read_once", "C5", "what was translated before is not translated by the new row",
