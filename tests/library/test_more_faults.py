@@ -355,3 +355,35 @@ def test_a_tail_that_is_sent_while_it_is_written_is_waited_for(ends: str, rules:
     )
     assert failover(result)["data_loss_us"] == 0
     assert result.summary.violations == []
+
+
+def test_a_full_that_is_deleted_while_it_is_being_restored_is_not_asked_for_again() -> None:
+    """50 GB at 5 MB/s take 2 h 47; the file is deleted in the meantime, and the engine reads on."""
+    deleted = (
+        "{at: 'Mon 01:00', careless_clean_up:"
+        " {where: secondary, database: crm, kind: full, older_than: 0 s}}"
+    )
+    result = ran(
+        "faults/base",
+        "run_for=4 h",
+        "measure_from=0 s",
+        "databases.crm.full=daily 00:10",
+        "databases.crm.seeded=false",
+        "secondary.restore_rate=5 MB/s",
+        f"events=[{deleted}]",
+    )
+    assert len(rows(result, "truth.file_gone", where="secondary")) == 1
+    assert "R11" not in {each.invariant for each in result.summary.violations}
+
+
+def test_a_database_that_was_never_here_may_wait_for_its_scheduled_full() -> None:
+    result = ran(
+        "faults/base",
+        "run_for=3 h",
+        "measure_from=0 s",
+        "databases.crm.seeded=false",
+        "databases.crm.full=weekly Sun 01:00",
+        "sla=[{alerts_false: at most 0}]",
+    )
+    assert result.summary.violations == []
+    assert 19 in {alert.event_id for alert in result.summary.alerts.each}

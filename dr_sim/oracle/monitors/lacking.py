@@ -100,6 +100,8 @@ def _is_left(
     if _is_hashing(story, database, until_us):
         return False
     seq = _last_seq(story, until_us)
+    if _waits_for_its_first_full(story, database, seq):
+        return False
     machine = story.scenario.databases[database].machine
     if machine in story.silent_at(seq + 1):
         return False
@@ -133,6 +135,19 @@ def _is_answered(
     found = (rows["seq"] > seq) & (rows["time_us"] <= until_us)
     names = story.texts(rows["name"][found])
     return any(kind_in_name(name) == FULL for name in names)
+
+
+def _waits_for_its_first_full(
+    story: Story, database: int, seq: int
+) -> bool:
+    """Return whether the first full of a database that was never here comes as scheduled, and has
+    not begun yet: event 19 tells of that.
+    """
+    spec = story.scenario.databases[database]
+    if spec.full.kind == "none" or _was_there(story, database):
+        return False
+    begun = story.of("truth.backup_begin", database)
+    return not bool(((begun["kind"] == FULL) & (begun["seq"] <= seq)).any())
 
 
 def _has_copy(story: Story, database: int, at_us: int) -> bool:
