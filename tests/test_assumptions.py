@@ -128,12 +128,12 @@ def test_what_an_interrupted_examination_has_found_is_not_tried_again(
     """Nothing is left to be tried here, so no process starts. Of another verdict it is not true."""
     text = hashlib.blake2b(fleet.read_bytes(), digest_size=16).hexdigest()
     of = [VERSION, text, "pass", ""]
-    kept = assumptions._Kept(fleet, of)
+    kept = assumptions._KeptTrials(fleet, of)
     flip = Flip("link.rtt", "0 s", "assumed", "1 s", "fail", "outage 1 s")
     for number in numbers_of(fleet):
         kept.add(number, [flip] if number.key == "monitor.every" else [])
-    assert assumptions._Kept(fleet, of).found == kept.found
-    assert assumptions._Kept(fleet, [*of[:2], "fail", ""]).found == {}
+    assert assumptions._KeptTrials(fleet, of).found == kept.found
+    assert assumptions._KeptTrials(fleet, [*of[:2], "fail", ""]).found == {}
     monkeypatch.setattr(assumptions, "_flips", None)
     told: list[str] = []
     found = assumptions.examine(fleet, "pass", tell=told.append)

@@ -53,7 +53,7 @@ _NOT_ASSUMED = (
 
 
 KEPT_FILE = "assumptions.json"
-"""What an examination has found so far, beside its scenario."""
+"""Name of the file with the findings of an examination so far, beside its scenario."""
 
 
 Name = tuple[str, str, str]
@@ -76,7 +76,7 @@ class Assumed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _TrialRun:
     """The run whose assumptions are tried: its scenario, verdict and recovery manager."""
 
     path: Path
@@ -104,7 +104,7 @@ def examine(
         len(number.keys) for number in numbers
     )
     text = hashlib.blake2b(read_bytes(path), digest_size=16).hexdigest()
-    kept = _Kept(path, [VERSION, text, verdict, manager])
+    kept = _KeptTrials(path, [VERSION, text, verdict, manager])
     left = [number for number in numbers if number.name not in kept.found]
     workers = max(1, min(cores(), len(left)))
     known = f" ({len(numbers) - len(left)} known)" if kept.found else ""
@@ -113,7 +113,7 @@ def examine(
         f"{workers} at a time"
     )
     began = time.monotonic()
-    of = _Run(path, verdict, manager)
+    of = _TrialRun(path, verdict, manager)
     with _processes(workers) as pool:
         under_way: dict[Future[list[Flip]], Assumed] = {
             pool.submit(_flips, of, number): number for number in left
@@ -139,8 +139,8 @@ def _tell_time(left_s: float, tell: Callable[[str], None]) -> None:
         )
 
 
-class _Kept:
-    """What has been found so far, in a file. of: what it is true of."""
+class _KeptTrials:
+    """Findings so far, in a file. of: what they are true of."""
 
     def __init__(self, path: Path, of: list[str]) -> None:
         self._place = path.with_name(KEPT_FILE)
@@ -206,7 +206,7 @@ def _end(number: int, frame: object) -> None:
     sys.exit(0)
 
 
-def _flips(of: _Run, number: Assumed) -> list[Flip]:
+def _flips(of: _TrialRun, number: Assumed) -> list[Flip]:
     """Return the changes of the verdict as one number is changed; empty if the verdict is the same
     at ten times and at a tenth.
     """
@@ -283,7 +283,7 @@ def scaled(text: str, factor: float) -> str:
     return f"{value:.10g}{match[2]}{match[3] or ''}"
 
 
-def _tried(of: _Run, keys: Sequence[str], text: str) -> Verdict | None:
+def _tried(of: _TrialRun, keys: Sequence[str], text: str) -> Verdict | None:
     """Return the verdict with these keys set; None where the scenario does not allow that value."""
     try:
         scenario = load_scenario(of.path, [f"{key}={text}" for key in keys])
