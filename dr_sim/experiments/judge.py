@@ -246,7 +246,11 @@ def _every_run(
         else Outcome.UNKNOWN
     )
     if broken:
-        told = f"broken in {broken} of {n} runs" if n > 1 else ""
+        told = (
+            f"broken in {broken} of {_runs(n, len(samples))}"
+            if n > 1
+            else ""
+        )
         reason = _with_the_worst(told, samples, head, question)
     elif met < n:
         reason = f"{n - met} of {n} runs ended before it was known"
@@ -474,17 +478,33 @@ def _clipped(n: int, times: float) -> int | None:
     return max(1, more) if more < MOST_FORESEEN else None
 
 
+def _runs(told: int, of: int) -> str:
+    """Return the runs that tell of it: '60 runs', or 'the 9 runs that have a value'."""
+    return (
+        f"{told} runs"
+        if told == of
+        else f"the {told} runs that have a value"
+    )
+
+
 def _undecided(found: LineVerdict, censored: int = 0) -> str:
     straddles = "the interval straddles the bound"
     if found.more:
         runs = "run" if found.more == 1 else "runs"
-        return f"{straddles}; about {found.more:,} more {runs} would decide"
+        about = f"{_at_two_digits(found.more):,} more {runs}"
+        return f"{straddles}; about {about} would decide"
     if censored:
         return (
             f"{censored} of {found.n} runs ended before it was known: more runs would not "
             "decide, a longer 'run_for' may"
         )
     return f"{straddles}; it is on the line"
+
+
+def _at_two_digits(runs: int) -> int:
+    """Round a foreseen number up to its first two digits: the others would say nothing."""
+    step = 10 ** max(0, len(str(runs)) - 2)
+    return -(-runs // step) * step
 
 
 def _nothing(base: str) -> str:

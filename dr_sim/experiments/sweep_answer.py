@@ -9,6 +9,7 @@ the best, both are tried, and each has half of that chance.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,14 @@ class SweepVerdict:
         }
 
 
+def errors_at(lines: int, asked: SweepAnswer | None) -> Errors:
+    """Return the errors that each of a point's lines may have. Where nobody says which end is the
+    best, both are tried, and each has half of the error.
+    """
+    error = (1 - CONFIDENCE) / (1 if asked is not None else 2)
+    return Errors(error, error / lines)
+
+
 def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
     """One for each combination of the other keys' values. asked: None is the whole SLA along the
     first key whose values are numbers, at whichever end it is met; where no key has such values,
@@ -97,10 +106,7 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
     for point, found, lines in zip(
         swept.points, swept.distributions, each, strict=True
     ):
-        errors = Errors(
-            (1 - CONFIDENCE) / len(sides),
-            (1 - CONFIDENCE) / len(sides) / len(lines),
-        )
+        errors = errors_at(len(lines), asked)
         others = tuple(
             (k, v) for k, v in point.values.items() if k != along
         )
@@ -109,7 +115,7 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
             for line in lines
         ]
         groups.setdefault(others, {})[point.values[along]] = max(
-            verdicts, key=lambda v: v.outcome
+            verdicts, key=_decides
         )
     if key is None:
         return [
@@ -126,6 +132,13 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
         _told(dict(at), key, sides, because)
         for at, because in groups.items()
     ]
+
+
+def _decides(v: LineVerdict) -> tuple[Outcome, float]:
+    """Sort a point's lines by which decides: a line that fails, then the one that is unknown after
+    the most runs.
+    """
+    return v.outcome, math.inf if v.more is None else v.more
 
 
 def _told(

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dr_sim.experiments.judge import LineVerdict
-from dr_sim.experiments.sweep_answer import SweepVerdict, text
+from dr_sim.experiments.judge import LineVerdict, judge_line
+from dr_sim.experiments.sweep_answer import SweepVerdict, errors_at, text
 from dr_sim.experiments.table_text import table_cells
 from dr_sim.experiments.words import promise, shown_value_and_bound
 from dr_sim.figures.charts import Chart
 from dr_sim.figures.sweep import DrawnMeasure, sweep_chart, varied
-from dr_sim.formatting.words import counted
 from dr_sim.measures.verdict import Outcome
 from dr_sim.report.page import MARKS, Heading, rendered
 from dr_sim.scenario.asked_model import SweepAnswer
@@ -50,8 +49,8 @@ class AnswerLine:
 
 @dataclass(slots=True)
 class PointRow:
-    """A point: its values, its measures, its verdict line by line. Why a line is unknown stands in
-    the answer; a cell says how many more runs it would take.
+    """A point: its values, its measures, its verdict line by line. Why the line that decides is
+    unknown, and how many more runs would tell, stands in the answer.
     """
 
     values: list[str]
@@ -76,7 +75,7 @@ def sweep_html(swept: Swept, shown: SweepShown) -> str:
         keys=swept.keys,
         measures=shown.measures,
         promises=list(map(promise, scenario.sla)),
-        points=_points(swept, shown.measures),
+        points=_points(swept, shown.measures, shown.asked),
         runs=shown.runs,
     )
 
@@ -122,16 +121,24 @@ def _verdict(shown: SweepShown, lines: Sequence[str]) -> tuple[str, str]:
 
 
 def _why(v: LineVerdict) -> str:
-    if v.outcome is Outcome.PASS or not v.reason:
+    if v.outcome is Outcome.PASS or not v.reason or v.more:
         return ""
-    return f"; {counted(v.more, 'more run')}" if v.more else f": {v.reason}"
+    return f": {v.reason}"
 
 
-def _points(swept: Swept, measures: Sequence[str]) -> list[PointRow]:
+def _points(
+    swept: Swept, measures: Sequence[str], asked: SweepAnswer | None
+) -> list[PointRow]:
+    """Return a row for each point, judged with the errors of the answer: what the answer calls
+    unknown is unknown here.
+    """
     rows = []
     for point, found in zip(swept.points, swept.distributions, strict=True):
         verdicts = []
-        for v in found.verdict:
+        lines = point.scenario.sla
+        for line in lines:
+            errors = errors_at(len(lines), asked)
+            v = judge_line(found.samples, line, errors, luck=found.luck)
             value, _ = shown_value_and_bound(v)
             mark = MARKS[v.outcome.name.lower()]
             verdicts.append(f"{mark} {value}{_why(v)}")

@@ -97,7 +97,7 @@ def test_every_line_and_look_makes_failing_harder() -> None:
 def test_a_p99_needs_299_runs_and_says_so() -> None:
     found = judged(outages(100), "outage.p99", 10 * HOUR)
     assert (found.outcome, found.more) == (Outcome.UNKNOWN, 199)
-    assert "about 199 more runs would decide" in found.reason
+    assert "about 200 more runs would decide" in found.reason
     assert judged(outages(299), "outage.p99", 10 * HOUR).outcome is Outcome.PASS
 
 
@@ -163,7 +163,10 @@ def test_how_many_more_runs_counts_those_in_which_nothing_happens() -> None:
         judge_line(runs, replace(asked, fault="link_outage"), ONE_LOOK),
     )
     assert (found.n, found.more, torn.n, torn.more) == (100, 4 * 199, 50, 8 * 249)
-    assert f"about {4 * 199:,} more runs would decide" in found.reason
+    assert "about 800 more runs would decide" in found.reason  # 796, at two digits
+    runs[0] = sample(0, {"outage": 6 * MIN})
+    told = judge_line(runs, line("outage", 5 * MIN), ONE_LOOK)
+    assert told.reason == "broken in 1 of the 100 runs that have a value"
 
 
 def test_runs_that_ended_too_early_are_told_of_where_more_like_them_would_not_decide() -> None:

@@ -15,8 +15,10 @@ from dr_sim.errors import InputError
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sweep import Point, Swept, points_of, vary
 from dr_sim.experiments.sweep_answer import SweepVerdict, answers, text
+from dr_sim.experiments.words import shown_value_and_bound
 from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 from dr_sim.formatting.numbers import in_order
+from dr_sim.report.sweep import SweepShown, sweep_html
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.experiment import parse_answer, sweep_values
 from dr_sim.scenario.sla import bound_of
@@ -311,6 +313,23 @@ def answered(
     return answers(
         Swept(("link.bandwidth",), points, found), parse_answer(asked) if asked else None
     )
+
+
+def test_the_page_judges_each_point_as_the_answer_does(tmp_path: Path) -> None:
+    """One interval, one verdict, one number of runs: the answer's, which tries both ends."""
+    scenario = small(tmp_path, "sla: {outage.mean: at most 230 s, outage.p50: at most 9 min}\n")
+    runs = [sample(i, {"outage": (60 + i * 15) * S}) for i in range(20)]
+    swept = Swept(
+        ("link.rtt",), [Point({"link.rtt": "1 ms"}, scenario)], [Distribution(scenario, runs)]
+    )
+    (told,) = answers(swept, None)
+    decided = told.because["1 ms"]
+    by_itself = Distribution(scenario, runs).verdict[0]
+    assert (by_itself.low, by_itself.more) != (decided.low, decided.more)
+    page = sweep_html(swept, SweepShown(["outage.mean"], [told], None, 20))
+    shown, _ = shown_value_and_bound(decided)
+    assert f"<td>? {shown}</td>" in page
+    assert page.count("would decide") == 1 and " more runs" not in page.split("Each point")[1]
 
 
 LONG, SHORT, OPEN = [900] * 60, [60] * 60, [60, 900] * 30
