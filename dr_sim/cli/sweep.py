@@ -32,7 +32,8 @@ def add_sweep(commands: Any) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUES",
-        help="e.g. link.bandwidth=10..1000Mbit/s:log9, or replay.on_hole=resync,bridge",
+        help="e.g. link.bandwidth=10..1000Mbit/s:log9, 'link.bandwidth=5, 10, 20 Mbit/s', or "
+        "replay.on_hole=resync,bridge",
     )
     add_set(sweep, "one key at every point")
     add_replications(

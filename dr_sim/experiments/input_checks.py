@@ -8,7 +8,7 @@ from typing import Any
 from dr_sim.engines.sides import ENGINES
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.asked_model import Sweep
-from dr_sim.scenario.experiment import sweep_values
+from dr_sim.scenario.experiment import sweep_values, with_one_unit
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 
@@ -73,7 +73,7 @@ def swept(vary: Mapping[str, Any]) -> tuple[Sweep, ...]:
             key,
             sweep_values(v)
             if isinstance(v, str)
-            else tuple(map(str, _listed(key, v))),
+            else with_one_unit(tuple(map(str, _listed(key, v)))),
         )
         for key, v in vary.items()
     )

@@ -89,7 +89,7 @@ def report_html(
         facts=_facts(summary, scenario),
         standings=standings(summary),
         why=[
-            *why_and_help(summary, scenario),
+            *why_and_help(summary, scenario, shown.verdict.lines),
             *how_to_meet(outcomes, "scenario.yaml"),
         ],
         alerts=_alerts(summary, scenario),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,13 @@ _RANGE = re.compile(
     r"\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*\.\.\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*(?:,\s*|:\s*)(.+?)\s*",
     re.DOTALL,
 )
+_NUMBER_AND_UNIT = re.compile(
+    r"\s*(every\s+)?([\d.]+)\s*([^\d\s.,][^\s,]*)?\s*"
+)
+_ONE_OR_TWO = re.compile(
+    r"\s*\d{1,3},(000|(?<=\b\d,)\d{3})(\s*[^\d\s.,]\S*)?\s*"
+)
+"""'1,000 Mbit/s' and '1,500 Mbit/s': one number written with a comma, or two numbers."""
 _ANSWER = re.compile(
     r"\s*(smallest|largest)\s+(\S+)(?:\s+with\s+(\S+)\s+(.+?))?\s*",
     re.DOTALL,
@@ -287,6 +295,7 @@ def read_sweep(
                     raise units.UnitError(
                         "the list holds values, as in [resync, bridge]"
                     )
+                values = with_one_unit(values)
             else:
                 values = sweep_values(
                     child.value if isinstance(child.value, str) else ""
@@ -356,8 +365,14 @@ def check_answer(asked: SweepAnswer, keys: list[str]) -> None:
 def sweep_values(text: str) -> tuple[str, ...]:
     """'10..1000 Mbit/s, 9 log steps' or '10..1000Mbit/s:log9' -> texts of nine values, a constant
     factor between them; '50..200, 4 steps' -> equal distances (whole numbers without a unit stay
-    whole); 'resync, bridge' -> the two. Raises UnitError.
+    whole); '5, 10, 20 Mbit/s' -> three values of that unit; 'resync, bridge' -> the two. Raises
+    UnitError.
     """
+    if _ONE_OR_TWO.fullmatch(text):
+        joined, apart = text.replace(",", ""), text.replace(",", ", ")
+        raise units.UnitError(
+            f"{text!r} may be one value or two; write {joined.strip()!r} or {apart.strip()!r}"
+        )
     match = _RANGE.fullmatch(text)
     if match is None:
         values = tuple(
@@ -366,9 +381,9 @@ def sweep_values(text: str) -> tuple[str, ...]:
         if ".." in text or not values:
             raise units.UnitError(
                 f"{text[:60]!r} is no range; write '10..1000 Mbit/s, 9 log steps', or "
-                "values with commas between"
+                "values with commas between, as in '5, 10, 20 Mbit/s'"
             )
-        return values
+        return with_one_unit(values)
     steps = _STEPS.fullmatch(match[5])
     if steps is None:
         raise units.UnitError(
@@ -417,6 +432,21 @@ def sweep_values(text: str) -> tuple[str, ...]:
             f"{_short(number)} {unit}".strip() for number in numbers
         )
     )
+
+
+def with_one_unit(values: Sequence[str]) -> tuple[str, ...]:
+    """Give the unit that stands at one end of a list of numbers to those without: 5, 10, 20 Mbit/s.
+    Where several have a unit, each keeps what it has.
+    """
+    parts = [_NUMBER_AND_UNIT.fullmatch(value) for value in values]
+    found = [part for part in parts if part is not None]
+    units_at = [place for place, part in enumerate(found) if part[3]]
+    if len(found) < len(values) or units_at not in ([0], [len(values) - 1]):
+        return tuple(values)
+    if any(part[1] for part in found[1:]):
+        return tuple(values)
+    unit, before = found[units_at[0]][3], found[0][1] or ""
+    return tuple(f"{before}{part[2]} {unit}" for part in found)
 
 
 def _short(number: float) -> str:

@@ -88,7 +88,7 @@ def screen(
     )
     table = standing_table(summary)
     parts += [table] if table else []
-    reasons = why_and_help(summary, scenario)
+    reasons = why_and_help(summary, scenario, verdict.lines)
     outcomes = [line.outcome for line in verdict.lines]
     file = scenario_file(scenario, source, folder)
     reasons += how_to_meet(outcomes, file)

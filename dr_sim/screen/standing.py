@@ -10,7 +10,6 @@ from pathlib import Path
 
 from dr_sim.files.output import argument
 from dr_sim.measures.standing import (
-    CauseRemedy,
     longest_phase,
     outage_remedy,
     remedy,
@@ -20,13 +19,17 @@ from dr_sim.measures.summary.types import (
     Summary,
     TargetMet,
 )
-from dr_sim.measures.verdict import Outcome
+from dr_sim.measures.verdict import Judged, Outcome
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
 
 MOST_ROWS = 12
 _WIDEST_NAME = 24
 NOT_MET = {"fail", "unknown"}
+MOST_EXPLAINED = (
+    3  # causes, each by the worst database that misses a line by it
+)
+_MEASURES_OF_DATA = ("data_loss", "exposure", "replay_lag")
 
 
 def standing_table(summary: Summary) -> list[str]:
@@ -61,17 +64,51 @@ def standing_table(summary: Summary) -> list[str]:
     return out
 
 
-def why_and_help(summary: Summary, scenario: Scenario) -> list[str]:
+def why_and_help(
+    summary: Summary, scenario: Scenario, judged: Iterable[Judged] = ()
+) -> list[str]:
     """One sentence on why the worst number is what it is, and one on what would help; of the
-    outage too where its target is not met.
+    outage too where its target is not met. judged: the SLA's lines: a database that misses one of
+    its own is told of though another has the worst number.
     """
     rows = summary.standings
     if not rows:
         return []
-    out = _of_the_loss(rows, scenario)
+    out: list[str] = []
+    missing = _missing(rows, judged)
+    for row in _one_a_cause(missing or rows[1:2]):
+        out += _of_the_loss(row, scenario, len(rows) > 2, bool(missing))
     if {row.outage.outcome for row in rows} & NOT_MET:
         out += _of_the_outage(summary, scenario)
     return out
+
+
+def _missing(
+    rows: Sequence[DatabaseStanding], judged: Iterable[Judged]
+) -> list[DatabaseStanding]:
+    """Return the databases that miss a target, or a line that names them; the worst first."""
+    named = {
+        j.line.database
+        for j in judged
+        if j.outcome.name.lower() in NOT_MET
+        and j.line.measure.split(".")[0] in _MEASURES_OF_DATA
+    }
+    return [
+        row
+        for row in rows[1:]
+        if row.data_loss.outcome in NOT_MET or row.database in named
+    ]
+
+
+def _one_a_cause(
+    rows: Sequence[DatabaseStanding],
+) -> list[DatabaseStanding]:
+    """Return the first of each cause, and of the first few causes."""
+    by_cause: dict[str, DatabaseStanding] = {}
+    for row in rows:
+        if row.cause and row.cause_us is not None:
+            by_cause.setdefault(row.cause, row)
+    return list(by_cause.values())[:MOST_EXPLAINED]
 
 
 def how_to_meet(
@@ -100,26 +137,28 @@ def scenario_file(
 
 
 def _of_the_loss(
-    rows: Sequence[DatabaseStanding], scenario: Scenario
+    worst: DatabaseStanding,
+    scenario: Scenario,
+    several: bool,
+    missing: bool,
 ) -> list[str]:
-    service = rows[0]
-    if not service.cause or service.cause_us is None:
+    """several: databases, so each is named; missing: it misses a target."""
+    if worst.cause_us is None:
         return []
-    worst = rows[1]
     lost = worst.data_loss.value_us
     peak = max(worst.before.max_us or 0, worst.after.max_us or 0)
     number = "the data loss" if lost else "the highest exposure"
-    of = f" of {worst.database}" if len(rows) > 2 else ""
-    part = _part(service.cause_us, lost or peak)
-    known = remedy(service.cause, scenario)
+    of = f" of {worst.database}" if several else ""
+    part = _part(worst.cause_us, lost or peak)
+    known = remedy(worst.cause, scenario)
     what = f": {known.what}" if known else ""
     out = [
-        f"Why: {part} {number}{of} is {service.cause} "
-        f"({clock(service.cause_us)}){what}."
+        f"Why: {part} {number}{of} is {worst.cause} "
+        f"({clock(worst.cause_us)}){what}."
     ]
-    missed = {row.data_loss.outcome for row in rows} & NOT_MET
-    if known and (missed or not lost):
-        out.append(_help(known))
+    if known and (missing or not lost):
+        key = f"databases.{worst.database}." if several else "databases.*."
+        out.append(_help(known.helps.replace("databases.*.", key)))
     return out
 
 
@@ -138,15 +177,15 @@ def _of_the_outage(summary: Summary, scenario: Scenario) -> list[str]:
     what = f": {known.what}" if known else ""
     words = phase.replace("_", " ")
     why = f"Why: {part} the outage is {words} ({clock(us)}){what}."
-    return [why, _help(known)] if known else [why]
+    return [why, _help(known.helps)] if known else [why]
 
 
 def _part(us: int, of_us: int) -> str:
     return "most of" if 2 * us > of_us else "the largest part of"
 
 
-def _help(known: CauseRemedy) -> str:
-    return f"What would help: {known.helps}."
+def _help(helps: str) -> str:
+    return f"What would help: {helps}."
 
 
 def _target(target: TargetMet) -> str:

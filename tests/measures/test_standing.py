@@ -12,7 +12,9 @@ from dr_sim.measures.causes import Causes
 from dr_sim.measures.standing import remedy, standings
 from dr_sim.measures.summary.types import DatabaseStanding, Summary, TargetMet
 from dr_sim.measures.tables import Tables
+from dr_sim.measures.verdict import Judged, Outcome
 from dr_sim.runs.run import run
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.standing import MOST_ROWS, standing_table, why_and_help
 from tests.library.runs import SCENARIOS
@@ -96,6 +98,25 @@ def test_why_and_what_would_help(found: tuple[list[DatabaseStanding], Summary]) 
     assert "paused backup jobs are reported sooner" in helps
     assert "advise" not in helps, "it does not try that"
     assert remedy("nothing that is known", scenario) is None
+
+
+def test_a_database_that_misses_a_line_is_told_of_beside_the_worst(
+    found: tuple[list[DatabaseStanding], Summary],
+) -> None:
+    """The worst number may have no target; the line that is missed is another database's."""
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml")
+    service, loud, quiet, *_ = found[1].standings
+    met = TargetMet(2, 3, "pass")
+    loud = replace(loud, data_loss=met, outage=met)
+    quiet = replace(quiet, data_loss=met, outage=met, cause="log interval", cause_us=300_000_000)
+    rows = [replace(service, data_loss=met, outage=met), loud, quiet, replace(quiet, database="c")]
+    summary = replace(found[1], standings=rows)
+    line = SlaLine("e", "exposure.p99", True, 1, database=quiet.database)
+    judged = [Judged(line, Outcome.FAIL, 2, "us")]
+    assert " of loud is " in why_and_help(summary, scenario)[0]
+    why, helps = why_and_help(summary, scenario, judged)
+    assert f" of {quiet.database} is log interval" in why
+    assert f"(databases.{quiet.database}.log)" in helps
 
 
 def test_no_remedy_is_named_that_is_set_already_or_is_none() -> None:
