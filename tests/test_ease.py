@@ -4,6 +4,7 @@ asked for.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from dr_sim.cli.help import next_step
 from dr_sim.cli.main import main
 from dr_sim.experiments import executor
 from dr_sim.files.output import argument, json_rows
+from dr_sim.record import journal_file
 from dr_sim.screen.distribution import _row
 from dr_sim.screen.progress import part_of
 from tests.at_length import some_or_all
@@ -64,6 +66,26 @@ def test_no_report_leaves_page_and_pictures_out(
         in capsys.readouterr().err
     )
     assert (here / "bare/mine.txt").read_text() == "notes"
+
+
+@pytest.mark.parametrize("options", [["--no-report"], ["--no-report", "--out", "new/folder/run"]])
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+) -> None:
+    def full(*_: object) -> None:
+        told = "Error writing bytes to file. Detail: [errno 28] No space left on device"
+        raise OSError(errno.ENOSPC, told)
+
+    monkeypatch.setattr(journal_file, "save", full)
+    assert main(["run", "short.yaml", *options]) == 2
+    place = options[-1] if len(options) > 1 else str(Path("results/short"))
+    assert capsys.readouterr().err == (
+        f"{place}: cannot be written (No space left on device); name another folder with --out\n"
+    )
+    assert [path.name for path in here.iterdir()] == ["short.yaml"]
 
 
 def test_alerts_are_summed_unless_all_are_asked_for(

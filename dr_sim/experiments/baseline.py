@@ -35,6 +35,7 @@ from dr_sim.experiments.paired import (
 )
 from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.tolerance import Tolerance
+from dr_sim.files.making import folder_made
 from dr_sim.files.output import write_file, writing
 from dr_sim.measures.tenants import asked_of
 from dr_sim.scenario.bounds import SEED
@@ -229,8 +230,7 @@ def write(
     table = table.replace_schema_metadata(
         {b"dr_sim_baseline": json.dumps(sealed).encode()}
     )
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path), folder_made(path.parent):
         write_file(
             path,
             lambda temporary: pq.write_table(

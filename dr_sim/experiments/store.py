@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dr_sim.errors import InputError, input_error
 from dr_sim.experiments.sample import Sample, unpack
-from dr_sim.files.making import tidy
+from dr_sim.files.making import folder_made, tidy, why_not
 from dr_sim.files.output import write_whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.own_logic import source_digest
@@ -98,7 +98,7 @@ class BatchStore:
                     self.samples.setdefault(sample.number, sample)
         except OSError as error:
             raise _refused(
-                folder, f"cannot be used ({error.strerror or error})"
+                folder, f"cannot be used ({why_not(error)})"
             ) from None
 
     def _claim(self) -> None:
@@ -119,10 +119,10 @@ class BatchStore:
             raise _refused(
                 self.folder, "is there and holds no replications"
             )
-        (self.folder / BATCHES).mkdir(parents=True, exist_ok=True)
-        tidy(self.folder / BATCHES)
-        if not mark.exists():
-            write_whole(mark, json.dumps({"key": self.key}) + "\n")
+        with folder_made(self.folder / BATCHES):
+            tidy(self.folder / BATCHES)
+            if not mark.exists():
+                write_whole(mark, json.dumps({"key": self.key}) + "\n")
 
     def keep(self, samples: list[Sample], packed: bytes) -> None:
         """Put a finished batch on disk, as it came."""
@@ -136,7 +136,7 @@ class BatchStore:
         except OSError as error:
             raise _refused(
                 self.folder,
-                f"cannot be written ({error.strerror or error})",
+                f"cannot be written ({why_not(error)})",
             ) from None
 
 

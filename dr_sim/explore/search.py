@@ -35,6 +35,7 @@ from dr_sim.explore.case import (
 from dr_sim.explore.runners import case_runner
 from dr_sim.explore.services import Services, anchored
 from dr_sim.explore.shrink import MOST_RUNS, shrink
+from dr_sim.files.making import folder_made
 from dr_sim.files.output import write_whole, writing
 
 STATE_FILE = "exploration.json"
@@ -115,8 +116,7 @@ class Exploration:
             ],
         }  # fmt: skip
         text = json.dumps(state, ensure_ascii=False)
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder), folder_made(folder):
             write_whole(folder / STATE_FILE, text)
 
     @staticmethod
@@ -329,8 +329,7 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
             "    steps = api.run(replace(scenario, steps=True))\n"
             "    assert result.digest == steps.digest\n"
         )
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder), folder_made(folder):
         write_whole(path, yaml_text(found.tree, comment))
         write_whole(folder / f"test_{stem}.py", test)
     return path

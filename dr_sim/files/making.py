@@ -10,6 +10,7 @@ between containers that share a folder.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -25,6 +26,40 @@ _OLD = "old"  # what lay at the place that is being replaced
 _PLACE = "place"  # a file with the name of that place
 # between making the folder and holding its lock lie microseconds; a stopped process takes longer
 _GRACE_S = 60.0
+
+
+_OF_THE_DISK = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EIO,
+)
+
+
+def why_not(error: OSError) -> str:
+    """Return why a file cannot be written, in the system's words: libraries wrap them in others."""
+    if error.errno in _OF_THE_DISK:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
+
+
+@contextmanager
+def folder_made(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it. If what follows fails, remove those that were made here and
+    are still empty. Raises OSError.
+    """
+    missing = [
+        place for place in (folder, *folder.parents) if not place.exists()
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
+        raise
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from shlex import quote
 from typing import Any
 
 from dr_sim.errors import input_error
-from dr_sim.files.making import making
+from dr_sim.files.making import folder_made, making, why_not
 from dr_sim.files.reading import read_regular
 
 # of one file that is read whole: a history of a million backups has a third of that
@@ -158,7 +158,7 @@ def writing(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = error.strerror or error
+        why = why_not(error)
         raise input_error(
             str(place), f"cannot be written ({why})"
         ) from None
@@ -244,7 +244,7 @@ def write_together(files: Mapping[Path, str | bytes]) -> None:
                 if _is_stream(path):
                     continue
                 real = path.resolve()
-                real.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(folder_made(real.parent))
                 check_place(path)
                 part = stack.enter_context(making(real.parent)) / real.name
                 _put(part, _encoded(content))
@@ -256,5 +256,5 @@ def write_together(files: Mapping[Path, str | bytes]) -> None:
             if _is_stream(path):
                 write_whole(path, content)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = why_not(error) if isinstance(error, OSError) else str(error)
         raise input_error(str(path), f"cannot be written ({why})") from None

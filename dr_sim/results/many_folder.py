@@ -19,6 +19,7 @@ from dr_sim.figures.comparison import comparison_chart
 from dr_sim.figures.drawing import Panel, picture_of
 from dr_sim.figures.many import many_charts
 from dr_sim.figures.svg import svg_text
+from dr_sim.files.making import folder_made
 from dr_sim.files.output import json_text, write_file, write_whole, writing
 from dr_sim.results.run_folder import safe_name
 from dr_sim.scenario import dump_resolved
@@ -133,8 +134,7 @@ def write_sweep(swept: Swept, shown: SweepShown, folder: Path) -> list[str]:
     from dr_sim.report.sweep import sweep_charts, sweep_html
 
     names = []
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder), folder_made(folder):
         write_file(
             folder / MEASURES_FILE,
             lambda path: write_parquet(swept.measures, path),
@@ -177,8 +177,7 @@ def write_comparison(
     # here: its library takes longer to import than all the rest
     from dr_sim.report.comparison import comparison_html, title
 
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder), folder_made(folder):
         page = comparison_html(found, *names)
         write_whole(folder / REPORT_FILE, page)
         picture = _drawn(

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from dr_sim.errors import InputError, input_error
 from dr_sim.errors.bugs import BUILT_IN
 from dr_sim.files.making import (
+    folder_made,
     making,
     move_to_free_number,
     replace_folder,
     tidy,
+    why_not,
 )
 from dr_sim.files.output import json_rows
 from dr_sim.loading import load_scenario
@@ -188,13 +190,12 @@ def write_results(
     """
     check_target(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with making(folder.parent) as new:
+        with folder_made(folder.parent), making(folder.parent) as new:
             _fill(result, new, drawing)
             replace_folder(new, folder)
     except OSError as error:
         raise _refused(
-            folder, f"cannot be written ({error.strerror or error})"
+            folder, f"cannot be written ({why_not(error)})"
         ) from None
 
 
@@ -205,17 +206,16 @@ def write_next_results(
     which.
     """
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        for other in (
-            parent.parent.iterdir()
-        ):  # runs of other scenarios may have been killed
-            tidy(other)
-        with making(parent) as new:
-            _fill(result, new, drawing)
-            return move_to_free_number(new, parent)
+        with folder_made(parent):
+            # runs of other scenarios may have been killed
+            for other in parent.parent.iterdir():
+                tidy(other)
+            with making(parent) as new:
+                _fill(result, new, drawing)
+                return move_to_free_number(new, parent)
     except OSError as error:
         raise _refused(
-            parent, f"cannot be written ({error.strerror or error})"
+            parent, f"cannot be written ({why_not(error)})"
         ) from None
 
 
