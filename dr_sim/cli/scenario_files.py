@@ -38,8 +38,17 @@ def _validate(a: argparse.Namespace) -> int:
     problems = [p for path in a.scenarios for p in validate(path)]
     for problem in problems:
         print(problem, file=sys.stderr)
+    loaded = (
+        [] if problems else [load_scenario(path) for path in a.scenarios]
+    )
+    for path, scenario in zip(a.scenarios, loaded, strict=False):
+        if scenario.sweep:
+            from dr_sim.experiments.sweep import wrong_sweeps
+
+            problems += (told := wrong_sweeps(path, scenario))
+            for problem in told:
+                print(problem, file=sys.stderr)
     if not problems:
-        loaded = [load_scenario(path) for path in a.scenarios]
         warn_of_overload((scenario.name, scenario) for scenario in loaded)
         print(
             f"{len(a.scenarios)} scenario{'s' * (len(a.scenarios) > 1)}: no mistakes"

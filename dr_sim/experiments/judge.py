@@ -503,7 +503,7 @@ def _undecided(found: LineVerdict, censored: int = 0) -> str:
 
 def _at_two_digits(runs: int) -> int:
     """Round a foreseen number up to its first two digits: the others would say nothing."""
-    step = 10 ** max(0, len(str(runs)) - 2)
+    step = int(10 ** max(0, len(str(runs)) - 2))
     return -(-runs // step) * step
 
 

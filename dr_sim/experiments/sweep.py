@@ -295,6 +295,21 @@ def points_of(
     return points
 
 
+def wrong_sweeps(path: Path, scenario: Scenario) -> list[Problem]:
+    """Return what is wrong with the keys that a scenario sweeps, and with the ends of their values:
+    they are no keys of the file, so loading it does not meet them.
+    """
+    problems = []
+    for key, values in ((s.key, s.values) for s in scenario.sweep):
+        ends = tuple(dict.fromkeys((values[0], values[-1])))
+        try:
+            points_of(path, [Sweep(key, ends)])
+        except InputError as error:
+            told = [f"sweep.{key}: {p.message}" for p in error.problems]
+            problems += [Problem(str(path), 0, 0, text) for text in told]
+    return problems
+
+
 def _said(scenario: Scenario) -> str:
     """Two scenarios with one such text are the same, however their quantities are written."""
     plain = replace(

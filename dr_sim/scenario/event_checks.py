@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dr_sim import units
 from dr_sim.errors import Problem
@@ -52,7 +54,8 @@ def check_events(
             early = _in_words(-at_us)
             problems.append(
                 line.node.problem(
-                    f"event {line.number}: is {early} before the start; write a later instant"
+                    f"event {line.number}: is {early} before the start, which is "
+                    f"{_date(start_utc_us, zone)}; write a later instant, or another start"
                 )
             )
         elif at_us >= run_for and line.instant:
@@ -66,6 +69,12 @@ def check_events(
             )
             problems.append(late.problem(line, run_for))
     return instants, problems
+
+
+def _date(utc_us: int, zone: str) -> str:
+    """'2026-01-05 00:00', in that time zone."""
+    utc = datetime.fromtimestamp(utc_us / units.SECOND_US, UTC)
+    return utc.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
 
 
 def _in_words(us: int) -> str:

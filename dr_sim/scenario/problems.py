@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, get_args, get_origin
 
@@ -10,10 +11,11 @@ from pydantic import BaseModel, ValidationError
 
 from dr_sim.errors import Problem
 from dr_sim.scenario.defaults import DEFAULTS
-from dr_sim.scenario.schema import ALIASES, APART, EXAMPLES
+from dr_sim.scenario.schema import ALIASES, APART, EXAMPLES, Root
 from dr_sim.scenario.tree import Node, Path, fits
 from dr_sim.scenario.values import NOT_ABOVE_0
 
+_WORD_AND_MORE = re.compile(r"(\w*)(:?)\s*(.*)", re.DOTALL)
 _MOST_LISTED = 16  # keys in one line
 # required, but only where folders are
 _STAGING = (("replication.groups.*.folders.*.staging", "4096 MiB"),)
@@ -198,6 +200,12 @@ def _one(
     loc: tuple[str | int, ...] = (*found["loc"], *context.get("inside", ()))
     where = ".".join((*path, *(str(step) for step in loc)))
     if found["type"] == "extra_forbidden":
+        value = node.at(loc).value
+        outermost = not path and len(loc) == 1 and where == where.strip()
+        if outermost and isinstance(value, dict) and "size" in value:
+            return node.at(loc).key_problem(
+                f"unknown key {where!r}; a database stands under databases: indent its line"
+            )
         said = unknown_key(
             str(loc[-1]), model_at(model, loc[:-1]), where, event_lines
         )
@@ -207,6 +215,8 @@ def _one(
         remedy = (
             f"; write for example '{loc[-1]}: {example}'" if example else ""
         )
+        if not remedy and path[:1] in (("events",), ("faults",)):
+            remedy = f"; `dr-sim faults {path[-1]}` shows its keys, with an example"
         return node.at(loc[:-1]).key_problem(f"{where} is missing{remedy}")
     here = node.at(loc)
     message = (
@@ -241,13 +251,47 @@ def unknown_key(
     if habit := _habit(key, where, event_lines):
         return f"unknown key {where!r}; {habit}"
     known = _known(model, "." not in where)
+    section = where[: -len(key)].rstrip(".")
+    if typed := _typed(key, known) or _elsewhere(key, section):
+        return f"unknown key {where!r}; {typed}"
     word = _near(key, known)
     if word:
         return f"unknown key {where!r}; did you mean {word!r}?"
-    section = where[: -len(key)].rstrip(".")
     return (
         f"unknown key {where!r}; here may stand {_listed(known, section)}"
     )
+
+
+def _typed(key: str, known: list[str]) -> str:
+    """Return what was typed beside a key that is known: no space after its colon, no colon, spaces
+    of another kind before it.
+    """
+    plain = key.strip()
+    if plain != key:
+        return "other characters than plain spaces stand beside it; write plain spaces"
+    word, mark, value = _WORD_AND_MORE.match(key).groups()  # type: ignore[union-attr]
+    if not value or word not in known:
+        return ""
+    lacking = (
+        "a space after the colon"
+        if mark == ":"
+        else "a colon and a space after it"
+    )
+    return f"write '{word}: {value}', with {lacking}"
+
+
+def _elsewhere(key: str, section: str) -> str:
+    """Return where a key stands that was written into another section; '' if nowhere, or in more
+    sections than one.
+    """
+    if section not in Root.model_fields:
+        return ""
+    found = [
+        name
+        for name in Root.model_fields
+        if name != section and key in _known(model_at(Root, (name,)), False)
+    ]
+    return f"it stands under {found[0]}" if len(found) == 1 else ""
 
 
 def _listed(known: list[str], section: str) -> str:
@@ -297,7 +341,8 @@ def _near(key: str, known: list[str]) -> str:
 
 def _meant(key: str, known: list[str]) -> str:
     """The key that the nearest word stands for."""
-    word = _near(key, known)
+    head = _WORD_AND_MORE.match(key)[1]  # type: ignore[index]
+    word = head if head in known else _near(key, known)
     return next(
         (
             name

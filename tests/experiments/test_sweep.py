@@ -169,6 +169,18 @@ def test_bad_sweeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         points_of(path, vary(["replay.workers=1..200:lin200", "users.utilisation=1..99 %:lin99"]))
 
 
+def test_a_swept_key_that_is_none_is_told_of_by_validate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = "sweep: {link.bandwith: '1, 2 Mbit/s', link.rtt: '5..10, 2 steps'}\n"
+    path = small_file(tmp_path, more)
+    assert main(["validate", str(path)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"{path}: sweep.link.bandwith: unknown key 'link.bandwith'; did you mean 'bandwidth'?",
+        f"{path}: sweep.link.rtt: link.rtt: '5' has no unit; write '5 ms'",
+    ]
+
+
 def test_a_scenario_may_say_what_to_sweep(tmp_path: Path) -> None:
     scenario = small(
         tmp_path,

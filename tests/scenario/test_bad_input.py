@@ -45,7 +45,7 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
         [
             "4:20: sweep.link.loss: '1..2 %' is no "
             "range; write '10..1000 Mbit/s, 9 log steps', "
-            "or values with commas between"
+            "or values with commas between, as in '5, 10, 20 Mbit/s'"
         ],
     ),
     (
@@ -262,7 +262,8 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     (
         "events: [{at: 1 h, link_outage: {for: 3 min}}]",
         [
-            "4:20: events.1.link_outage.duration is missing",
+            "4:20: events.1.link_outage.duration is missing; `dr-sim faults link_outage` shows its "
+            "keys, with an example",
             "4:34: unknown key 'events.1.link_outage.for'; here may stand duration",
         ],
     ),
@@ -337,7 +338,36 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ),
     (
         "events: [{at: 2026-01-04 23:00, lose: site}]",
-        ["4:15: event 1: is 1 h before the start; write a later instant"],
+        [
+            "4:15: event 1: is 1 h before the start, which is 2026-01-05 00:00; write a later "
+            "instant, or another start"
+        ],
+    ),
+    ("replay: {slots: 16}", ["4:10: unknown key 'replay.slots'; it stands under replication"]),
+    (
+        "replay: {'every:3 min': }",
+        [
+            "4:10: unknown key 'replay.every:3 min'; write 'every: 3 min', with a space after the "
+            "colon"
+        ],
+    ),
+    (
+        "dwh: {size: 1 GB}",
+        ["4:1: unknown key 'dwh'; a database stands under databases: indent its line"],
+    ),
+    (
+        "\u00a0seed: 1",
+        [
+            "4:1: unknown key '\\xa0seed'; other characters than plain spaces stand beside it; "
+            "write plain spaces"
+        ],
+    ),
+    (
+        "events: [{at: 1 h, paused_backups: {database: crm}}]",
+        [
+            "4:20: events.1.paused_backups.duration is missing; `dr-sim faults paused_backups` "
+            "shows its keys, with an example"
+        ],
     ),
     (
         "events: [{at: 1 h, lose: sites}]",
