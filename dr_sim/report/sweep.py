@@ -62,6 +62,9 @@ def sweep_html(swept: Swept, shown: SweepShown) -> str:
     """The page."""
     scenario = swept.points[0].scenario
     lines = text(shown.told, shown.asked, shown.runs).splitlines()
+    told = [line.strip() for line in lines[1:]]
+    answer = [AnswerLine(line) for line in told if not line.startswith("(")]
+    notes = [line.strip("()") for line in told if line.startswith("(")]
     charts = sweep_charts(swept, shown.measures)
     return rendered(
         "sweep.html",
@@ -71,7 +74,8 @@ def sweep_html(swept: Swept, shown: SweepShown) -> str:
         marks=MARKS,
         version=VERSION,
         charts=charts,
-        answer=[AnswerLine(line.strip()) for line in lines[1:]],
+        answer=answer,
+        notes=notes,
         keys=swept.keys,
         measures=shown.measures,
         promises=list(map(promise, scenario.sla)),
@@ -115,7 +119,7 @@ def _verdict(shown: SweepShown, lines: Sequence[str]) -> tuple[str, str]:
             v.outcome for of in shown.told for v in of.because.values()
         }
         outcome = "fail" if missed == {Outcome.FAIL} else "unknown"
-        return outcome, f"{wanted}: none of the values surely does."
+        return outcome, f"{wanted}: none of the values surely meets it."
     outcome = "pass" if len(found) == len(shown.told) else "unknown"
     return outcome, f"{wanted}: {'; '.join(found)}."
 

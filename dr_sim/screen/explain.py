@@ -99,8 +99,19 @@ def _ledgers(run: Whole, wanted: Wanted) -> list[Ledger]:
     if wanted.alert is not None:
         return _alert(run, wanted.alert)
     if wanted.lag is not None:
-        return _lag(run, _instant(scenario, wanted.lag, "--lag"), database)
-    return _at(run, _instant(scenario, wanted.at or "", "--at"), database)
+        return _lag(run, _in_run(run, wanted.lag, "--lag"), database)
+    return _at(run, _in_run(run, wanted.at or "", "--at"), database)
+
+
+def _in_run(run: Whole, text: str, option: str) -> int:
+    """Return an instant of the run. Raises NoSuchThing if it lies outside."""
+    at_us = _instant(run.scenario, text, option)
+    if not 0 <= at_us <= run.end_us:
+        lasts = units.format_duration(run.end_us)
+        raise NoSuchThing(
+            f"{option} {text}: lies outside of the run, which lasts {lasts}"
+        )
+    return at_us
 
 
 def _failover(run: Whole, n: int, database: int | None) -> list[Ledger]:

@@ -174,6 +174,9 @@ def test_an_instant_of_any_leg_is_explained_by_what_adds_up(
         assert word in text
     with pytest.raises(Exception, match="was not up at that instant"):
         explain(read_results(stored[0] / run_of).whole, Wanted(at="1 h 30 s"))
+    for wanted in (Wanted(at="90 days"), Wanted(lag="90 days")):
+        with pytest.raises(Exception, match="90 days: lies outside of the run, which lasts "):
+            explain(read_results(stored[0] / run_of).whole, wanted)
 
 
 def test_alerts_are_numbered_through_all_legs(stored: Any) -> None:
