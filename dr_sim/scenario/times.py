@@ -68,6 +68,15 @@ _DAILY = {
     "week": "weekly Sun",
     "month": "monthly first Sun",
 }
+_SEVERAL_DAYS = {
+    **dict.fromkeys(
+        ("weekday", "weekdays", "workday", "workdays"), "Mon-Fri"
+    ),
+    **dict.fromkeys(("weekend", "weekends"), "Sat and Sun"),
+    "biweekly": "every 2 weeks",
+    "fortnightly": "every 2 weeks",
+}
+"""What people write where the names of days stand, and what is right."""
 _UNITS = {"second": "s", "minute": "min", "hour": "h"}
 _SHORT_NAMES = tuple(name.lower() for name in WEEKDAYS)
 _HALVES_OF_A_DAY = ("am", "pm", "a.m.", "p.m.")
@@ -424,6 +433,10 @@ def _weekday(word: str) -> int:
     ):
         if word.lower() in (short.lower(), full):
             return number
+    if several := _SEVERAL_DAYS.get(word.lower().split(" ")[0]):
+        raise UnitError(
+            f"{word[:20]!r} is no day of the week; write {several}"
+        )
     near = difflib.get_close_matches(
         word.capitalize()[:3], WEEKDAYS, 1, 0.6
     )
