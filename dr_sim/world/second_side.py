@@ -101,7 +101,9 @@ class SecondSides:
             if what == "site"
             else f"a host of site {name} is back"
         )
-        waits = self._waiting_in(on) if pair is not on else None
+        # a host that is back where the primary runs on another one is no second side of it
+        elsewhere = name != on.roles.primary
+        waits = self._waiting_in(on) if elsewhere else None
         role = SPARE if waits is None else SECOND
         if pair is on:
             role = FIRST

@@ -306,3 +306,19 @@ def test_before_a_failover_it_serves_all_its_standbys_again() -> None:
     assert failover(result)["by_itself"] is True
     assert {r.time_us for r in rows(result, "truth.opened")} == {at(1, "14:02:10")}
     assert summary_json(result.summary)["violations"] == []
+
+
+def test_a_host_that_is_back_where_the_primary_runs_on_another_one_is_no_second_side() -> None:
+    """A's host is lost, and A is the second side with a new host. Then B is lost, and A serves. The
+    old host is a spare: the second side is a new site, 10 min after the failover to A.
+    """
+    events = (
+        'events=[{at: "Mon 10:00", lose: host}, {at: "Mon 11:00", lose: site},'
+        ' {at: "Mon 11:06", host_returns: {}}]'
+    )
+    sla, new = "sla=[{outage: at most 1 h}]", "after_failover={new_secondary: 10 min}"
+    result = ran(SITE, AUTOMATIC, sla, new, events)
+    assert [row.values["role"] for row in rows(result, "truth.returned")] == ["spare"]
+    assert rows(result, "truth.second_side") == []
+    assert result.whole.legs[-1].secondary == "C"
+    assert summary_json(result.summary)["violations"] == []
