@@ -1,5 +1,5 @@
-"""What would survive: for each database the furthest position that any legal restore reaches, kept
-up to date by the witness.
+"""The furthest position of each database that would survive: any legal restore reaches it. The
+witness keeps it up to date.
 
 A restore starts from the secondary's present state or from scratch, and uses every intact file. For
 failures of class 'site' these are the files at the secondary; for 'host' the files in the primary's
