@@ -76,7 +76,7 @@ _SEVERAL_DAYS = {
     "biweekly": "every 2 weeks",
     "fortnightly": "every 2 weeks",
 }
-"""What people write where the names of days stand, and what is right."""
+"""Words that people write where the names of days stand, and what is right."""
 _UNITS = {"second": "s", "minute": "min", "hour": "h"}
 _SHORT_NAMES = tuple(name.lower() for name in WEEKDAYS)
 _HALVES_OF_A_DAY = ("am", "pm", "a.m.", "p.m.")
