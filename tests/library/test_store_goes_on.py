@@ -162,3 +162,10 @@ def test_silence_is_told_by_each_database_s_own_schedule() -> None:
 
 def _first_told(told: list[Row], database: str) -> int:
     return min(row.time_us for row in told if row.values["database"] == database)
+
+
+def test_a_danger_at_a_store_beside_a_standby_counts() -> None:
+    """The link to the vault is down for two hours: what is written meanwhile is only at the standby."""
+    events = 'events=[{at: "Mon 03:02", link_outage: {duration: 2 h}, copy: vault}]'
+    result = ran("stores/beside_a_standby", "run_for=8 h", "sla=[]", events)
+    assert summary_json(result.summary)["alerts"]["due"] == 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dr_sim.backups.model import Kind
 from dr_sim.measures.alerts import Alert, AlertQuality, Episode, judge
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.legs import Leg
@@ -56,9 +57,12 @@ def qualities_of(whole: Whole) -> list[AlertQuality]:
 
 
 def _due_from_us(whole: Whole, leg: Leg, t: Tables, database: int) -> int:
-    """Return from when on a danger at that standby must be reported. One that is being seeded,
-    while another one stands behind the primary, is not counted on yet.
+    """Return from when on a danger at that copy must be reported. A standby that is being seeded,
+    while another one stands behind the primary, is not counted on yet; nor is a store without a
+    full.
     """
+    if leg.scenario.store is not None:
+        return _store_holds_a_full_us(t, database)
     name = leg.scenario.databases[database].name
     standing = [
         one.scenario.rank
@@ -70,6 +74,16 @@ def _due_from_us(whole: Whole, leg: Leg, t: Tables, database: int) -> int:
         return 0
     restored = t.of("truth.restored", database)["time_us"][:1].tolist()
     return int(restored[0]) if restored else NEVER_US
+
+
+def _store_holds_a_full_us(t: Tables, database: int) -> int:
+    """Return when the first full was there; 0: the store has kept backups of an earlier role."""
+    if len(t.of("truth.carried", database)["seq"]):
+        return 0
+    landed = t.of("truth.landed", database)
+    fulls = (landed["kind"] == Kind.FULL) & (landed["intact"] == 1)
+    found = landed["time_us"][fulls][:1].tolist()
+    return int(found[0]) if found else NEVER_US
 
 
 def _stopped_beside_us(whole: Whole, leg: Leg) -> int | None:
