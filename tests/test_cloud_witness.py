@@ -168,7 +168,7 @@ def no_bound(patch: pytest.MonkeyPatch) -> None:
     def pump(self: jobs.JobBook, agent: tuple[str, str], o: out.Out) -> None:
         while not self._asleep and (job := self._lanes.take(agent)) is not None:
             self._start(job, o)
-        self._set_alarm(o)
+        self._dues.set_alarm(o)
 
     patch.setattr(jobs.JobBook, "pump", pump)
 

@@ -335,6 +335,8 @@ def _column_of(file: pq.ParquetFile, column: str) -> pa.Array | None:
         return None
     values = file.read(columns=[column])[column].combine_chunks()
     values.validate(full=True)  # damaged codes would point at no text
+    if len(values) != file.metadata.num_rows:
+        raise pa.ArrowInvalid(f"{column} does not have a value in each row")
     return values
 
 

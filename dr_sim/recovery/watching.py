@@ -113,10 +113,8 @@ def turns(f: Failover) -> int:
     """Return how many turns this copy waits in the order of preference: one for each copy before
     it. One that lacks a database lets all others take their turn first.
     """
-    waits = f.config.rank
-    if not f.claiming.alone and _lacks_some(f):
-        waits += f.config.standbys
-    return waits
+    goes_last = not f.claiming.alone and _lacks_some(f)
+    return f.config.rank + goes_last * f.config.standbys
 
 
 def _lacks_some(f: Failover) -> bool:

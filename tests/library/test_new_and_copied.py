@@ -91,7 +91,9 @@ def test_answers_that_end_early_write_nothing(
 
 def test_the_library_is_listed_with_what_each_shows(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["library", "outlasting"]) == 0
-    assert capsys.readouterr().out.startswith("scenarios/after_failover/outlasting.yaml\n    what ")
+    assert capsys.readouterr().out.startswith(
+        "scenarios/after_failover/outlasting.yaml\n    effects "
+    )
     assert main(["library", "no such word"]) == 2
     silent = [each.path for each in library_scenarios() if not each.about]
     assert silent == []
