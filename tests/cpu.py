@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 BUDGET_S = 420
-"""CPU seconds of `make test`: under five minutes on two cores, with a quarter in hand."""
+"""CPU seconds of what `make test` runs: five minutes on two quiet cores, collecting included."""
 DEAR = Path(__file__).with_name("dear.txt")
 _HEAD = """\
 # The tests that cost most CPU, written by `make slow`: `make test` leaves them to `make test-all`.
