@@ -42,6 +42,7 @@ from dr_sim.faults.call_off_failover import KIND as CALL_OFF_KIND
 from dr_sim.faults.cloud_crash import KIND as CLOUD_CRASH_KIND
 from dr_sim.faults.manager_crash import KIND as CRASH_KIND
 from dr_sim.scenario.kind import COPY, EventKind
+from dr_sim.units import MINUTE_US, SECOND_US
 
 CRASH = CRASH_KIND.name
 _CLOUD_CRASH = CLOUD_CRASH_KIND.name
@@ -60,8 +61,6 @@ _AT_A_FULL = 0.2
 """How often an event falls while a full or an incremental is made, sent or restored."""
 _LEFT = ("Unfence", "EnterPhase", "Save", "AdmitReaders", "RaiseAlert")
 """Commands before which the manager dies then."""
-SECOND_US = 1_000_000
-MINUTE_US = 60 * SECOND_US
 
 
 FAULTS: dict[str, EventKind] = {

@@ -22,7 +22,7 @@ from dr_sim.explore.case import Looked, Tree, load, look
 from dr_sim.world.own_logic import look_here_too
 
 _LANE_OF = 8
-"""One case of so many is run with the quiet lane too."""
+"""One case out of this number is run with the quiet lane too."""
 
 Batch = tuple[list[Looked | None], float]
 """Results of the cases of a batch (None: it is no scenario), and the CPU seconds that they took."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from random import Random
-from typing import Any
 
-Tree = dict[str, Any]
+from dr_sim.explore.case import Tree
+from dr_sim.units import SECOND_US, parse_duration
+
 SECTIONS = (
     "primary",
     "secondary",
@@ -33,7 +34,6 @@ _VARIES = 0.5
 REPEATED = 0.15
 """How often something happens once more in a case."""
 _LATER_S = (120, 600, 1200, 3600, 7200)
-SECOND_US = 1_000_000
 
 
 def varied(r: Random, tree: Tree, others: Sequence[Tree]) -> None:
@@ -53,19 +53,13 @@ def varied(r: Random, tree: Tree, others: Sequence[Tree]) -> None:
 def once_more(r: Random, events: Sequence[Tree], latest_us: int) -> Tree:
     """Return one of these events again, later, but not after that instant."""
     again = deepcopy(r.choice(events))
-    later_us = at_us(again) + r.choice(_LATER_S) * SECOND_US
-    again["at"] = instant_text(min(later_us, max(latest_us, at_us(again))))
+    at_us = parse_duration(again["at"])
+    later_us = at_us + r.choice(_LATER_S) * SECOND_US
+    again["at"] = instant_text(min(later_us, max(latest_us, at_us)))
     return again
 
 
-def at_us(event: Tree) -> int:
-    """Return when a drawn event happens."""
-    seconds, _, *micros = event["at"].split()
-    beyond = int(micros[0]) if micros else 0
-    return int(seconds) * SECOND_US + beyond
-
-
 def instant_text(instant_us: int) -> str:
-    """Write an instant as `at_us` reads it."""
+    """Write an instant as a scenario holds it, in seconds and microseconds."""
     seconds, beyond = divmod(instant_us, SECOND_US)
     return f"{seconds} s" if not beyond else f"{seconds} s {beyond} us"
