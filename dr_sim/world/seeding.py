@@ -30,7 +30,7 @@ def seed(
         context.primary_engine.create(name, size)
         context.primary_engine.commit_to(name, 0, FIRST_LSN)
         seeded = [each for each in standbys if _is_seeded(each[0], db)]
-        for each, _ in standbys:
+        for each, secondary in standbys:
             if db.spec.log.kind == "none":
                 each.witness.log_kept(0, db.index, False)
             if not _is_seeded(each, db):
@@ -38,6 +38,7 @@ def seed(
             store = each.scenario.store
             if store is not None and db.spec.name in store.seeded:
                 seed_store(each, db)
+                secondary.share.put(size)
         if not seeded:
             continue
         utc = context.scenario.start_utc_us

@@ -247,6 +247,7 @@ class StoreFeed(Replication):
 
     def drop(self, databases: Collection[int]) -> None:
         """Bring nothing of these databases any more: they have another primary."""
+        dropped = [f for f in self.under_way() if f.database in databases]
         self._leaves(databases)
         for number, (file, flow, amount) in list(self._sending.items()):
             if file.database in databases:
@@ -256,12 +257,14 @@ class StoreFeed(Replication):
             if file.database in databases:
                 del self._held[number]
                 entry.cancel()
-                self._room.give_back(file)
-        waiting = [*self._queue.files, *self._copy_jobs]
-        numbers = {f.number for f in waiting if f.database in databases}
+        numbers = {file.number for file in dropped}
         left = [f for f in self._queue.files if f.number not in numbers]
         self._queue.put(left)
         self._copy_jobs.leave_out(numbers)
+        if self._lacks_room in dropped:
+            self._lacks_room = None
+        for file in dropped:
+            self._room.give_back(file)
         self._pump()
 
     def _leaves(self, databases: Collection[int]) -> None:
