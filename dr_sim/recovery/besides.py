@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     Handler = Callable[[DatabaseReplay, Any, list[Command]], None]
 
 
-def rang(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Handle the alarm 'beside'."""
-    db.beside.rang(e, out)
-
-
 def _to(handle: Callable[[Beside, Any, list[Command]], None]) -> Handler:
     """Return what hands an event of a database to that method of its part."""
 

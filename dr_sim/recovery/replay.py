@@ -11,8 +11,8 @@ On the quiet path a log costs three events and no more than six commands.
 Owners. `DatabaseReplay` owns where the copy here stands; `HeldFiles` owns the files. The parts
 (`Watch`, `Repair`, `Ways`, `Remake`, `Fetching`, `Progress`, `Overdue`, `Lag`, `Drain`, `Beside`)
 write to nothing but themselves and return what they have found. What follows from that is done in
-one place: by the functions of landing.py, restoring.py, retries.py, repairs.py, draining.py and
-standby.py, which get the whole replay and call its owners' methods.
+one place: by the functions of landing.py, restoring.py, retries.py, repairs.py, answers.py,
+draining.py and standby.py, which get the whole replay and call its owners' methods.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import Any
 from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.machines import Alarm, Command, Event, Save, TakeInventory
 from dr_sim.recovery import (
+    answers,
     besides,
     draining,
     events,
     keeping,
     kept,
     landing,
-    repairs,
     restoring,
     retries,
     standby,
@@ -436,46 +436,6 @@ class DatabaseReplay:
             elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us)
         )
 
-    # ---- the primary
-    def backup_taken(
-        self, e: events.BackupTaken, out: list[Command]
-    ) -> None:
-        if e.kind == LOG:
-            self.watch.log_answered()
-        elif self.drain is not None:
-            self.drain.taken(e)
-        else:
-            self.remake.taken(e)
-            if self.repair.taken(e, out):
-                self.advance(e, out)
-
-    def backup_failed(
-        self, e: events.BackupFailed, out: list[Command]
-    ) -> None:
-        if e.kind == LOG:
-            self.watch.log_answered()
-        elif self.drain is not None:
-            self.drain.last.failed(e, out)
-        else:
-            self.remake.failed(e)
-            if self.repair.refused(e, out):
-                repairs.switch(self, e, out)
-
-    def share_answered(
-        self, e: events.ShareAnswered, out: list[Command]
-    ) -> None:
-        if self.drain is not None:
-            draining.share_answered(self, self.drain, e, out)
-        elif self.repair.share_answered(e, out):
-            repairs.pursue(self, e, out)
-
-    def share_listed(
-        self, e: events.ShareListed, out: list[Command]
-    ) -> None:
-        self.fetching.listed(e)
-        if self.drain is None and self.repair.on and not self.state.exists:
-            draining.fetch(self, out)
-
     # ---- a failover
     def stop_before(self, utc_us: int) -> None:
         """Replay up to just before that instant; 0: without an end."""
@@ -530,14 +490,6 @@ class DatabaseReplay:
         if not self.promoted:
             _ON_ALARM[e.what](self, e, out)
 
-    def overdue_rang(self, e: Event, out: list[Command]) -> None:
-        """Handle the alarm 'overdue'."""
-        self.overdue[0].rang(e, out)
-
-    def full_overdue_rang(self, e: Event, out: list[Command]) -> None:
-        """Handle the alarm 'full overdue'."""
-        self.overdue[1].rang(e, out)
-
     def job_rang(self, e: Event, out: list[Command]) -> None:
         self.open_job()
         self.advance(e, out)
@@ -545,12 +497,6 @@ class DatabaseReplay:
     def waits_rang(self, e: Event, out: list[Command]) -> None:
         if self.progress.look(e, out):
             self.lag.told(e.mono_us)
-
-    def late_rang(self, e: Event, out: list[Command]) -> None:
-        self.lag.restoring_rang(e, out)
-
-    def late_landing_rang(self, e: Event, out: list[Command]) -> None:
-        self.lag.landing_rang(e, out)
 
     def tell_waits(self, file: File, e: Event, out: list[Command]) -> None:
         """Report that the restore of that file takes long. From a store, a full does."""
@@ -572,16 +518,16 @@ _ON_ALARM: dict[
     Timer.UNPROTECTED: retries.unprotected,
     Timer.CHAIN: kept.chain_rang,
     Timer.WAITS: DatabaseReplay.waits_rang,
-    Timer.LATE: DatabaseReplay.late_rang,
-    Timer.LATE_LANDING: DatabaseReplay.late_landing_rang,
-    Timer.OVERDUE: DatabaseReplay.overdue_rang,
-    Timer.FULL_OVERDUE: DatabaseReplay.full_overdue_rang,
+    Timer.LATE: lambda db, e, out: db.lag.restoring_rang(e, out),
+    Timer.LATE_LANDING: lambda db, e, out: db.lag.landing_rang(e, out),
+    Timer.OVERDUE: lambda db, e, out: db.overdue[0].rang(e, out),
+    Timer.FULL_OVERDUE: lambda db, e, out: db.overdue[1].rang(e, out),
     Timer.DELAY: DatabaseReplay.advance,
     Timer.ROOM: DatabaseReplay.advance,
     Timer.STANDBY: standby.alarm,
     Timer.LAST: DatabaseReplay.last_rang,
     Timer.JOB: DatabaseReplay.job_rang,
-    Timer.BESIDE: besides.rang,
+    Timer.BESIDE: lambda db, e, out: db.beside.rang(e, out),
     Timer.REVERIFY: keeping.reverify,
     Timer.PRUNE: keeping.prune,
 }
@@ -597,9 +543,9 @@ ON_EVENT: dict[
     events.RestoreFailed: restoring.refused,
     events.NoRoom: restoring.no_room,
     events.PrimaryAnswered: retries.primary_answered,
-    events.BackupTaken: DatabaseReplay.backup_taken,
-    events.BackupFailed: DatabaseReplay.backup_failed,
-    events.ShareAnswered: DatabaseReplay.share_answered,
+    events.BackupTaken: answers.backup_taken,
+    events.BackupFailed: answers.backup_failed,
+    events.ShareAnswered: answers.share_answered,
     events.PrimaryError: telling.tell_primary_error,
     events.CopySeen: standby.copy_seen,
     **besides.ON_EVENT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
-from dr_sim.recovery import choosing, events, going_back, stopping
+from dr_sim.recovery import answers, choosing, events, going_back, stopping
 from dr_sim.recovery.alerts import Danger
 from dr_sim.recovery.commands import RefuseOrder
 from dr_sim.recovery.config import Mode
@@ -169,7 +169,7 @@ def share_listed(
     db = f.databases.get(e.database)
     if db is None or db.promoted:
         return
-    db.share_listed(e, out)
+    answers.share_listed(db, e, out)
     if not f.seeking.on or any(
         one.fetching.asked for one in f.databases.values()
     ):

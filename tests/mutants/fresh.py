@@ -56,15 +56,15 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "log_request_is_made_once", "R9",
         "a log backup that the primary has refused once is not asked for again",
-        "recovery/replay.py",
-        "        self, e: events.BackupFailed, out: list[Command]\n"
-        "    ) -> None:\n"
-        "        if e.kind == LOG:\n"
-        "            self.watch.log_answered()\n",
-        "        self, e: events.BackupFailed, out: list[Command]\n"
-        "    ) -> None:\n"
-        "        if e.kind == LOG:\n"
-        "            pass\n",
+        "recovery/answers.py",
+        "    db: DatabaseReplay, e: events.BackupFailed, out: list[Command]\n"
+        ") -> None:\n"
+        "    if e.kind == LOG:\n"
+        "        db.watch.log_answered()\n",
+        "    db: DatabaseReplay, e: events.BackupFailed, out: list[Command]\n"
+        ") -> None:\n"
+        "    if e.kind == LOG:\n"
+        "        pass\n",
     ),
     one(
         "heard_again_is_not_noted", "R9",
