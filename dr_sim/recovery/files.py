@@ -235,6 +235,11 @@ class HeldFiles:
         """Return all files but the logs in runs, each of which is whole and restored."""
         return self._by_name.apart()
 
+    def newest_log(self) -> File | None:
+        """Return the log here that was finished last."""
+        logs = [file for file in self.values() if file.kind is LOG]
+        return max(logs, key=File.age_order, default=None)
+
     @property
     def awaits_counts(self) -> bool:
         """Tell whether the store holds attempts of files that are not here: they may land again."""

@@ -23,11 +23,11 @@ from dr_sim.recovery.alert_texts import (
     landed_late_text,
 )
 from dr_sim.recovery.alerts import AlertId, Danger, Message
-from dr_sim.recovery.files import LOG, File
 from dr_sim.recovery.limits import MINUTE_US, whole_minutes
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
+    from dr_sim.recovery.files import File
     from dr_sim.recovery.replay import DatabaseReplay
 
 CLOCKS_AGREE_US = 5 * MINUTE_US
@@ -160,10 +160,7 @@ class Lag:
         here.
         """
         first = self._first.get(_LANDING.danger)
-        here = self._db.files.values()
-        logs = [file for file in here if file.kind is LOG]
-        newest = max(logs, key=File.age_order, default=None)
-        if first is not None and newest is first.file:
+        if first is not None and self._db.files.newest_log() is first.file:
             self._rang(_LANDING, e, out)
 
     def _rang(self, of: _Respect, e: Event, out: list[Command]) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import telling
 from dr_sim.recovery.alerts import Danger
-from dr_sim.recovery.files import LOG
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
 
@@ -79,10 +78,8 @@ class LogWindow:
         assert last is not None
         # before the first restore `last` is the instant at which this manager took over
         lag_us = db.rules.delay_us + db.rules.every_us if last.name else 0
-        newest = max(
-            (f.modified_utc_us for f in db.files.values() if f.kind is LOG),
-            default=last.modified_utc_us,
-        )
+        log = db.files.newest_log()
+        newest = log.modified_utc_us if log else last.modified_utc_us
         quiet_us = elapsed_us(
             e.mono_us, e.utc_us, last.mono_us, last.utc_us
         )

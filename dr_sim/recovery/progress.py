@@ -56,10 +56,7 @@ class Progress:
 
     def begin(self) -> None:
         """Find out, after a start, which of the logs that lie here landed last."""
-        logs = [
-            file for file in self._db.files.values() if file.kind is LOG
-        ]
-        self.newest = max(logs, key=File.age_order, default=None)
+        self.newest = self._db.files.newest_log()
 
     def absorbed(self, newest: File) -> None:
         """Note that quiet logs have been absorbed (absorb.py)."""
