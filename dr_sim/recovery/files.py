@@ -172,10 +172,10 @@ class HeldFiles:
 
     __slots__ = (
         "_by_name",
+        "_given_up",
         "_stored_attempts",
         "_stored_headers",
         "bad",
-        "given_up",
         "in_hand",
         "pending",
         "recopying",
@@ -192,7 +192,7 @@ class HeldFiles:
         )
         self.pending: list[File] = []
         self.bad: dict[str, File] = {}
-        self.given_up: dict[str, File] = {}
+        self._given_up: dict[str, File] = {}
         self.recopying: set[str] = set()
         self.in_hand: File | None = None
         self.shelves = Shelves()
@@ -460,7 +460,7 @@ class HeldFiles:
         self._move(file, FileEvent.GIVEN_UP)
         self.bad.pop(file.name, None)
         if file.kind is LOG and not file.done:
-            self.given_up[file.name] = file
+            self._given_up[file.name] = file
         if failure is not None:
             file.failure = failure
 
@@ -481,10 +481,10 @@ class HeldFiles:
         self._change_need(file, FileEvent.RESTORED)
         self.in_hand = None
         file.refused = False
-        for lost in list(self.given_up.values()):
+        for lost in list(self._given_up.values()):
             # what landed later gets past it, or the hole shows
             if lost.landed_mono_us <= file.landed_mono_us:
-                del self.given_up[lost.name]
+                del self._given_up[lost.name]
 
     def unqueue_restored(self, file: File) -> None:
         """Take a restored log out of the queue."""
@@ -578,7 +578,7 @@ class HeldFiles:
         since_us = self.pending[-1].landed_mono_us if self.pending else -1
         return [
             file
-            for file in self.given_up.values()
+            for file in self._given_up.values()
             if file.content is Content.LOST
             and file.landed_mono_us > since_us
         ]
