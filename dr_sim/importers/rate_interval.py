@@ -1,8 +1,8 @@
 """How surely a restore rate is known: an interval for the slope of durations over bytes.
 
 The restores are drawn again with replacement (the bootstrap of pairs, Efron 1979), the weighted
-median of all slopes is taken again each time, and the interval lies between the 2.5 % and the 97.5
-% of what comes out. The draws are the same in every run.
+median of all slopes is taken again each time, and the interval lies between the 2.5 % and the
+97.5 % of what comes out. The draws are the same in every run.
 """
 
 from __future__ import annotations
