@@ -59,9 +59,12 @@ def the_fence_is_durable_first(story: Story) -> Iterator[Breach]:
     """That an order to stop may have been obeyed is saved before the order goes out: a restart in
     between is to know of it (S1). What is saved just after the order should have been before.
     """
+    fences = story.rows("seen.Fence")
+    if not fences:
+        return
     kinds = story.journal.kinds()
     saves = story["seen.Save"]
-    for row in story.rows("seen.Fence"):
+    for row in fences:
         first, last = _list_around(kinds, row.seq)
         inside = (saves["seq"] > first) & (saves["seq"] < last)
         earlier = inside & (saves["seq"] < row.seq)
