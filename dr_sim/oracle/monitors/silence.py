@@ -63,17 +63,12 @@ def silence_is_told_after_a_restart(story: Story) -> Iterator[Breach]:
     told = _told(story)
     for database in story.databases:
         window_us = story.window_us(database)
-        rows = story.of("truth.landed", database)
-        landed = rows["time_us"][rows["kind"] == LOG]
-        if not story.log_interval_us(database) or not len(landed):
-            continue
         for life_us, _ in story.lives[1:]:
-            place = int(np.searchsorted(landed, life_us, side="right"))
-            if not place:
+            landed = _landed_around(story, database, life_us)
+            if landed is None:
                 continue
-            since_us = int(landed[place - 1])
+            since_us, until_us = landed
             due_us = life_us + story.retry_us + story.patience_us
-            until_us = int(np.append(landed, story.end_us)[place])
             if since_us + window_us + story.patience_us > life_us:
                 continue
             if due_us >= min(until_us, story.end_us):
@@ -105,13 +100,10 @@ def silence_is_told_after_a_call_off(story: Story) -> Iterator[Breach]:
             continue
         left_us = attempt.until_us
         for database in story.databases:
-            rows = story.of("truth.landed", database)
-            landed = rows["time_us"][rows["kind"] == LOG]
-            place = int(np.searchsorted(landed, left_us, side="right"))
-            if not story.log_interval_us(database) or not place:
+            landed = _landed_around(story, database, left_us)
+            if landed is None:
                 continue
-            since_us = int(landed[place - 1])
-            until_us = int(np.append(landed, story.end_us)[place])
+            since_us, until_us = landed
             due_us = max(left_us, since_us + story.window_us(database))
             due_us += story.retry_us + SLACK_US
             if due_us >= min(until_us, story.end_us):
@@ -124,6 +116,23 @@ def silence_is_told_after_a_call_off(story: Story) -> Iterator[Breach]:
                     "R9", _row_at(story, database, since_us), due_us, database,
                     "a failover was left, no log has landed for the window, and no alert says so",
                 )  # fmt: skip
+
+
+def _landed_around(
+    story: Story, database: int, at_us: int
+) -> tuple[int, int] | None:
+    """Return when the last log had landed by an instant, and when the next one lands (none does:
+    the end of the run). None: no logs are due, or none had landed.
+    """
+    if not story.log_interval_us(database):
+        return None
+    rows = story.of("truth.landed", database)
+    landed = rows["time_us"][rows["kind"] == LOG]
+    place = int(landed.searchsorted(at_us, side="right"))
+    if not place:
+        return None
+    following = landed[place : place + 1].tolist()
+    return int(landed[place - 1]), min(following, default=story.end_us)
 
 
 def _told(story: Story) -> dict[int, list[int]]:
