@@ -15,6 +15,8 @@ from dr_sim.scenario.model import Scenario
 
 LEFT_BEHIND, NOT_FENCED, TWO_PRIMARIES, NOTHING_HERE = 6, 12, 13, 15
 ORDERS = ("seen.FailoverOrdered", "seen.FailoverOrderedToPoint")
+EMPTYING = ("fencing", "preparing", "draining", "tail")
+"""Phases in which nothing has been ordered online yet."""
 
 
 @dataclass(slots=True)
@@ -36,6 +38,14 @@ class Attempt:
     @property
     def last(self) -> str:
         return self.phases[-1].phase
+
+    @property
+    def emptied_us(self) -> int:
+        """Return when it has left its drain and its tails."""
+        for row in self.phases:
+            if row.phase not in EMPTYING:
+                return row.time_us
+        return self.until_us
 
 
 def attempts(story: Story) -> list[Attempt]:
@@ -118,6 +128,16 @@ def order_before(story: Story, begin: PhaseRow) -> Row | None:
     ]
     orders += _passed_on_before(story, begin)
     return orders[-1] if orders else None
+
+
+def planned_before(story: Story, seq: int) -> bool:
+    """Return whether a planned failover was ordered before a row, here or at another copy."""
+    return any(
+        order.seq < seq and order.values["planned"]
+        for order in story.rows(
+            "seen.FailoverOrdered", "seen.OrderPassedOn"
+        )
+    )
 
 
 def most_turns(spec: Scenario) -> int:

@@ -14,7 +14,7 @@ from dr_sim.oracle.monitors.attempts import (
     is_accepted,
     rows_in,
 )
-from dr_sim.oracle.monitors.failover_back import is_planned
+from dr_sim.oracle.monitors.failover_back import is_called_off, is_planned
 from dr_sim.oracle.monitors.failover_causes import long_from_us
 from dr_sim.oracle.monitors.failover_course import ONLY_WAY
 from dr_sim.oracle.monitors.story import (
@@ -53,7 +53,7 @@ def planned_ones_need_the_primary(story: Story) -> Iterator[Breach]:
             until_us = row.time_us + SLACK_US
             if not _reached_nobody(story, attempt, row):
                 continue
-            if _is_called_off(story, attempt, row):
+            if is_called_off(story, attempt.begin.seq, row.seq):
                 continue
             if until_us >= story.end_us or not story.up_between(
                 attempt.begin.time_us, until_us
@@ -65,15 +65,6 @@ def planned_ones_need_the_primary(story: Story) -> Iterator[Breach]:
                     "the order to stop has not reached the primary, and a planned failover goes "
                     "on",
                 )  # fmt: skip
-
-
-def _is_called_off(story: Story, attempt: Attempt, row: Row) -> bool:
-    """Return whether somebody who may had ordered before that row to leave the failover."""
-    return any(
-        attempt.begin.seq < order.seq < row.seq
-        and order.values["operator"] in story.scenario.failover.operators
-        for order in story.rows("seen.UnfenceOrdered")
-    )
 
 
 def _reached_nobody(story: Story, attempt: Attempt, row: Row) -> bool:

@@ -24,7 +24,6 @@ from dr_sim.record.journal import Row
 
 GOES_BACK, NOT_UNFENCED = 25, 26
 _UNFENCING = "unfencing"
-_ORDER = "seen.UnfenceOrdered"
 REFUSED = "refused"
 
 
@@ -34,7 +33,7 @@ def goes_back_for_a_reason(story: Story) -> Iterator[Breach]:
     """
     for entered in _begins(story):
         reasons = (
-            _ordered(story, entered)
+            is_called_off(story, -1, entered.seq)
             or _limit_is_over(story, entered)
             or _nothing_was_restored(story, entered)
         )
@@ -92,7 +91,7 @@ def planned_ones_keep_their_limit(story: Story) -> Iterator[Breach]:
             continue
         over_us = draining.time_us + limit_us
         due_us = max(over_us, story.life_at(over_us)[0]) + 2 * SLACK_US
-        if due_us >= min(_emptied_us(attempt), story.end_us):
+        if due_us >= min(attempt.emptied_us, story.end_us):
             continue
         if story.silent_at(_last_seq(story, due_us)):
             continue  # it may be the only way
@@ -214,11 +213,12 @@ def _told_before_a_crash(story: Story, at_us: int) -> bool:
     )
 
 
-def _ordered(story: Story, entered: PhaseRow) -> bool:
+def is_called_off(story: Story, first: int, last: int) -> bool:
+    """Return whether somebody who may ordered to leave a failover: first < seq < last."""
     operators = story.scenario.failover.operators
     return any(
-        row.seq < entered.seq and row.values["operator"] in operators
-        for row in story.rows(_ORDER)
+        first < row.seq < last and row.values["operator"] in operators
+        for row in story.rows("seen.UnfenceOrdered")
     )
 
 
@@ -279,15 +279,6 @@ def _is_refused(story: Story, order: Row, until_seq: int) -> bool:
         and row.values["operator"] == order.values["operator"]
         for row in story.rows("seen.RefuseOrder")
     )
-
-
-def _emptied_us(attempt: Attempt) -> int:
-    """Return when a failover has left its drain and its tails."""
-    waits = ("fencing", "preparing", "draining", "tail")
-    for row in attempt.phases:
-        if row.phase not in waits:
-            return row.time_us
-    return attempt.until_us
 
 
 def _last_seq(story: Story, until_us: int) -> int:

@@ -137,15 +137,8 @@ def _begun_over_a_hole(story: Story, begin: PhaseRow) -> Iterator[Breach]:
             or _held_by_readers(story, database, row)
         ):
             continue
-        since = story.between("seen.Restored", database, row.seq, begin.seq)
-        news = ("seen.Landed", "seen.Validated")
-        if since.stop == since.start and not any(
-            (
-                found := story.between(kind, database, row.seq, begin.seq)
-            ).stop
-            > found.start
-            for kind in news
-        ):
+        news = ("seen.Restored", "seen.Landed", "seen.Validated")
+        if not story.any_between(news, database, row.seq, begin.seq):
             yield Breach(
                 "R15", begin.seq, begin.time_us, database,
                 "a planned failover begins while the chain is broken: it would lose data",

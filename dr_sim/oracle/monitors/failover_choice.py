@@ -11,18 +11,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from dr_sim.oracle.monitors.attempts import (
+    EMPTYING,
     NOTHING_HERE,
     ORDERS,
     is_accepted,
     most_turns,
 )
+from dr_sim.oracle.monitors.failover_causes import long_from_us
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import LOG, OFF, SLACK_US, Breach, Story
 from dr_sim.record.journal import Row
 from dr_sim.scenario.model import Choose
 
 _ORDER = "preferred"
-_EMPTYING = ("fencing", "preparing", "draining", "tail")
 
 
 def claimed_in_its_turn(story: Story) -> Iterator[Breach]:
@@ -80,7 +81,7 @@ def without_the_claim_it_is_left(story: Story) -> Iterator[Breach]:
     """
     for row in story.rows("seen.ClaimRefused"):
         until_us = row.time_us + SLACK_US
-        if story.phase_at(row.seq) not in _EMPTYING:
+        if story.phase_at(row.seq) not in EMPTYING:
             continue
         if not is_accepted(story, row) or until_us >= story.end_us:
             continue
@@ -217,15 +218,7 @@ def _claims_again(story: Story, claim: Row) -> bool:
 
 def _long_since_us(story: Story, claim: Row) -> int | None:
     """Return from when on the silence has been long enough."""
-    spec = story.scenario
-    needed = spec.failover.machines_silent or len(spec.machines)
-    silent = story.silent_at(claim.seq)
-    seen = sorted(
-        at for machine, at in silent.items() if machine in spec.machines
-    )
-    if len(seen) < needed:
-        return None
-    return seen[needed - 1] + spec.failover.silent_for_us
+    return long_from_us(story, story.silent_at(claim.seq))
 
 
 def _better_ones(story: Story, claim: Row) -> tuple[int, int | None]:

@@ -14,6 +14,7 @@ from dr_sim.oracle.monitors.attempts import (
     Attempt,
     attempts,
     is_accepted,
+    planned_before,
     rows_in,
 )
 from dr_sim.oracle.monitors.failover_emptied import limit_us
@@ -53,8 +54,7 @@ def the_drain_ends_in_time(story: Story) -> Iterator[Breach]:
         over_us = limit_us(story, attempt)
         over_us = max(over_us, story.life_at(over_us)[0])
         due_us = over_us + 2 * SLACK_US
-        left_us = _left_us(attempt)
-        if due_us >= min(left_us, story.end_us):
+        if due_us >= min(attempt.emptied_us, story.end_us):
             continue
         works = [
             row
@@ -98,7 +98,7 @@ def no_share_is_waited_for_that_is_silent(story: Story) -> Iterator[Breach]:
         work = rows_in(story, attempt, *_WORK)
         last_us = max(row.time_us for row in (*answers, *work))
         due_us = last_us + 2 * SLACK_US
-        if due_us >= min(_emptied_us(attempt), story.end_us):
+        if due_us >= min(_drained_us(attempt), story.end_us):
             continue
         if any(
             is_restoring(story, database, due_us)
@@ -230,7 +230,7 @@ def a_wait_is_told_again(story: Story) -> Iterator[Breach]:
     if story.scenario.ranks > 1:
         return
     for attempt in attempts(story):
-        empty_us = _left_us(attempt)
+        empty_us = attempt.emptied_us
         told = [
             row
             for row in rows_in(story, attempt, "seen.RaiseAlert")
@@ -254,12 +254,10 @@ def _goes_on_waiting(story: Story, told: Row, due_us: int) -> bool:
     if not story.up_between(told.time_us, due_us):
         return False
     kinds = ("seen.HeartbeatLost", "seen.HeartbeatBack", *ORDERS)
-    between = (
-        row
-        for row in story.rows(*kinds)
-        if told.time_us <= row.time_us <= due_us
+    comes = any(
+        told.time_us <= row.time_us <= due_us for row in story.rows(*kinds)
     )
-    return next(between, None) is None and not story.silent_at(told.seq)
+    return not comes and not story.silent_at(told.seq)
 
 
 # ---- what several ask
@@ -271,22 +269,10 @@ def _is_plain(story: Story, attempt: Attempt) -> bool:
         return False
     if rows_in(story, attempt, "seen.HeartbeatBack"):
         return False
-    return not any(
-        row.values.get("planned")
-        for row in story.rows(*ORDERS)
-        if row.seq < attempt.until_seq
-    )
+    return not planned_before(story, attempt.until_seq)
 
 
-def _left_us(attempt: Attempt) -> int:
-    """Return when a failover has left its drain and its tails."""
-    for row in attempt.phases:
-        if row.phase not in ("fencing", "preparing", "draining", "tail"):
-            return row.time_us
-    return attempt.until_us
-
-
-def _emptied_us(attempt: Attempt) -> int:
+def _drained_us(attempt: Attempt) -> int:
     """Return when its drain is over: the tails are asked for."""
     tail = attempt.first("tail")
-    return _left_us(attempt) if tail is None else tail.time_us
+    return attempt.emptied_us if tail is None else tail.time_us
