@@ -63,14 +63,13 @@ _OF_ALL = (
 
 def a_missing_copy_is_asked_for(story: Story) -> Iterator[Breach]:
     """Where no copy is here, a full is asked for, or one is on its way (R11)."""
-    replay = story.scenario.replay
     if story.scenario.store is not None or story.count("truth.failed"):
         return
-    waits = "skip_ahead" in (replay.on_hole, replay.otherwise)
     for database in story.databases:
-        spec = story.scenario.databases[database]
-        if waits and spec.full.kind != "none":
-            continue  # for what comes by itself
+        if story.waits_for_its_full(database):
+            continue
+        if _is_always_there(story, database):
+            continue
         most_us = _SPARE_US + story.window_us(database)
         most_us += _RETRIES * story.retry_us
         for from_us, until_us in pairwise(_news_us(story, database)):
@@ -112,29 +111,23 @@ def _is_hashing(story: Story, database: int, at_us: int) -> bool:
     """Return whether the answer to the hash of a full is awaited then: that of a large one takes
     hours.
     """
-    asked = story.of("seen.Validate", database)
-    for place in np.flatnonzero(asked["time_us"] <= at_us).tolist():
-        name = asked["name"][place]
-        if kind_in_name(story.text(name)) != FULL:
-            continue
-        if not any(
-            _is_answered(
-                story, kind, database, int(asked["seq"][place]), at_us
-            )
-            for kind in ("seen.Validated", "seen.ValidationFailed")
-        ):
-            return True
-    return False
+    asked = _last_of_a_full(story, "seen.Validate", database, at_us)
+    return asked > max(
+        _last_of_a_full(story, kind, database, at_us)
+        for kind in ("seen.Validated", "seen.ValidationFailed")
+    )
 
 
-def _is_answered(
-    story: Story, kind: str, database: int, seq: int, until_us: int
-) -> bool:
-    """Return whether a hash of a full is answered after that row and by that instant."""
+def _last_of_a_full(
+    story: Story, kind: str, database: int, at_us: int
+) -> int:
+    """Return the last row of a kind, by an instant, that is about a full; -1: there is none."""
     rows = story.of(kind, database)
-    found = (rows["seq"] > seq) & (rows["time_us"] <= until_us)
-    names = story.texts(rows["name"][found])
-    return any(kind_in_name(name) == FULL for name in names)
+    until = int(rows["time_us"].searchsorted(at_us, side="right"))
+    for place in range(until - 1, -1, -1):
+        if kind_in_name(story.text(rows["name"][place])) == FULL:
+            return int(rows["seq"][place])
+    return -1
 
 
 def _waits_for_its_first_full(
@@ -148,6 +141,12 @@ def _waits_for_its_first_full(
         return False
     begun = story.of("truth.backup_begin", database)
     return not bool(((begun["kind"] == FULL) & (begun["seq"] <= seq)).any())
+
+
+def _is_always_there(story: Story, database: int) -> bool:
+    """Return whether a copy was there from the start, and was never lost."""
+    lost = story.of("truth.copy_gone", database)["seq"]
+    return not len(lost) and _was_there(story, database)
 
 
 def _has_copy(story: Story, database: int, at_us: int) -> bool:
@@ -219,7 +218,7 @@ def _last_seq(story: Story, time_us: int) -> int:
         "seen.Inventory",
     ):
         rows = story[kind]
-        place = int(np.searchsorted(rows["time_us"], time_us, side="right"))
+        place = int(rows["time_us"].searchsorted(time_us, side="right"))
         if place:
             last = max(last, int(rows["seq"][place - 1]))
     return last

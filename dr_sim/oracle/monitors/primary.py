@@ -14,6 +14,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     log_end,
     position_before,
 )
+from dr_sim.oracle.monitors.attempts import planned_before
 from dr_sim.oracle.monitors.story import (
     FULL,
     INCREMENTAL,
@@ -54,7 +55,7 @@ def the_silent_are_not_asked(story: Story) -> Iterator[Breach]:
     for row in story.rows("seen.TakeBackup"):
         if row.entity < 0:
             continue
-        if story.failing_over(row.seq) and _may_be_planned(story, row):
+        if story.failing_over(row.seq) and planned_before(story, row.seq):
             continue
         machine = story.scenario.databases[row.entity].machine
         if machine not in story.silent_at(row.seq):
@@ -65,16 +66,6 @@ def the_silent_are_not_asked(story: Story) -> Iterator[Breach]:
             "R9", row.seq, row.time_us, row.entity,
             f"a backup is asked of {machine}, which is silent",
         )  # fmt: skip
-
-
-def _may_be_planned(story: Story, row: Row) -> bool:
-    """Return whether a planned failover was ordered before that row."""
-    return any(
-        order.seq < row.seq and order.values["planned"]
-        for order in story.rows(
-            "seen.FailoverOrdered", "seen.OrderPassedOn"
-        )
-    )
 
 
 def _just_answered(story: Story, row: Row) -> bool:
@@ -374,15 +365,13 @@ def a_lost_log_is_got_past(story: Story) -> Iterator[Breach]:
     """Where the primary says that a log is lost for good, something that gets past it is asked
     for (R11).
     """
-    replay = story.scenario.replay
-    waits = "skip_ahead" in (replay.on_hole, replay.otherwise)
     seen: set[tuple[int, int]] = set()
     for row in story.rows("seen.RaiseAlert"):
         database = story.database(row.values["database"])
         if database < 0 or row.values["event_id"] not in (MISSING, ERRORS):
             continue
-        if waits and story.scenario.databases[database].full.kind != "none":
-            continue  # for what comes by itself
+        if story.waits_for_its_full(database):
+            continue
         place = story.last_before("seen.Restored", database, row.seq)
         if (database, place) in seen or not _is_lost_for_good(
             story, database, row

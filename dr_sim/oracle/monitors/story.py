@@ -346,6 +346,13 @@ class Story:
         )
         return window_us if counts_at_once else interval_us + window_us
 
+    def waits_for_its_full(self, database: int) -> bool:
+        """Return whether replay may wait for the next full that is due, and asks for none."""
+        replay = self.scenario.replay
+        waits = "skip_ahead" in (replay.on_hole, replay.otherwise)
+        comes = self.scenario.databases[database].full.kind != "none"
+        return waits and comes
+
     @property
     def patience_us(self) -> int:
         """Return how long a log may wait on purpose, and until the retry after that."""
