@@ -12,7 +12,8 @@ from dr_sim.measures.happenings import Happening
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.outcome import FailoverOutcome, failovers
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.whole import Whole, unprotected_spans
+from dr_sim.measures.unprotected import unprotected_spans
+from dr_sim.measures.whole import Whole
 
 
 @dataclass(slots=True)

@@ -26,20 +26,28 @@ def counts(scenario: Scenario) -> bool:
     return scenario.store is None or not scenario.has_standbys
 
 
-def protected_us(t: Tables, scenario: Scenario, database: int) -> Ints:
-    """Return when backups of a leg's own primary have protected a database at a place, the first
-    one first; none if they never have.
+def protected_us(
+    t: Tables, scenario: Scenario, database: int
+) -> int | None:
+    """Return when the first backup of a leg's own primary protected a database at a place; None if
+    none ever did.
     """
     if scenario.store is None:
-        return restored_of_primary_us(t, database)
+        times = restored_of_primary_us(t, database)
+    elif counts(scenario):
+        times = _in_the_store_us(t, database)
+    else:
+        return None
+    return int(times[0]) if len(times) else None
+
+
+def _in_the_store_us(t: Tables, database: int) -> Ints:
+    """Return when backups of a leg's own primary came to lie at a store that can restore them."""
     rows = _of_the_site(t, database)
-    if not counts(scenario):
-        return rows["time_us"][:0]
     begins = t.of("truth.begins", database)
     if not len(begins["fork"]):
         return rows["time_us"]
-    own = pick(rows, rows["fork"] == begins["fork"][0])
-    return own["time_us"]
+    return pick(rows, rows["fork"] == begins["fork"][0])["time_us"]
 
 
 def begins_with_all(t: Tables, scenario: Scenario, database: int) -> bool:

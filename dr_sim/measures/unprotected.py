@@ -1,4 +1,5 @@
-"""Why nothing stood behind a new primary: the time unprotected after a failover, as a ledger.
+"""The time unprotected after a failover, in which nothing stands behind a new primary: how long it
+is, and why, as a ledger.
 
 The time goes from the promotion to the first backup that is restored at the second side, or that a
 service without standbys has in a store (protected.py). Until that side is in place there is none;
@@ -20,12 +21,109 @@ from dr_sim.measures.protected import (
     counts,
     protected_us,
 )
-from dr_sim.measures.tables import Tables
-from dr_sim.measures.whole import Whole, unprotected
+from dr_sim.measures.tables import Tables, run_end_us
+from dr_sim.measures.whole import Whole
 
 NO_SECOND_SIDE = "no second side"
 
 
+# ---- how long
+def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
+    """Return, by leg, [from its first promotion, until every database is protected at one place
+    behind the new primary, or its end), in the run's time.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    for leg, t in whole.each:
+        promoted = [r.time_us for r in t.rows("truth.promoted")]
+        if not promoted:
+            continue
+        begin, end = leg.begins_us + min(promoted), whole.end_us
+        following = whole.after(leg)
+        if following is not None:
+            until = _all_protected_us(whole, *following)
+            end = end if until is None else following[0].begins_us + until
+        found[leg.number] = (begin, max(begin, end))
+    return found
+
+
+def _all_protected_us(whole: Whole, later: Leg, t: Tables) -> int | None:
+    """Return when the first place had protected every database of a leg, or when its primary was
+    lost before one had; None: neither.
+    """
+    databases = range(len(later.scenario.databases))
+    found = []
+    for place, rows in whole.at(later):
+        each = [protected_us(rows, place.scenario, i) for i in databases]
+        known = [us for us in each if us is not None]
+        if len(known) == len(each):
+            found.append(max(known))
+    return min(found) if found else _lost_us(t)
+
+
+def _lost_us(t: Tables) -> int | None:
+    """Return when the primary of a leg failed or was replaced; None: it never was."""
+    kinds = ("truth.failed", "truth.promoted")
+    return next((r.time_us for kind in kinds for r in t.rows(kind)), None)
+
+
+def unprotected(
+    whole: Whole, leg: Leg, failover: FailoverOutcome
+) -> dict[str, tuple[int, bool]]:
+    """Return, by database that was promoted, (for how long nothing protected it behind the new
+    primary, whether the run ended before it did; the primary's own failure ends that time too);
+    and of the service under '': from the first promotion until every one of them is protected
+    (protected.py). Empty if nothing was promoted.
+    """
+    names = [d.name for d in leg.scenario.databases]
+    promoted = {
+        names[x.database]: x.promoted_us
+        for x in failover.losses
+        if x.promoted_us is not None
+    }
+    if not promoted:
+        return {}
+    following = whole.after(leg)
+    if following is None:
+        end = run_end_us(whole.opened[leg.number - 1], leg.scenario)
+        until = dict.fromkeys(promoted, (end, True))
+    else:
+        later_us = following[0].begins_us - leg.begins_us
+        until = {
+            name: (later_us + us, open_end)
+            for name, (us, open_end) in _until(whole, *following).items()
+        }
+    last, censored = max(
+        until.values()
+    )  # what is not restored counts to the end
+    each = {
+        name: (us - promoted[name], open_end)
+        for name, (us, open_end) in until.items()
+    }
+    return {"": (last - min(promoted.values()), censored), **each}
+
+
+def _until(
+    whole: Whole, later: Leg, t: Tables
+) -> dict[str, tuple[int, bool]]:
+    """Return, by database, (when the time ends in which a leg's primary has nothing behind it, in
+    the leg's time; whether the run ended before).
+    """
+    lost_us = _lost_us(t)
+    never = (run_end_us(t, later.scenario), True)
+    if lost_us is not None:  # it failed before anything was restored
+        never = (lost_us, False)
+    found = {}
+    for i, database in enumerate(later.scenario.databases):
+        each = [
+            protected_us(rows, place.scenario, i)
+            for place, rows in whole.at(later)
+        ]
+        known = [us for us in each if us is not None]
+        found[database.name] = (min(known), False) if known else never
+    return found
+
+
+# ---- why
 def unprotected_ledger(
     whole: Whole, leg: Leg, failover: FailoverOutcome, database: str = ""
 ) -> Ledger | None:
@@ -111,9 +209,9 @@ def _first_to_protect(
         going = (one for one in places if follows(one[1], one[0], index))
         found = next(going, found)
     for leg, t in places:
-        at_us = protected_us(t, leg.scenario, index)[:1].tolist()
-        if at_us and at_us[0] < first_us:
-            found, first_us = (leg, t), at_us[0]
+        at_us = protected_us(t, leg.scenario, index)
+        if at_us is not None and at_us < first_us:
+            found, first_us = (leg, t), at_us
     return found
 
 

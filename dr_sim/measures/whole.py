@@ -1,5 +1,5 @@
 """All legs of a run, in the run's own time: curves of exposure, true and reported, and of replay
-lag; time unprotected.
+lag.
 
 Exposure is defined for all the time in which a primary takes writes: from the start to the failure,
 from each promotion on to the next failure; in between nothing can be lost any more, and the time
@@ -33,8 +33,6 @@ from dr_sim.measures.falling import Falling, joined_falling, no_curve
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.legs import Leg, legs_of
 from dr_sim.measures.outage_now import outage_if_now, outage_of_service
-from dr_sim.measures.outcome import FailoverOutcome
-from dr_sim.measures.protected import protected_us
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.reported_outage import (
     reported_outage,
@@ -461,103 +459,3 @@ def _databases(scenario: Scenario, of: tuple[str, str]) -> list[int]:
         for i, d in enumerate(scenario.databases)
         if name in ("", d.name) and (not tenant or tenant in d.tenants)
     ]
-
-
-def unprotected_spans(whole: Whole) -> dict[int, tuple[int, int]]:
-    """Return, by leg, [from its first promotion, until every database is protected at one place
-    behind the new primary, or its end), in the run's time.
-    """
-    found: dict[int, tuple[int, int]] = {}
-    for leg, t in whole.each:
-        promoted = [r.time_us for r in t.rows("truth.promoted")]
-        if not promoted:
-            continue
-        begin, end = leg.begins_us + min(promoted), whole.end_us
-        following = whole.after(leg)
-        if following is not None:
-            restored = [
-                _restored_us(*one) for one in whole.at(following[0])
-            ]
-            until = min(
-                (us for us in restored if us is not None), default=None
-            )
-            if until is None:
-                until = next(
-                    (
-                        r.time_us
-                        for kind in ("truth.failed", "truth.promoted")
-                        for r in following[1].rows(kind)
-                    ),
-                    None,
-                )
-            end = end if until is None else following[0].begins_us + until
-        found[leg.number] = (begin, max(begin, end))
-    return found
-
-
-def unprotected(
-    whole: Whole, leg: Leg, failover: FailoverOutcome
-) -> dict[str, tuple[int, bool]]:
-    """Return, by database that was promoted, (for how long nothing protected it behind the new
-    primary, whether the run ended before it did; the primary's own failure ends that time too);
-    and of the service under '': from the first promotion until every one of them is protected
-    (protected.py). Empty if nothing was promoted.
-    """
-    names = [d.name for d in leg.scenario.databases]
-    promoted = {
-        names[x.database]: x.promoted_us
-        for x in failover.losses
-        if x.promoted_us is not None
-    }
-    if not promoted:
-        return {}
-    following = whole.after(leg)
-    if following is None:
-        end = run_end_us(whole.opened[leg.number - 1], leg.scenario)
-        until = dict.fromkeys(promoted, (end, True))
-    else:
-        later, t = following
-        at, end = (
-            later.begins_us - leg.begins_us,
-            run_end_us(t, later.scenario),
-        )
-        first: dict[str, list[int]] = {}
-        for i, database in enumerate(later.scenario.databases):
-            firsts: list[int] = []
-            for copy, of_copy in whole.at(later):
-                found = protected_us(of_copy, copy.scenario, i)
-                firsts += found[:1].tolist()
-            first[database.name] = sorted(firsts)
-        again = next(
-            (
-                r.time_us
-                for kind in ("truth.failed", "truth.promoted")
-                for r in t.rows(kind)
-            ),
-            None,
-        )
-        # it failed before anything was restored
-        none = (at + end, True) if again is None else (at + again, False)
-        until = {
-            name: (at + us[0], False) if us else none
-            for name, us in first.items()
-        }
-    last, censored = max(
-        until.values()
-    )  # what is not restored counts to the end
-    each = {
-        name: (us - promoted[name], open_end)
-        for name, (us, open_end) in until.items()
-    }
-    return {"": (last - min(promoted.values()), censored), **each}
-
-
-def _restored_us(leg: Leg, t: Tables) -> int | None:
-    """Return when the last of a leg's databases was protected at its place for the first time; None
-    if one never was.
-    """
-    first = [
-        protected_us(t, leg.scenario, i)[:1].tolist()
-        for i in range(len(leg.scenario.databases))
-    ]
-    return max(us for (us,) in first) if all(first) else None

@@ -14,7 +14,8 @@ from dr_sim.measures.legs import Leg
 from dr_sim.measures.link_use import link_use
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
-from dr_sim.measures.whole import Whole, unprotected
+from dr_sim.measures.unprotected import unprotected
+from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 from tests.measures.make import (

@@ -52,7 +52,8 @@ from dr_sim.measures.tables import (
     writes_stopped_us,
 )
 from dr_sim.measures.tenants import asked_of
-from dr_sim.measures.whole import Whole, unprotected_spans
+from dr_sim.measures.unprotected import unprotected_spans
+from dr_sim.measures.whole import Whole
 from dr_sim.measures.writes import RefusedWrites, any_refused_us, refusals
 
 __all__ = ["Summary", "summarise"]

@@ -36,9 +36,13 @@ from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.tenants import tenant_outcomes
 from dr_sim.measures.unknown import why_unknown
-from dr_sim.measures.unprotected import follows, unprotected_ledger
+from dr_sim.measures.unprotected import (
+    follows,
+    unprotected,
+    unprotected_ledger,
+)
 from dr_sim.measures.ways import CameTrue, ways_of
-from dr_sim.measures.whole import Whole, unprotected
+from dr_sim.measures.whole import Whole
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 
