@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 
 import pytest
 
 from dr_sim.cli import main as cli
-from dr_sim.experiments import assumptions
+from dr_sim.experiments import assumptions, store
 from dr_sim.experiments.assumptions import scaled
 from dr_sim.experiments.flips import Examined, Flip
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.dump import Resolved
-from dr_sim.version import VERSION
 
 SCENARIO = """\
 run_for: 80 min
@@ -125,15 +123,19 @@ def test_what_is_assumed_alike_of_several_databases_is_one_number(fleet: Path) -
 def test_what_an_interrupted_examination_has_found_is_not_tried_again(
     fleet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is left to be tried here, so no process starts. Of another verdict it is not true."""
-    text = hashlib.blake2b(fleet.read_bytes(), digest_size=16).hexdigest()
-    of = [VERSION, text, "pass", ""]
-    kept = assumptions._KeptTrials(fleet, of)
+    """Nothing is left to be tried here, so no process starts. It is not true of another verdict, and
+    of other code.
+    """
+    place, scenario = fleet.with_name(assumptions.KEPT_FILE), load_scenario(fleet)
+    kept = assumptions._KeptTrials(place, scenario, "pass")
     flip = Flip("link.rtt", "0 s", "assumed", "1 s", "fail", "outage 1 s")
     for number in numbers_of(fleet):
         kept.add(number, [flip] if number.key == "monitor.every" else [])
-    assert assumptions._KeptTrials(fleet, of).found == kept.found
-    assert assumptions._KeptTrials(fleet, [*of[:2], "fail", ""]).found == {}
+    assert assumptions._KeptTrials(place, scenario, "pass").found == kept.found
+    assert assumptions._KeptTrials(place, scenario, "fail").found == {}
+    with monkeypatch.context() as other:
+        other.setattr(store, "code_digest", lambda: "of another version")
+        assert assumptions._KeptTrials(place, scenario, "pass").found == {}
     monkeypatch.setattr(assumptions, "_flips", None)
     told: list[str] = []
     found = assumptions.examine(fleet, "pass", tell=told.append)
@@ -142,7 +144,7 @@ def test_what_an_interrupted_examination_has_found_is_not_tried_again(
     assert told == [
         f"{found.tried} assumed numbers ({found.tried} known), 2 to 4 runs for each, 1 at a time"
     ]
-    assert not (fleet.parent / assumptions.KEPT_FILE).exists()
+    assert not place.exists()
 
 
 def test_an_interrupt_ends_what_is_under_way() -> None:

@@ -12,7 +12,6 @@ the scenario until the examination is over, and one that was interrupted goes on
 
 from __future__ import annotations
 
-import hashlib
 import json
 import multiprocessing
 import re
@@ -29,14 +28,15 @@ from typing import Any
 from dr_sim.errors import InputError
 from dr_sim.experiments.executor import cores
 from dr_sim.experiments.flips import Examined, Flip
-from dr_sim.files.output import read_bytes, write_whole, writing
+from dr_sim.experiments.store import key_of
+from dr_sim.files.output import write_whole, writing
 from dr_sim.formatting.numbers import value_text
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Verdict
 from dr_sim.runs.run import run
 from dr_sim.scenario.dump import Resolved
+from dr_sim.scenario.model import Scenario
 from dr_sim.units import SECOND_US, clock
-from dr_sim.version import VERSION
 
 FACTORS = ((0.5, 2.0), (0.1, 10.0))  # the nearer are tried first
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(\s*)(\S.*)?")
@@ -103,8 +103,8 @@ def examine(
     left_out = len(scenario.resolved.sources) - sum(
         len(number.keys) for number in numbers
     )
-    text = hashlib.blake2b(read_bytes(path), digest_size=16).hexdigest()
-    kept = _KeptTrials(path, [VERSION, text, verdict, manager])
+    place = path.with_name(KEPT_FILE)
+    kept = _KeptTrials(place, replace(scenario, manager=manager), verdict)
     left = [number for number in numbers if number.name not in kept.found]
     workers = max(1, min(cores(), len(left)))
     known = f" ({len(numbers) - len(left)} known)" if kept.found else ""
@@ -140,15 +140,19 @@ def _tell_time(left_s: float, tell: Callable[[str], None]) -> None:
 
 
 class _KeptTrials:
-    """Findings so far, in a file. of: what they are true of."""
+    """Findings so far, in a file. They are true of one scenario, its verdict, and one version of
+    all code that plays it.
+    """
 
-    def __init__(self, path: Path, of: list[str]) -> None:
-        self._place = path.with_name(KEPT_FILE)
-        self._of = of
+    def __init__(
+        self, place: Path, scenario: Scenario, verdict: str
+    ) -> None:
+        self._place = place
+        self._of = [key_of(scenario), verdict]
         self.found: dict[Name, list[Flip]] = {}
         try:
             read = json.loads(self._place.read_text(encoding="utf-8"))
-            if read["of"] == of:
+            if read["of"] == self._of:
                 for key, value, source, flips in read["found"]:
                     its = [Flip(**flip) for flip in flips]
                     self.found[key, value, source] = its
