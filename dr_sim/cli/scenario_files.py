@@ -36,18 +36,16 @@ def _validate(a: argparse.Namespace) -> int:
     from dr_sim.loading import load_scenario, validate
 
     problems = [p for path in a.scenarios for p in validate(path)]
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    loaded = (
-        [] if problems else [load_scenario(path) for path in a.scenarios]
-    )
+    loaded = []
+    if not problems:
+        loaded = [load_scenario(path) for path in a.scenarios]
     for path, scenario in zip(a.scenarios, loaded, strict=False):
         if scenario.sweep:
             from dr_sim.experiments.sweep import wrong_sweeps
 
-            problems += (told := wrong_sweeps(path, scenario))
-            for problem in told:
-                print(problem, file=sys.stderr)
+            problems += wrong_sweeps(path, scenario)
+    for problem in problems:
+        print(problem, file=sys.stderr)
     if not problems:
         warn_of_overload((scenario.name, scenario) for scenario in loaded)
         print(
