@@ -73,7 +73,7 @@ def _in_state(
     left, right, state, words = of
     database = file.database
     before = [
-        span for span in _restores(causes, database) if span[2] != file.name
+        span for span in restores(causes, database) if span[2] != file.name
     ]
     delayed = (
         file.begin_us + causes.scenario.replay.delay_us
@@ -146,7 +146,7 @@ def _cause(
     return prefix + "landed, not restored", file.name
 
 
-def _restores(causes: Causes, database: int) -> list[tuple[int, int, str]]:
+def restores(causes: Causes, database: int) -> list[tuple[int, int, str]]:
     """(ordered, over, name) of every restore into a database."""
     kept = causes.restores
     if database not in kept:
@@ -155,7 +155,7 @@ def _restores(causes: Causes, database: int) -> list[tuple[int, int, str]]:
             r.time_us for r in t.rows("truth.manager") if not r.values["up"]
         ]
         ends: dict[int, list[int]] = {}
-        for kind in ("seen.Restored", "seen.RestoreFailed"):
+        for kind in ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom"):
             rows = t.of(kind, database)
             for time, name in zip(
                 rows["time_us"].tolist(), rows["name"].tolist(), strict=True
@@ -185,7 +185,7 @@ def _served_before(
         span
         for i in range(len(causes.scenario.databases))
         if i != database
-        for span in _restores(causes, i)
+        for span in restores(causes, i)
         if span[0] <= ordered < span[1]
         and (span[0] < ordered or i < database)
     ]

@@ -229,7 +229,7 @@ def _failover(
         _database(t, scenario, loss, part)
         for loss, part in zip(f.losses, parts, strict=True)
     ]
-    spent = drained(t, f.spans)
+    spent = drained(causes, f.spans)
     outcomes = tenant_outcomes(t, scenario, f)
     tenants = [
         _tenant(scenario, name, outcome)
