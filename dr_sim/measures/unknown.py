@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dr_sim.backups.model import Kind
 from dr_sim.backups.said import said
+from dr_sim.measures.outage_from_store import ways_back
 from dr_sim.measures.phases import nothing_there
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario.model import Scenario
@@ -21,29 +21,15 @@ def _never_restored(t: Tables, scenario: Scenario, database: int) -> str:
     return f"{told}; the stopped primary still holds it"
 
 
-def _goes_on(t: Tables, database: int) -> bool:
+def _goes_on(t: Tables, scenario: Scenario, database: int) -> bool:
     """Return whether a failover is on when the run ends, and a whole full lies there that it may
     still restore.
     """
     phases = [row.values["phase"] for row in t.rows("seen.EnterPhase")]
     if not phases or phases[-1] in _OFF:
         return False
-    whole: set[int] = set()
-    for row in sorted(
-        (
-            row
-            for kind in ("truth.landed", "truth.damaged", "truth.file_gone")
-            for row in t.rows(kind)
-            if row.entity == database
-        ),
-        key=lambda row: row.seq,
-    ):
-        if row.kind != "truth.landed":
-            if row.values["where"] == "secondary":
-                whole.discard(row.values["file"])
-        elif row.values["kind"] == Kind.FULL and row.values["intact"]:
-            whole.add(row.values["file"])
-    return bool(whole)
+    *_, last = ways_back(t, scenario, database)
+    return last.takes_us is not None
 
 
 def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
@@ -52,7 +38,8 @@ def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
     """
     spec = scenario.databases[database]
     restored = len(t.of("truth.restored", database)["seq"])
-    if not spec.seeded and not restored and not _goes_on(t, database):
+    awaited = spec.seeded or restored or _goes_on(t, scenario, database)
+    if not awaited:
         return _never_restored(t, scenario, database)
     failed = [
         r.values
