@@ -337,6 +337,15 @@ def bare_us(
     if scenario.databases[database].seeded:
         gone = t.of("truth.copy_gone", database)["time_us"]
         return int(gone[0]) if len(gone) else NEVER_US, NEVER_US
+    return 0, first_full_us(t, database, failure_class)
+
+
+def first_full_us(
+    t: Tables, database: int, failure_class: str = "site"
+) -> int:
+    """Return when the first full lay whole where that class of failure leaves it; NEVER_US: none
+    ever did.
+    """
     at_site = failure_class == "site"
     fulls = t.of(
         "truth.landed" if at_site else "truth.backup_finished", database
@@ -344,7 +353,7 @@ def bare_us(
     whole = fulls["kind"] == Kind.FULL
     if at_site:
         whole &= fulls["intact"] == 1
-    return 0, int(fulls["time_us"][whole][0]) if whole.any() else NEVER_US
+    return int(fulls["time_us"][whole][0]) if whole.any() else NEVER_US
 
 
 def all_since_us(scenario: Scenario, database: int, at_us: int) -> int:

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dr_sim.backups.model import Kind
 from dr_sim.measures.alerts import Alert, AlertQuality, Episode, judge
-from dr_sim.measures.exposure import NEVER_US
+from dr_sim.measures.exposure import NEVER_US, first_full_us
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.summary.types import (
     AlertScore,
@@ -80,10 +79,7 @@ def _store_holds_a_full_us(t: Tables, database: int) -> int:
     """Return when the first full was there; 0: the store has kept backups of an earlier role."""
     if len(t.of("truth.carried", database)["seq"]):
         return 0
-    landed = t.of("truth.landed", database)
-    fulls = (landed["kind"] == Kind.FULL) & (landed["intact"] == 1)
-    found = landed["time_us"][fulls][:1].tolist()
-    return int(found[0]) if found else NEVER_US
+    return first_full_us(t, database)
 
 
 def _stopped_beside_us(whole: Whole, leg: Leg) -> int | None:
