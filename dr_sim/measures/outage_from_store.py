@@ -28,8 +28,8 @@ from dr_sim.measures.tables import Tables, up_until_us
 from dr_sim.measures.way_over import NO_WAY_US, SITE, Way, way_over
 from dr_sim.record.sets import each_once
 from dr_sim.scenario.model import Scenario
+from dr_sim.units import SECOND_US
 
-_SECOND_US = 1_000_000
 Turn = tuple[int, int, bool]
 """An instant, a file, and whether that lies whole at the store from then on."""
 
@@ -139,17 +139,17 @@ def _all_take_us(backs: Sequence[WayBack], scenario: Scenario) -> int:
     disk = scenario.secondary.disk_bytes_s
     alone = min(scenario.secondary.restore[Kind.FULL].rate_bytes_s, disk)
     size = sum(back.reads_bytes for back in backs)
-    found = -(-size * _SECOND_US // disk)
+    found = _reading_us(size, disk)
     if len(backs) > scenario.replay.workers:
         return found
     read = now_us = 0
     at_work = len(backs)
     for back in sorted(backs, key=lambda each: each.full_bytes):
         part = min(alone, disk // at_work)
-        now_us += -(-(back.full_bytes - read) * _SECOND_US // part)
+        now_us += _reading_us(back.full_bytes - read, part)
         read = back.full_bytes
         at_work -= 1
-        by_itself_us = -(-read * _SECOND_US // alone)
+        by_itself_us = _reading_us(read, alone)
         found = max(found, now_us + (back.takes_us or 0) - by_itself_us)
     return found
 
@@ -368,7 +368,7 @@ def _checked_us(
     found: dict[int, int] = {}
     for name, at_us in pairs:
         if played and at_us > played[0]:
-            takes_us = -(-sizes.get(name, 0) * _SECOND_US // rate)
+            takes_us = _reading_us(sizes.get(name, 0), rate)
             alone_us = landed_us.get(name, at_us) + takes_us
             at_us = min(at_us, max(played[0], alone_us))
         found.setdefault(name, at_us)
@@ -378,4 +378,9 @@ def _checked_us(
 def _takes_us(scenario: Scenario, kind: int, size_bytes: int) -> int:
     cost = scenario.secondary.restore[kind]
     rate = min(cost.rate_bytes_s, scenario.secondary.disk_bytes_s)
-    return cost.fixed_us + -(-size_bytes * _SECOND_US // rate)
+    return cost.fixed_us + _reading_us(size_bytes, rate)
+
+
+def _reading_us(size_bytes: int, bytes_s: int) -> int:
+    """Return how long it takes to read that much at that rate, rounded up."""
+    return -(-size_bytes * SECOND_US // bytes_s)
