@@ -214,7 +214,7 @@ def weighted_share(
     n, laws = logs.shape
     ratios, weights = _weights(logs)
     typical = float((weights * whole).mean())
-    known = ratios[:, 1:] - 1  # on average 0
+    known = np.column_stack([np.ones(n), ratios[:, 1:] - 1])
     share = (
         _corrected(weights * over, known)[0]
         / _corrected(weights * whole, known)[0]
@@ -254,10 +254,11 @@ def _weights(logs: Floats) -> tuple[Floats, Floats]:
 
 
 def _corrected(values: Floats, known: Floats) -> tuple[float, Floats]:
-    """Return the mean of values, corrected by what has the mean 0, and what is left of each."""
-    columns = np.column_stack([np.ones(len(values)), known])
-    fitted, *_ = np.linalg.lstsq(columns, values, rcond=None)
-    return float(fitted[0]), values - columns @ fitted
+    """Return the mean of values, corrected by what has the mean 0, and what is left of each. known:
+    a column of ones, and those that have the mean 0.
+    """
+    fitted, *_ = np.linalg.lstsq(known, values, rcond=None)
+    return float(fitted[0]), values - known @ fitted
 
 
 def _not_its_own(known: Floats) -> Floats:
@@ -266,8 +267,7 @@ def _not_its_own(known: Floats) -> Floats:
     weigh most, and each draws the fit to itself. Source: MacKinnon and White, Some
     heteroskedasticity-consistent covariance matrix estimators, J. Econometrics 29 (1985), HC3.
     """
-    columns = np.column_stack([np.ones(len(known)), known])
-    its_own = (columns * np.linalg.pinv(columns).T).sum(axis=1)
+    its_own = (known * np.linalg.pinv(known).T).sum(axis=1)
     others: Floats = np.maximum(1 - its_own, MIN_OTHERS)
     return others
 
