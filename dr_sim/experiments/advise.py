@@ -21,7 +21,7 @@ from dr_sim.experiments.advice import Advice, Tried
 from dr_sim.experiments.changes import usual_changes
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor
-from dr_sim.experiments.judge import Errors, judge_line
+from dr_sim.experiments.judge import Errors, judge_lines
 from dr_sim.experiments.replicate import Progress
 from dr_sim.experiments.sweep import Point, Swept, play_sweep
 from dr_sim.experiments.usual_change import UsualChange, sets_of
@@ -175,10 +175,7 @@ class _Trying:
     ) -> Tried:
         lines: Sequence[SlaLine] = found.scenario.sla
         errors = Errors.shared(len(lines), looks if changes else 1)
-        judged = [
-            judge_line(found.samples, line, errors, luck=found.luck)
-            for line in lines
-        ]
+        judged = judge_lines(found.samples, lines, errors, found.luck)
         return Tried(changes, judged)
 
 

@@ -28,7 +28,7 @@ from dr_sim.experiments.estimates import (
 )
 from dr_sim.experiments.input_checks import part_of
 from dr_sim.experiments.intervals import Interval
-from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
+from dr_sim.experiments.judge import Errors, LineVerdict, judge_lines
 from dr_sim.experiments.rare import RareEstimate, estimate_json
 from dr_sim.experiments.sample import GRID_US, Sample
 from dr_sim.formatting.cell import in_cell
@@ -391,10 +391,9 @@ class Distribution:
             errors = Errors.shared(
                 self.lines or len(self.scenario.sla), self.looks
             )
-            self._verdicts = [
-                judge_line(self.samples, line, errors, luck=self.luck)
-                for line in self.scenario.sla
-            ]
+            self._verdicts = judge_lines(
+                self.samples, self.scenario.sla, errors, self.luck
+            )
         return self._verdicts
 
     @property

@@ -105,6 +105,16 @@ def judge_line(
     return found
 
 
+def judge_lines(
+    samples: Sequence[Sample],
+    lines: Sequence[SlaLine],
+    errors: Errors,
+    luck: bool,
+) -> list[LineVerdict]:
+    """Several lines, each against all these runs, with the same errors."""
+    return [judge_line(samples, line, errors, luck=luck) for line in lines]
+
+
 def _judged(
     samples: Sequence[Sample], line: SlaLine, errors: Errors, luck: bool
 ) -> LineVerdict:

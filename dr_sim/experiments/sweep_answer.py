@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.experiments.edge import Edge, edge_of
 from dr_sim.experiments.estimates import CONFIDENCE
-from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
+from dr_sim.experiments.judge import Errors, LineVerdict, judge_lines
 from dr_sim.experiments.words import sentence
 from dr_sim.formatting.numbers import in_order, numbers, value_text
 from dr_sim.measures.verdict import UNITS, Outcome
@@ -28,6 +28,7 @@ from dr_sim.scenario.sla_measures import (
 )
 
 if TYPE_CHECKING:
+    from dr_sim.experiments.distribution import Distribution
     from dr_sim.experiments.sweep import Swept
 
 _MET = {Outcome.PASS: "yes", Outcome.UNKNOWN: "unknown", Outcome.FAIL: "no"}
@@ -71,12 +72,15 @@ class SweepVerdict:
         }
 
 
-def errors_at(lines: int, asked: SweepAnswer | None) -> Errors:
-    """Return the errors that each of a point's lines may have. Where nobody says which end is the
-    best, both are tried, and each has half of the error.
+def judged_point(
+    found: Distribution, lines: Sequence[SlaLine], asked: SweepAnswer | None
+) -> list[LineVerdict]:
+    """Return the verdicts on some lines at one point. Where nobody says which end is the best, both
+    are tried, and each has half of the error.
     """
     error = (1 - CONFIDENCE) / (1 if asked is not None else 2)
-    return Errors(error, error / lines)
+    errors = Errors(error, error / max(1, len(lines)))
+    return judge_lines(found.samples, lines, errors, found.luck)
 
 
 def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
@@ -106,16 +110,11 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
     for point, found, lines in zip(
         swept.points, swept.distributions, each, strict=True
     ):
-        errors = errors_at(len(lines), asked)
         others = tuple(
             (k, v) for k, v in point.values.items() if k != along
         )
-        verdicts = [
-            judge_line(found.samples, line, errors, luck=found.luck)
-            for line in lines
-        ]
         groups.setdefault(others, {})[point.values[along]] = max(
-            verdicts, key=_decides
+            judged_point(found, lines, asked), key=_decides
         )
     if key is None:
         return [

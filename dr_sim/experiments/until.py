@@ -11,7 +11,7 @@ from dr_sim.experiments import input_checks, rare
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import Question, answer
 from dr_sim.experiments.executor import Executor, open_executor
-from dr_sim.experiments.judge import Errors, judge_line
+from dr_sim.experiments.judge import Errors, judge_lines
 from dr_sim.experiments.replicate import (
     Course,
     Progress,
@@ -117,10 +117,9 @@ def some_of(found: Distribution) -> Distribution:
 def undecided(found: Distribution, lines: int, total: int) -> bool:
     """Return whether more runs could decide a line."""
     errors = Errors.shared(lines or len(found.scenario.sla), total)
-    verdicts = [
-        judge_line(found.samples, line, errors, luck=found.luck)
-        for line in found.scenario.sla
-    ]
+    verdicts = judge_lines(
+        found.samples, found.scenario.sla, errors, found.luck
+    )
     return any(v.outcome is Outcome.UNKNOWN and v.n for v in verdicts)
 
 

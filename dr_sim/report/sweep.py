@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dr_sim.experiments.judge import LineVerdict, judge_line
-from dr_sim.experiments.sweep_answer import SweepVerdict, errors_at, text
+from dr_sim.experiments.judge import LineVerdict
+from dr_sim.experiments.sweep_answer import SweepVerdict, judged_point, text
 from dr_sim.experiments.table_text import table_cells
 from dr_sim.experiments.words import promise, shown_value_and_bound
 from dr_sim.figures.charts import Chart
@@ -139,10 +139,7 @@ def _points(
     rows = []
     for point, found in zip(swept.points, swept.distributions, strict=True):
         verdicts = []
-        lines = point.scenario.sla
-        for line in lines:
-            errors = errors_at(len(lines), asked)
-            v = judge_line(found.samples, line, errors, luck=found.luck)
+        for v in judged_point(found, point.scenario.sla, asked):
             value, _ = shown_value_and_bound(v)
             mark = MARKS[v.outcome.name.lower()]
             verdicts.append(f"{mark} {value}{_why(v)}")
