@@ -284,15 +284,11 @@ def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
     seeded = sum(
         d.size_bytes for d in scenario.databases if d.name in f.seeded_anew
     )
+    if not scenario.has_standbys and seeded:
+        return f"a new full of {size(seeded)}"
     if not scenario.has_standbys:
-        go_on = (
-            f"go{'es' if len(f.follow) == 1 else ''} on with what it held"
-        )
-        return (
-            f"a new full of {size(seeded)}"
-            if seeded
-            else f"{' and '.join(f.follow)} {go_on}, no new full"
-        )
+        goes = "goes" if len(f.follow) == 1 else "go"
+        return f"{' and '.join(f.follow)} {goes} on with what it held, no new full"
     in_place = f.back is not None and f.back.role == "second side"
     if scenario.new_secondary_us is None and not (in_place or f.follow):
         return "no new secondary"
