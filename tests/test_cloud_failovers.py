@@ -32,9 +32,9 @@ PLANNED = "{at: 60 min, order_failover: {by: dba, planned: true}}"
 CHANGE = "admin_change: {rotate_secret: crm}"
 
 
-def played(events: list[str], folder: Path, *sets: str) -> tuple[World, set[str]]:
+def played(events: list[str], folder: Path, *sets: str, base: str = BASE) -> tuple[World, set[str]]:
     path = folder / "s.yaml"
-    path.write_text(BASE + f"events: [{', '.join(events)}]\n")
+    path.write_text(base + f"events: [{', '.join(events)}]\n")
     of = World(load_scenario(path, sets))
     of.run()
     return of, {breach.invariant for breach in cloud_broken(of.journal, of.scenario)}

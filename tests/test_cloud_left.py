@@ -17,9 +17,7 @@ from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.manager import CloudManager
 from dr_sim.cloud.pending import PendingChanges
 from dr_sim.cloud.sending import Sending
-from dr_sim.loading import load_scenario
 from dr_sim.oracle import cloud_machines
-from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.world import World
 from tests.test_cloud_failovers import CHANGE, PLANNED, played, scripts
@@ -177,11 +175,7 @@ changes: {rate: 0 per day}
 
 
 def with_farms(events: str, folder: Path, *sets: str) -> tuple[World, set[str]]:
-    path = folder / "f.yaml"
-    path.write_text(f"{FARMS}events: [{events}]\n")
-    of = World(load_scenario(path, sets))
-    of.run()
-    return of, {breach.invariant for breach in cloud_broken(of.journal, of.scenario)}
+    return played([events], folder, *sets, base=FARMS)
 
 
 UPGRADED_ALONE = (

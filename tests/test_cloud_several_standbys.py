@@ -80,9 +80,9 @@ class Run:
         ]
 
 
-def played(folder: Path, *events: str, sets: tuple[str, ...] = ()) -> Run:
+def played(folder: Path, *events: str, sets: tuple[str, ...] = (), base: str = BASE) -> Run:
     path = folder / "s.yaml"
-    path.write_text(BASE + "events:\n" + "".join(f"  - {event}\n" for event in events))
+    path.write_text(base + "events:\n" + "".join(f"  - {event}\n" for event in events))
     scenario = load_scenario(path, sets)
     journal = World(scenario).run()
     broken = {breach.invariant for breach in cloud_broken(journal, scenario)}
@@ -205,12 +205,7 @@ def test_the_other_standby_is_made_by_scripts_in_every_mode(mode: str, tmp_path:
 
 def test_one_standby_of_another_name_is_the_second_side(tmp_path: Path) -> None:
     """As B is where none is named."""
-    path = tmp_path / "one.yaml"
-    events = "".join(f"  - {event}\n" for event in (*THREE, LOST))
-    text = BASE.replace("copies: {near: {}, far: {}}", "copies: {east: {}}")
-    path.write_text(text + "events:\n" + events)
-    scenario = load_scenario(path)
-    journal = World(scenario).run()
-    assert cloud_broken(journal, scenario) == []
-    begins, ends, *_ = journal.rows("truth.cloud_provision")
-    assert (begins.values["site"], ends.time_us - begins.time_us) == ("east", CHANGES_US)
+    base = BASE.replace("copies: {near: {}, far: {}}", "copies: {east: {}}")
+    run = played(tmp_path, *THREE, LOST, base=base)
+    assert run.broken == set()
+    assert run.waits_us()[0] == ("east", CHANGES_US)

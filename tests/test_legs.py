@@ -20,6 +20,7 @@ from dr_sim.results import run_folder
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.model import Outages, Recorded, RecordedSeries
 from dr_sim.units import HOUR_US, SECOND_US
+from tests.library.runs import failovers
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIO = """\
@@ -61,10 +62,6 @@ def written(
 
 def ran(tmp_path: Path, *how: str, **more: str) -> Result:
     return run(load_scenario(written(tmp_path, *how, **more)))
-
-
-def failovers(result: Result) -> list[dict[str, Any]]:
-    return list(summary_json(result.summary)["failovers"])
 
 
 def test_unprotected_is_the_time_to_seed_a_new_recovery_network(tmp_path: Path) -> None:

@@ -66,9 +66,13 @@ def peak_lag_us(result: Result) -> int:
     return found
 
 
+def failovers(result: Result) -> list[dict[str, Any]]:
+    return list(summary_json(result.summary)["failovers"])
+
+
 def failover(result: Result) -> dict[str, Any]:
     """The only failover of a run."""
-    (found,) = summary_json(result.summary)["failovers"]
+    (found,) = failovers(result)
     return dict(found)
 
 

@@ -4,9 +4,7 @@ the stores (W2).
 
 from __future__ import annotations
 
-from dr_sim.measures.summary.plain import summary_json
-
-from .runs import SECOND, at, ran, rows
+from .runs import SECOND, at, failovers, ran, rows
 
 THREE_LOSSES = (
     "stores/vault_only",
@@ -26,8 +24,7 @@ def test_a_new_standby_takes_over_only_once_it_holds_every_database() -> None:
     standby has all, and comes before the store: 30 s.
     """
     result = ran(*THREE_LOSSES)
-    found = summary_json(result.summary)["failovers"]
-    assert [each["new_primary"] for each in found] == ["near", "vault", "D"]
+    assert [each["new_primary"] for each in failovers(result)] == ["near", "vault", "D"]
     claims = [row.time_us for row in rows(result, "seen.ClaimGiven")]
     assert claims == [at(1, "01:00:30"), at(1, "01:40:40"), at(1, "06:40:30")]
     assert result.summary.violations == []
@@ -37,7 +34,7 @@ def test_databases_that_are_restored_side_by_side_share_the_device_in_what_is_fo
     """While both fulls are read each gets half of the device. So the logs of the larger database
     begin when all of both has been read, and come on top of that.
     """
-    second = summary_json(ran(*THREE_LOSSES).summary)["failovers"][1]
+    second = failovers(ran(*THREE_LOSSES))[1]
     (way,) = [way for way in second["ways"] if way["standing"] == "taken"]
     read_us = 101 * 10**9 // 200  # 200 MB/s
     assert second["phases_us"]["drain"] > read_us + 6 * SECOND

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,7 @@ from dr_sim.world.context import Context
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.world import World
 
-from .runs import DAY, HOUR, MINUTE, SCENARIOS, SECOND, at, ran
+from .runs import DAY, HOUR, MINUTE, SCENARIOS, SECOND, at, failovers, ran
 
 SWAP = "after_failover/role_swap"
 SEVERAL = "after_failover/role_swap_several"
@@ -35,10 +34,6 @@ SILENCE = "failover={mode: automatic, silent_for: 30 s}"
 
 def swap(*overrides: str, rules: str = "sql_server", name: str = SWAP) -> Result:
     return ran(name, f"engine.imitates={rules}", *overrides)
-
-
-def failovers(result: Result) -> list[dict[str, Any]]:
-    return list(summary_json(result.summary)["failovers"])
 
 
 def legs(result: Result) -> list[Leg]:

@@ -12,7 +12,7 @@ from dr_sim.record.verify import verify
 from dr_sim.runs.run import Result, run
 from dr_sim.world.own_logic import builders
 
-from .runs import MINUTE, SECOND, at, ceil_div, failover, ran, rows, times
+from .runs import MINUTE, SECOND, at, ceil_div, failover, failovers, ran, rows, times
 
 COMMIT = SECOND // 10
 TWICE = "stores/lost_twice"
@@ -26,11 +26,6 @@ SMALL = (
     "run_for=3 h",
     "sla=[]",
 )
-
-
-def failovers(result: Result) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = summary_json(result.summary)["failovers"]
-    return found
 
 
 def places(result: Result) -> list[tuple[str, str]]:
