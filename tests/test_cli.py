@@ -504,9 +504,6 @@ def test_4_verify_names_the_row(
     assert "digest" in err
 
 
-EXACT = re.compile(r"^ *(-?)(\d+):(\d\d):(\d\d)\.(\d{6})  (.*)$")
-
-
 def microseconds(text: str) -> int:
     sign, h, m, s, part = re.fullmatch(r"(-?)(\d+):(\d\d):(\d\d)\.(\d{6})", text).groups()  # type: ignore[union-attr]
     return int(f"{sign}1") * ((int(h) * 60 + int(m)) * 60 + int(s)) * 1_000_000 + int(

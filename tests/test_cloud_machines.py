@@ -309,11 +309,6 @@ def test_at_a_save_that_fails_it_ends_as_if_it_had_not(tale: str, tmp_path: Path
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
-def count_of_nothing(patch: pytest.MonkeyPatch) -> None:
-    """Room is counted as if nothing else were there."""
-    patch.setattr(room.MachineManager, "_used", lambda self, site: {})
-
-
 def any_class(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(placing, "_fits", lambda wanted, physical, of: True)
 

@@ -55,12 +55,15 @@ def _within(
 
 def _ended_as_it_hung(t: Tables, database: int) -> set[tuple[str, int]]:
     """Return (name, instant) of each restore that was ended."""
-    told, failed = (
-        {
-            (str(row.values["name"]), row.time_us)
-            for row in t.rows(kind)
-            if row.entity == database
-        }
-        for kind in ("seen.EndRestore", "seen.RestoreFailed")
-    )
-    return told & failed
+    ended = _named(t, "seen.EndRestore", database)
+    failed = _named(t, "seen.RestoreFailed", database)
+    return ended & failed
+
+
+def _named(t: Tables, kind: str, database: int) -> set[tuple[str, int]]:
+    """Return (name, instant) of each record of that kind."""
+    return {
+        (str(row.values["name"]), row.time_us)
+        for row in t.rows(kind)
+        if row.entity == database
+    }

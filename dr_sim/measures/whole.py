@@ -288,13 +288,6 @@ class Whole:
         ]
         return cloud.both_sides_us(self.of_cloud, fails)
 
-    def outage_in(self, leg: Leg, database: int) -> Falling:
-        """Return that of one database in one leg, in that leg's time, by the best standby."""
-        first, *others = [
-            self._outage_at(one, database) for one in self.at(leg)
-        ]
-        return best_falling(first, others)
-
     def _outage_at(
         self,
         one: tuple[Leg, Tables],
