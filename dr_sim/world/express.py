@@ -14,39 +14,30 @@ while logs land it only sets itself again.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import repeat
 from operator import sub
 from typing import Any
 
-from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.engines.files import MemoryFiles
+from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
-from dr_sim.engines.shipping import Cuts, Shipped, fits, ship
+from dr_sim.engines.shipping import fits
 from dr_sim.machines import Machine
-from dr_sim.oracle.witnessed import LastOfStretch, WitnessedLogs
-from dr_sim.recovery.absorb import (
-    AbsorbedLogs,
-    absorb,
-    window_alarm_goes_to_us,
-)
+from dr_sim.recovery.absorb import window_alarm_goes_to_us
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.scenario.schedule import next_start
 from dr_sim.stores import MemoryStore
-from dr_sim.world import naming
 from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
 from dr_sim.world.link import PairLink
 from dr_sim.world.own_logic import absorbing
-from dr_sim.world.past_logs import PastLogs
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
+from dr_sim.world.quiet_logs import Left, Lives, QuietLogs
 from dr_sim.world.quiet_rows import POINTS, QuietRows, Ring, in_turn
 from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Secondary
@@ -87,47 +78,6 @@ class _Stretch:
     state: RestoreState  # of the copy at the secondary
 
 
-@dataclass(slots=True)
-class Lives:
-    """Logs by columns: commits and LSN at their cuts, then their instants. rings: alarms, by log;
-    begun: the cuts in UTC.
-    """
-
-    rings: dict[int, Ring]
-    begun: Sequence[int]
-    commits: Sequence[int]
-    lsn: Sequence[int]
-    cut: Sequence[int]
-    finished: Sequence[int]
-    landed: Sequence[int]
-    hashed: Sequence[int]
-    restored: Sequence[int]
-
-
-@dataclass(slots=True)
-class Left:
-    """The remains of logs of one database, by log. last: the last of them; first: the header of the
-    first; keys, counter, clock_key, clocks: the saved values; host_us, site_us: the results of
-    Witness.shipped.
-    """
-
-    shipped: Shipped
-    first: BackupHeader
-    last: BackupFile
-    names: list[str]
-    keys: list[str]
-    counter: str
-    clock_key: str
-    clocks: list[str]
-    host_us: list[int]
-    site_us: list[int]
-
-    @property
-    def numbers(self) -> range:
-        first = self.first.backup_id
-        return range(first, first + len(self.names))
-
-
 class ExpressLane:
     """The express lane. taken: the number of logs that took it."""
 
@@ -145,16 +95,9 @@ class ExpressLane:
         assert isinstance(
             context.primary_engine, ModelEngine
         ) and isinstance(context.secondary_engine, ModelEngine)
-        assert isinstance(
-            context.primary_files, MemoryFiles
-        ) and isinstance(context.secondary_files, MemoryFiles)
         self._at, self._to = (
             context.primary_engine,
             context.secondary_engine,
-        )
-        self._at_files, self._to_files = (
-            context.primary_files,
-            context.secondary_files,
         )
         self.context = context
         self._witness = context.witness
@@ -165,14 +108,15 @@ class ExpressLane:
         self.replication = replication
         self.secondary = secondary
         self.driver = driver
-        self.promotion = promotion
         self._on_offer = on_offer
         self.rows = QuietRows(context.journal, self._at.carries_base)
         self.spot = SpotCheck(context, driver, self.rows)
         self.taken = 0
         # called when a log of that database, which is quiet, is about to take a lane
         self.quiet_hook: Callable[[int], None] = lambda database: None
-        self.past = PastLogs(context, primary, secondary, driver)
+        self.logs = QuietLogs(
+            context, primary, secondary, driver, promotion
+        )
 
     def take(self, db: PrimaryDatabase) -> int:
         """Play the log of that database that is due, and the next ones, as long as nothing can come
@@ -188,7 +132,7 @@ class ExpressLane:
         ):
             return -1
         spots = self.spot.choose(db, len(lives.cut), list(lives.rings))
-        left = self.leave(db, lives)
+        left = self.logs.leave(db, lives)
         sizes = map(sub, lives.lsn, (left.first.first_lsn, *lives.lsn))
         numbers = left.numbers
         self.replication.sent(
@@ -205,7 +149,7 @@ class ExpressLane:
                 ),
             )
         self.taken += len(left.names)
-        self.go_on(db, left, stretch.alarm_us if lives.rings else -1)
+        self.logs.go_on(db, left, stretch.alarm_us if lives.rings else -1)
         return lives.cut[-1]
 
     @property
@@ -276,7 +220,7 @@ class ExpressLane:
         )
         return _Stretch(
             db,
-            self.replay(db),
+            self.logs.replay(db),
             fixed_us,
             rates,
             self.secondary.copy_rate,
@@ -285,11 +229,6 @@ class ExpressLane:
             alarm_us,
             state,
         )
-
-    def replay(self, db: PrimaryDatabase) -> DatabaseReplay:
-        manager = absorbing(self.driver.machine)
-        assert manager is not None
-        return manager.databases[db.spec.name]
 
     def _lives(self, stretch: _Stretch, cut_us: int) -> Lives | None:
         """Return the logs from the one that is cut at that instant on, if any. The stretch ends
@@ -397,103 +336,6 @@ class ExpressLane:
                 stretch.replay, t, steps[2] if passed > 2 else last_us
             ),
         )
-
-    def leave(self, db: PrimaryDatabase, lives: Lives) -> Left:
-        """Hand what quiet logs leave behind to its owners, to each in one step. The places in the
-        staging area and the rows are not included.
-        """
-        context, start = self.context, self._start_utc_us
-        index, database = db.index, db.spec.name
-        self.past.before_quiet(db)
-        names = naming.names_of_logs(context, db, lives.cut)
-        cuts = Cuts(
-            db.next_number,
-            names,
-            lives.commits,
-            lives.lsn,
-            lives.cut,
-            lives.finished,
-            start,
-        )
-        made = ship(self._at, self._to, database, cuts)
-        last = self.primary.shipped(
-            db, made, lives.commits[-1], lives.cut[-1]
-        )
-        self._put(index, made)
-        first = made.header(0)
-        self.secondary.took(made.last.last_lsn - first.first_lsn)
-        self.secondary.last_restored[index] = (
-            lives.restored[-1],
-            last.ends_us,
-        )
-        self.primary.last_finished_us[index] = lives.finished[-1]
-        counter, clocks = absorb(
-            self.replay(db),
-            AbsorbedLogs(
-                made.run,
-                made.last,
-                names,
-                lives.cut,
-                lives.finished,
-                array("q", lives.landed),
-                lives.restored,
-            ),
-            start,
-        )
-        before, clock_key = f"attempts/{database}/", f"restored/{database}"
-        store = self.driver.store
-        assert isinstance(store, MemoryStore)
-        if made.run is not None:
-            store.save_same(before, made.run, counter)
-        store.save(before + names[-1], counter)
-        store.save(clock_key, clocks[-1])
-        host_us, site_us = self._witness.shipped(
-            index,
-            WitnessedLogs(made.run, made.last, lives.commits, lives.lsn),
-            lives.hashed[-1],
-            LastOfStretch(
-                lives.restored[-1],
-                self._to.state(database),
-                self._to.read_witness(database),
-            ),
-        )
-        return Left(
-            made,
-            first,
-            last,
-            names,
-            [before + name for name in names],
-            counter,
-            clock_key,
-            clocks,
-            host_us,
-            site_us,
-        )
-
-    def _put(self, index: int, made: Shipped) -> None:
-        """Write the bytes of logs on both sides."""
-        context = self.context
-        at = context.primary_shares[index]
-        to = context.secondary_shares[index]
-        for files, folder in ((self._at_files, at), (self._to_files, to)):
-            if made.run is not None and made.contents is not None:
-                files.put(folder, made.run, made.contents)
-            files.write_later(
-                f"{folder}/{made.last_name}", made.last_content
-            )
-
-    def go_on(self, db: PrimaryDatabase, left: Left, alarm_us: int) -> None:
-        """Do what depends on the last log. alarm_us: the instant at which the alarm 'window' is set
-        now; -1: it is unchanged.
-        """
-        self.promotion.restored(left.last)
-        self.past.quiet_over(db)
-        if self.primary.log_space.limit_bytes(db):
-            self.primary.log_space.changed(db)
-        if alarm_us >= 0:
-            key = (db.spec.name, "window")
-            self.driver.alarms[key].cancel()
-            self.driver.put_alarm(key, alarm_us)
 
     def _ids(self, database: str, left: Left) -> dict[str, Iterable[int]]:
         """Return columns of texts, which are interned in the order of the rows."""

@@ -299,7 +299,7 @@ class Pair:
         if last_us < 0:
             last_us = self.express.take(db)
         if last_us < 0:
-            self.express.past.stepped(db)
+            self.express.logs.past.stepped(db)
         return last_us
 
     # ---- its life

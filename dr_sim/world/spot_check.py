@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.machines import Machine
@@ -42,10 +41,8 @@ from dr_sim.world.driver import Driver
 from dr_sim.world.hands import entity_of
 from dr_sim.world.own_logic import absorbing
 from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world.quiet_logs import Left, Lives
 from dr_sim.world.quiet_rows import QuietRows
-
-if TYPE_CHECKING:
-    from dr_sim.world.express import Left, Lives
 
 # logs of a database's first stretch, beside its last log and the first with an alarm
 FIRST_LOGS = 2

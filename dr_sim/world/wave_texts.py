@@ -7,16 +7,14 @@ order of all its steps: each step brings two texts, its own and one that is the 
 from __future__ import annotations
 
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dr_sim.record.texts import Texts
+from dr_sim.world.quiet_logs import Left
 from dr_sim.world.wave_plan import Step
-
-if TYPE_CHECKING:
-    from dr_sim.world.express import Left
 
 Ints = NDArray[np.int64]
 _WORDS = ("sending", "queued", "landed")

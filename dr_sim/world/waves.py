@@ -24,8 +24,9 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.recovery.absorb import window_alarm_goes_to_us
 from dr_sim.scenario.schedule import next_start
 from dr_sim.world.agenda import Entry
-from dr_sim.world.express import ExpressLane, Left, Lives
+from dr_sim.world.express import ExpressLane
 from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world.quiet_logs import Left, Lives
 from dr_sim.world.quiet_rows import Ring
 from dr_sim.world.spot_check import Spots, Written
 from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
@@ -112,7 +113,7 @@ class WaveLane:
         left = self._leave(members, cuts, waves)
         self.taken += len(cuts) * len(members)
         for member, its in zip(members, left, strict=True):
-            self._lane.go_on(
+            self._lane.logs.go_on(
                 member.db, its, member.alarm_us if member.rings else -1
             )
             if (
@@ -294,7 +295,7 @@ class WaveLane:
         member.rings.clear()
         if member.alarm is None:
             return -1
-        replay = self._lane.replay(member.db)
+        replay = self._lane.logs.replay(member.db)
         last = 4 * cuts[-1] + int(waves[-1].keys[-1])
         landings = [
             4 * cut + wave.landing_keys[i]
@@ -348,7 +349,7 @@ class WaveLane:
                 restored,
             )
             all_lives.append(lives)
-            left.append(self._lane.leave(member.db, lives))
+            left.append(self._lane.logs.leave(member.db, lives))
         order = self._order(members, cuts, waves, left)
         ids = self._in_turn(members, waves, left, order)
         self._show(members, left, order, ids, at_us)

@@ -22,7 +22,7 @@ from dr_sim.engines import shipping
 from dr_sim.loading import load_scenario
 from dr_sim.record.verify import verify
 from dr_sim.scenario.model import Scenario
-from dr_sim.world import express, past_logs
+from dr_sim.world import express, past_logs, quiet_logs
 from dr_sim.world.agenda import Class
 from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
@@ -269,7 +269,7 @@ def test_a_stretch_that_left_a_wrong_state_would_be_found(monkeypatch: pytest.Mo
         to.databases[database].restored_digest ^= 1
         return made
 
-    monkeypatch.setattr(express, "ship", ship)
+    monkeypatch.setattr(quiet_logs, "ship", ship)
     assert violations(ran(ONE).journal)
 
 

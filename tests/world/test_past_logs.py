@@ -34,7 +34,7 @@ BESIDE = (
 
 def together(world: World) -> int:
     assert world.pair.express is not None
-    return world.pair.express.past.together
+    return world.pair.express.logs.past.together
 
 
 def test_what_waited_for_the_link_is_in_runs_when_it_is_past() -> None:

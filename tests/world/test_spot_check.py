@@ -18,7 +18,7 @@ from dr_sim.recovery.commands import Command, RenameWorkingCopy, Restore, Save, 
 from dr_sim.recovery.events import Restored
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.runs import run as runs
-from dr_sim.world import express, quiet_rows
+from dr_sim.world import quiet_logs, quiet_rows
 from dr_sim.world.world import World
 
 from .build import MINUTE, ran, rows, scenario, violations
@@ -232,13 +232,13 @@ def test_a_state_that_is_left_wrong_is_found(monkeypatch: Patch) -> None:
         db.files[logs.names[-1]].attempts = 0
         return answer
 
-    monkeypatch.setattr(express, "absorb", careless)
+    monkeypatch.setattr(quiet_logs, "absorb", careless)
     (found,) = violations(ran(ALONE).journal)
     assert "attempts of the file is 0 in the machine, 1 after the steps" in found
 
 
 def test_a_store_that_is_left_wrong_is_found(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(express.MemoryStore, "save_same", lambda self, *logs: None)
+    monkeypatch.setattr(quiet_logs.MemoryStore, "save_same", lambda self, *logs: None)
     found = violations(ran(ALONE).journal)
     assert any("the store holds" in v for v in found)
 
