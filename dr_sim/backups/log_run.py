@@ -326,22 +326,47 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         """
         at = 0
         while at < len(keys):
-            run = self.run_from(keys[at])
+            run = self._run_at(keys, at)
             if run is not None:
-                end = at + len(run)
-                if list(keys[at:end]) == list(self._keys(run)):
-                    yield run
-                    at = end
-                    continue
+                yield run
+                at += len(run)
+                continue
             found = self.get(keys[at])
             if found is None:
                 return
             yield found
             at += 1
 
+    def _run_at(self, keys: Sequence[Key], at: int) -> LogRun | None:
+        """Return the run whose keys are those from that place on, if there is one."""
+        run = self.run_from(keys[at])
+        if run is None:
+            return None
+        these = keys[at : at + len(run)]
+        return run if list(these) == list(self._keys(run)) else None
+
+    def drop(self, keys: Sequence[Key]) -> None:
+        """Forget what has these keys, where it is there. No object is made of a run of which all
+        logs go.
+        """
+        at = 0
+        while at < len(keys):
+            run = self._run_at(keys, at)
+            if run is None:
+                self.pop(keys[at], None)
+                at += 1
+            else:
+                self.let_go(run)
+                at += len(run)
+
     def maker(self, run: LogRun) -> Any:
         """Return what makes the objects of a run; None if it is not held as a run."""
         return self._held.get(run)
+
+    def with_runs(self) -> Iterator[T | LogRun]:
+        """Go through everything that is held, in its order, with runs as they are."""
+        for key, value in self._held.items():
+            yield key if isinstance(key, LogRun) else value
 
     def newest_first(self) -> Iterator[T | LogRun]:
         """Go through everything that is held, from the newest on, with runs as they are."""

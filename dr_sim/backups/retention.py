@@ -23,7 +23,7 @@ from dr_sim.backups.model import (
 )
 from dr_sim.backups.retention_rules import generally_gone
 from dr_sim.backups.shelf import Shelf
-from dr_sim.backups.stored import Stored, in_order
+from dr_sim.backups.stored import Stored, gone_of, in_order
 
 
 def prunable(
@@ -43,5 +43,6 @@ def prunable(
     old_before_us = now_utc_us - retention_us
     gone = Shelf.of(files).gone(old_before_us, keep_fulls, standby)
     if gone is None:
-        gone = generally_gone(files, old_before_us, keep_fulls, standby)
+        found = generally_gone(files, old_before_us, keep_fulls, standby)
+        gone = [gone_of(file) for file in found]
     return in_order(gone)

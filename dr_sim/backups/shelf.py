@@ -22,7 +22,13 @@ from dr_sim.backups.retention_rules import (
     may_be_led_to,
     newest_fulls,
 )
-from dr_sim.backups.stored import Stored, StoredFile, in_order
+from dr_sim.backups.stored import (
+    Gone,
+    Stored,
+    StoredFile,
+    gone_of,
+    in_order,
+)
 
 _LOG = Kind.LOG
 
@@ -39,12 +45,17 @@ class _Rest:
     def __len__(self) -> int:
         return len(self.run) - self.begin
 
-    def logs(self, most: int | None = None) -> Iterator[Stored]:
-        """Go through the logs, or through the first of them."""
+    def logs(self) -> Iterator[Stored]:
         run = self.run
-        end = len(run) if most is None else self.begin + most
-        for i in range(self.begin, end):
+        for i in range(self.begin, len(run)):
             yield StoredFile(run.name(i), run.header(i))
+
+    def first(self, number: int) -> Iterator[Gone]:
+        """Return that number of the logs, the first ones, for deletion."""
+        run = self.run
+        these = range(self.begin, self.begin + number)
+        names = run.names()[these.start : these.stop]
+        return map(Gone, map(run.finished_utc_us, these), names)
 
     def finished_before(self, utc_us: int) -> int:
         """Return how many of them, the first ones, were finished before that instant."""
@@ -59,6 +70,13 @@ class _Rest:
         """Return how many of them, the first ones, end at that LSN or before it."""
         begin = self.begin + 1  # where the first ends
         return bisect_right(self.run.lsn, lsn, begin) - begin
+
+
+def _order(each: Stored | LogRun) -> tuple[int, int, int, int]:
+    """Return the place of a file among others, or of the first log of a run."""
+    if isinstance(each, LogRun):
+        return order(each.header(0))
+    return order(each.header)
 
 
 def _begins(each: Stored | _Rest) -> int:
@@ -87,13 +105,13 @@ class _Old:
     end: int
     young_end: int = -1
 
-    def ended_by(self, lsn: int) -> Iterator[Stored]:
-        """Go through those that end at that LSN or before it."""
+    def ended_by(self, lsn: int) -> Iterator[Gone]:
+        """Go through those that end at that LSN or before it, and are copied."""
         for each, number in self.parts:
             if isinstance(each, _Rest):
-                yield from each.logs(min(number, each.ended_by(lsn)))
-            elif each.header.last_lsn <= lsn:
-                yield each
+                yield from each.first(min(number, each.ended_by(lsn)))
+            elif each.copied and each.header.last_lsn <= lsn:
+                yield gone_of(each)
 
 
 def _is(each: Stored | _Rest, name: str) -> bool:
@@ -119,7 +137,7 @@ class Shelf:
         "usual",
     )
 
-    def __init__(self, files: Iterable[Stored] = ()) -> None:
+    def __init__(self, files: Iterable[Stored | LogRun] = ()) -> None:
         self.usual = True
         self._logs: deque[Stored | _Rest] = deque()
         self._in_runs = (
@@ -129,18 +147,17 @@ class Shelf:
         self._fork = self._reached = self._finished_utc_us = (
             0  # of the last log
         )
-        for file in files:
-            self.add(file)
+        for each in files:
+            if isinstance(each, LogRun):
+                self.add_run(each)
+            else:
+                self.add(each)
 
     @classmethod
-    def of(cls, files: Sequence[Stored]) -> Shelf:
-        """A shelf of these files, whatever order they come in."""
+    def of(cls, files: Sequence[Stored | LogRun]) -> Shelf:
+        """A shelf of these files and of the logs of these runs, whatever order they come in."""
         shelf = cls(files)
-        return (
-            shelf
-            if shelf.usual
-            else cls(sorted(files, key=lambda file: order(file.header)))
-        )
+        return shelf if shelf.usual else cls(sorted(files, key=_order))
 
     def __len__(self) -> int:
         return len(self._logs) + self._in_runs + len(self._others)
@@ -225,6 +242,26 @@ class Shelf:
         self._logs = deque(logs)
         self._in_runs += len(names) - 1
 
+    def remove_run(self, run: LogRun) -> None:
+        """The logs of a run are here no more: see `remove`."""
+        first = self._whole_run()
+        if first is not None and first.run is run:
+            self._take_run(first)
+        elif self.usual:
+            self.remove(*run.names())
+
+    def _whole_run(self) -> _Rest | None:
+        """Return the oldest logs, if they are a run of which none has gone."""
+        first = self._logs[0] if self._logs else None
+        if isinstance(first, _Rest) and not first.begin:
+            return first
+        return None
+
+    def _take_run(self, first: _Rest) -> None:
+        """Take the oldest logs away, which are a run."""
+        self._logs.popleft()
+        self._in_runs -= len(first) - 1
+
     def remove(self, *names: str) -> None:
         """Files are here no more: fulls, incrementals, or the first logs; any other is unusual."""
         others, at = self._others, 0
@@ -245,14 +282,13 @@ class Shelf:
         """Take the oldest logs away if they are a whole run that has the names from that place on;
         return how many they are.
         """
-        first = self._logs[0] if self._logs else None
-        if not isinstance(first, _Rest) or first.begin:
+        first = self._whole_run()
+        if first is None:
             return 0
         its = first.run.names()
         if list(names[at : at + len(its)]) != its:
             return 0
-        self._logs.popleft()
-        self._in_runs -= len(its) - 1
+        self._take_run(first)
         return len(its)
 
     def _first_name(self) -> str | None:
@@ -313,7 +349,7 @@ class Shelf:
         keep_fulls: int,
         standby: RestoreState | None,
         uncopied: Collection[str] = (),
-    ) -> list[Stored] | None:
+    ) -> list[Gone] | None:
         """Return what goes, where a full or incremental among the old is one from which the logs
         lead on to the end, and every incremental that stays has its base. None: that is not so.
         """
@@ -361,12 +397,12 @@ class Shelf:
                     return None
                 kept.update(base.backup_id for base in bases)
         gone = [
-            file
-            for file in logs.ended_by(needed_from)
-            if file.copied and file.name not in uncopied
+            each
+            for each in logs.ended_by(needed_from)
+            if each.name not in uncopied
         ]
         return gone + [
-            file
+            gone_of(file)
             for file in self._others.values()
             if file.header.backup_id not in kept
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dr_sim.backups.model import (
     BackupHeader,
@@ -30,6 +30,17 @@ class StoredFile:
     copied: bool = True
 
 
-def in_order(gone: list[Stored]) -> list[str]:
-    gone.sort(key=lambda file: (file.header.finished_utc_us, file.name))
-    return [file.name for file in gone]
+class Gone(NamedTuple):
+    """A file that retention deletes."""
+
+    finished_utc_us: int
+    name: str
+
+
+def gone_of(file: Stored) -> Gone:
+    return Gone(file.header.finished_utc_us, file.name)
+
+
+def in_order(gone: list[Gone]) -> list[str]:
+    """Return the names, the oldest file first."""
+    return [name for _, name in sorted(gone)]

@@ -235,6 +235,12 @@ class HeldFiles:
         """Return all files but the logs in runs, each of which is whole and restored."""
         return self._by_name.apart()
 
+    def with_runs(self) -> Iterator[File | LogRun]:
+        """Go through all files; the logs of a run, each of which is whole and restored, are one
+        thing.
+        """
+        return self._by_name.with_runs()
+
     def newest_log(self) -> File | None:
         """Return the log here that was finished last."""
         logs = [file for file in self.values() if file.kind is LOG]
@@ -334,17 +340,15 @@ class HeldFiles:
 
     def delete(self, files: Sequence[File | LogRun]) -> None:
         """Record that retention deletes these files."""
-        names: list[str] = []
         for file in files:
             if isinstance(file, LogRun):
                 self._by_name.let_go(file)
-                names += file.names()
+                self.shelves.take_run_away(file)
                 continue
             self._move(file, FileEvent.GONE)
             del self._by_name[file.name]
             self.bad.pop(file.name, None)
-            names.append(file.name)
-        self.shelves.take_away(names)
+            self.shelves.take_away(file.name)
 
     # ---- validation
     def look_into(self, file: File) -> None:

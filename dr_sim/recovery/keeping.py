@@ -100,7 +100,7 @@ def prune(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
             # without them a whole chain looks broken, and the files that it needs look useless
             return
         names = shelves.prunable_of_each(
-            files.values(), db.config, db.state, e.utc_us
+            files, db.config, db.state, e.utc_us
         )
     names += [
         file.name

@@ -4,7 +4,7 @@ retention need not look at each file (R18).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dr_sim.backups.log_run import LogRun
@@ -16,7 +16,7 @@ from dr_sim.recovery.config import DatabaseConfig
 from dr_sim.recovery.file_life import Content
 
 if TYPE_CHECKING:
-    from dr_sim.recovery.files import File
+    from dr_sim.recovery.files import File, HeldFiles
 
 
 class Shelves:
@@ -56,9 +56,13 @@ class Shelves:
         """Note that something unusual has happened to a whole file."""
         self._shelf.spoil()
 
-    def take_away(self, names: Sequence[str]) -> None:
+    def take_away(self, *names: str) -> None:
         """Remove whole files that are not here any more."""
         self._shelf.remove(*names)
+
+    def take_run_away(self, run: LogRun) -> None:
+        """Remove whole logs that are not here any more."""
+        self._shelf.remove_run(run)
 
     # ---- retention
     def usual(self, files: Mapping[str, File]) -> bool:
@@ -83,32 +87,26 @@ class Shelves:
 
     def prunable_of_each(
         self,
-        files: Collection[File],
+        files: HeldFiles,
         config: DatabaseConfig,
         state: RestoreState,
         utc_us: int,
     ) -> list[str]:
         """Return the same, having looked at each file."""
-        self._torn = [
-            f
-            for f in files
-            if f.content is not Content.WHOLE or f.header is None
-        ]
-        whole = cast(
-            list[Stored],
-            [
-                f
-                for f in files
-                if f.content is Content.WHOLE and f.header is not None
-            ],
-        )
-        if not self._shelf.usual or len(self._shelf) != len(whole):
-            self._shelf = Shelf.of(whole)
+        self._torn = [f for f in files.not_in_runs() if not _is_whole(f)]
+        if not self._shelf.usual or len(self._shelf) + len(
+            self._torn
+        ) != len(files):
+            self._shelf = Shelf.of(_whole(files.with_runs()))
             names = self.prunable(config, state, utc_us)
             if names is not None:
                 return names
         return prunable(
-            whole, utc_us, config.retention_us, config.keep_fulls, state
+            cast(list[Stored], _whole(files.values())),
+            utc_us,
+            config.retention_us,
+            config.keep_fulls,
+            state,
         )
 
     def useless(self, finished_before_utc_us: int) -> list[File]:
@@ -122,3 +120,13 @@ class Shelves:
                 or (file.done and file.content is Content.BAD)
             )
         ]
+
+
+def _is_whole(file: File) -> bool:
+    return file.content is Content.WHOLE and file.header is not None
+
+
+def _whole(files: Iterable[File | LogRun]) -> list[Stored | LogRun]:
+    """Return those that are whole, as the logs of a run are."""
+    found = [f for f in files if isinstance(f, LogRun) or _is_whole(f)]
+    return cast(list[Stored | LogRun], found)

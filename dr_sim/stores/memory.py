@@ -4,7 +4,7 @@ machines in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from dr_sim.backups.log_run import ByName, LogRun
 
@@ -75,10 +75,9 @@ class MemoryStore:
             entries = self._folders[before] = by_name
         return entries
 
-    def forget(self, keys: Iterable[str]) -> None:
-        """Remove each of these keys."""
-        for key in keys:
-            self.save(key, "")
+    def forget(self, before: str, names: Sequence[str]) -> None:
+        """Remove the entries whose keys are `before`, which ends with '/', and one of the names."""
+        self._by_name(before).drop(names)
 
     def _place(self, key: str) -> tuple[MutableMapping[str, str], str]:
         """Return the entries whose keys begin as this one does, and the rest of the key."""

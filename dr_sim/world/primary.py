@@ -337,7 +337,7 @@ class Primary:
         self.share.remove(files.size_bytes)
         folder = self.context.primary_shares[files.database]
         self.context.primary_files.delete_run(folder, files.run)
-        self.databases[files.database].shelf.remove(*files.run.names())
+        self.databases[files.database].shelf.remove_run(files.run)
 
     def let_go(self, files: Sequence[BackupFile]) -> None:
         """Forget files of one database that lay in the share."""

@@ -110,7 +110,7 @@ class Pruning:
         del names[_count(logs) :], keys[_count(logs) :]
         if not self._at_once(logs, "secondary"):
             return 0
-        store.forget(keys)
+        store.forget(prefix, names)
         journal, now = self._context.journal, self._context.now_us
         texts, seq = journal.texts, journal.take(3 * len(names))
         # texts get their ids in the order in which the steps would first use them

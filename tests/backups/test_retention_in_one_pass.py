@@ -21,7 +21,7 @@ def both(
 ) -> tuple[set[str] | None, set[str]]:  # fmt: skip
     quick = Shelf.of(files).gone(old_before_us, keep_fulls, standby)
     general = retention_rules.generally_gone(files, old_before_us, keep_fulls, standby)
-    return None if quick is None else {f.name for f in quick}, {f.name for f in general}
+    return None if quick is None else {each.name for each in quick}, {f.name for f in general}
 
 
 @settings(max_examples=400, deadline=None)

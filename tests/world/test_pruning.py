@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.backups.log_run import ByName, LogRun, LogsAlike
-from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.names import names_apart
 from dr_sim.backups.shelf import Shelf
 from dr_sim.backups.stored import StoredFile
 from dr_sim.engines.files import Unread
+from dr_sim.recovery.config import DatabaseConfig
 from dr_sim.recovery.files import File, HeldFiles
+from dr_sim.stores import MemoryStore
 from dr_sim.world.backup_file import BackupFile, FilesOfRun
 from dr_sim.world.pruning import pruned
 
@@ -75,7 +77,7 @@ def test_what_is_yet_to_be_copied_stays() -> None:
     assert shelf.prunable(*old, uncopied={of.name(2)}) == [*of.names()[:2], *of.names()[3:7]]
 
 
-def test_no_object_is_made_of_a_log_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retention_makes_no_header_of_a_log_in_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fleet has thousands of old logs that stay until the next full is old, and retention asks
     every day.
     """
@@ -91,7 +93,7 @@ def test_no_object_is_made_of_a_log_that_stays(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(LogRun, "header", counted)
     assert shelf.prunable(9 * MINUTE, 0, 1) == of.names()[:3]
-    assert made == [0, 1, 2]
+    assert not made
 
 
 def test_the_secondary_deletes_a_run_as_one_thing() -> None:
@@ -105,3 +107,33 @@ def test_the_secondary_deletes_a_run_as_one_thing() -> None:
     files.delete([of, first])
     assert len(files) == N - 1 and of.name(0) not in files
     assert files.all_on_shelves()
+
+
+def test_retention_spreads_no_run_when_a_file_was_damaged() -> None:
+    """A damaged file spoils the shelf. A new one is made of the runs as they are."""
+    of = [run(0), run(N), run(2 * N)]
+    files = HeldFiles("crm", {})
+    for each in of:
+        files.absorb_run(each, each.finished_us)
+    old, young = full(100, 300, 3 * MINUTE + 10), full(101, 1500, 15 * MINUTE + 10)
+    for file in (old, young):
+        files.absorb(file.name, file.header, 0)
+    files.shelves.spoil()
+    config = DatabaseConfig("crm", 0, 0, 0, 0, 0, 1, "", "host")
+    state = RestoreState(1, 3000, 0)
+    at_utc_us = 28 * MINUTE
+    gone = files.shelves.prunable_of_each(files, config, state, at_utc_us)
+    assert gone == [*of[0].names()[:4], old.name, *of[0].names()[4:], *of[1].names()[:5]]
+    assert files.all_on_shelves()
+    assert [each for each in files.with_runs() if isinstance(each, LogRun)] == of
+
+
+def test_a_store_forgets_a_run_as_one_thing() -> None:
+    of = run(0)
+    store = MemoryStore()
+    store.save("attempts/crm/other", "1")
+    store.save_same("attempts/crm/", of, "1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ByName, "spread", None)
+        store.forget("attempts/crm/", [*of.names(), "never there", "other"])
+    assert not store.load()
