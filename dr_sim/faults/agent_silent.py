@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check_place, cloud_of
+from dr_sim.faults.cloud_events import (
+    check_place,
+    cloud_of,
+    second_side,
+)
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.laws import Law
@@ -24,7 +28,9 @@ def happen(event: Occurrence, params: AgentSilent) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
-    site = params.site or cloud.spec.places[0]
+    site = params.site or second_side(event, cloud)
+    if not site:
+        return
     event.for_a_time(
         params.duration,
         lambda: cloud.cut(site, 1),

@@ -124,6 +124,16 @@ def check_site(site: str, around: RestOfScenario) -> list[str]:
     return check_named("site", site, sites)
 
 
+def second_side(event: Occurrence, cloud: CloudWorld) -> str:
+    """Return the first second side, which an event without a site affects; '' if there is none:
+    then nothing happens.
+    """
+    site = cloud.spec.sites[1]
+    if not site:
+        event.nothing("there is no second side")
+    return site
+
+
 class AtOneSite(Protocol):
     """Parameters of an event at a site of the first primary or of a standby. site: '' is any one,
     or the second side's.

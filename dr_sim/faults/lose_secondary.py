@@ -24,6 +24,9 @@ def happen(event: Occurrence, params: LoseSecondary) -> None:
         world.replication.stop()
         for index in range(len(world.primary.databases)):
             world.wipe_secondary(index, "secondary lost")
+        cloud = world.cloud
+        if world.is_store and cloud is not None and cloud.hardware:
+            cloud.hardware.lose_images(world.roles.secondary, "")
 
     def back() -> None:
         driver.down -= 1

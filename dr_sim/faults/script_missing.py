@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.cloud_events import check_scripts, cloud_of
+from dr_sim.faults.cloud_events import (
+    check_scripts,
+    cloud_of,
+    second_side,
+)
 from dr_sim.scenario.cloud_model import OPERATIONS
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
@@ -25,7 +29,9 @@ def happen(event: Occurrence, params: ScriptMissing) -> None:
     cloud = cloud_of(event)
     if cloud is None:
         return
-    at = params.site or cloud.spec.places[0]
+    at = params.site or second_side(event, cloud)
+    if not at:
+        return
     event.begins(f"scripts are missing at {at}")
     for (_, site), agent in cloud.agents.items():
         if site == at:

@@ -50,17 +50,18 @@ Spans = Sequence[tuple[int, int]]
 
 
 def both_sides_us(
-    t: Tables, until_us: Sequence[int]
+    t: Tables, scenario: Scenario, until_us: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """Return when there are two sides: from the run's beginning, and from each instant on at which
-    a second site was in place again; until the next of the instants at which a primary failed.
+    """Return when there are two sides: from the run's beginning, if there is a standby then, and
+    from each instant on at which a second site was in place again; until the next of the instants
+    at which a primary failed.
     """
     into = {
         (row.time_us, row.values["site"])
         for row in t.rows("truth.cloud_provision")
         if row.values["begins"]
     }
-    begins = [0]
+    begins = [0] if _spec(scenario).sites[1] else []
     for row in t.rows("truth.cloud_stands"):
         # a failover to a site that was not mirrored begins with that
         if (row.time_us, row.values["site"]) not in into:
@@ -174,7 +175,7 @@ def _would_wait(
     if not place:
         rows = t["truth.cloud_drift"]
         return rows["time_us"], rows["provision_us"]
-    second = _spec(scenario).places[0]
+    second = _spec(scenario).sites[1]
     of_second = of_place = 0
     at_us, waits_us = [], []
     kinds = (

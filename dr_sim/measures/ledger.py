@@ -332,6 +332,8 @@ WAITS_FOR_A_COPY = (
     "there is no copy of a database to promote: it waits for a re-seed"
 )
 """The detail of a part of the phase recover."""
+WAITS_FOR_A_MACHINE = "until there was a machine to restore onto"
+"""The detail of a part of the phase provision, before a restore from a store."""
 
 
 def outage_ledger(
@@ -446,17 +448,13 @@ def _why(
             f"{count('truth.restored')} backups restored, {count('seen.TailTaken')} tail-log "
             "backups taken"
         )
-    if (
-        phase == "recover"
-        and not (
-            t["seen.EnterPhase"]["time_us"][_recovering(t)] < end
-        ).any()
-    ):
+    recovering = t["seen.EnterPhase"]["time_us"][_recovering(t)]
+    if phase == "recover" and not (recovering < end).any():
         return WAITS_FOR_A_COPY
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
-    if phase == "provision" and scenario.store is not None:
-        return "until there was a machine to restore onto"
+    if phase == "provision" and not (recovering < end).any():
+        return WAITS_FOR_A_MACHINE
     if phase == "provision":
         made = sum(
             int(r.values["entries"])

@@ -16,6 +16,7 @@ from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.ledger import (
     WAITS_FOR_A_COPY,
+    WAITS_FOR_A_MACHINE,
     Ledger,
     explain_exposure,
     loss_ledger,
@@ -312,6 +313,11 @@ OUTAGE_REMEDIES = {
     ),
 }
 """By phase of the outage."""
+CONFIGURED = CauseRemedy(
+    "the new site was being configured",
+    "a shorter cloud.mirror.every or jobs.rebuild, or a cloud manager that stands apart",
+)
+"""The remedy of a phase provision that waited for a cloud manager."""
 RESTORED_FIRST = CauseRemedy(
     "what had landed and waited was restored",
     "a faster secondary.restore_rate, more replay.workers, or a standby that keeps up",
@@ -360,6 +366,8 @@ def outage_remedy(
     phase: str, scenario: Scenario, f: FailoverSummary
 ) -> CauseRemedy | None:
     """Return what would help against a long phase of an outage; None if that is not known."""
+    if phase == "provision":
+        return _provision_remedy(scenario, f)
     if restores(f) and phase in RESTORE_REMEDIES:
         return RESTORE_REMEDIES[phase]
     if phase == "drain":
@@ -393,6 +401,21 @@ def _recover_remedy(f: FailoverSummary) -> CauseRemedy | None:
     if 2 * waited_us >= f.phases_us["recover"]:
         return NO_COPY
     return OUTAGE_REMEDIES["recover"]
+
+
+def _provision_remedy(
+    scenario: Scenario, f: FailoverSummary
+) -> CauseRemedy:
+    machine_us = sum(
+        line.duration_us
+        for line in f.outage_ledger.lines
+        if line.cause == "provision" and line.detail == WAITS_FOR_A_MACHINE
+    )
+    if 2 * machine_us > f.phases_us["provision"]:
+        return RESTORE_REMEDIES["provision"]
+    if scenario.cloud is not None:
+        return CONFIGURED
+    return OUTAGE_REMEDIES["provision"]
 
 
 def restores(f: FailoverSummary) -> bool:

@@ -278,15 +278,20 @@ class Whole:
 
     def provision_if_now(self, failure_class: str = SITE) -> Falling:
         """Return how long a failover to the second side would wait until that is configured."""
-        return self._waits_at("", failure_class)
+        return self._waits_at("", failure_class, self._two_sides())
 
     def _two_sides(self) -> list[tuple[int, int]]:
         """Return when configuration is mirrored from one side to another."""
-        fails = [
-            leg.begins_us + service_up_until_us(t, leg.scenario)
-            for leg, t in self.each
-        ]
-        return cloud.both_sides_us(self.of_cloud, fails)
+        fails = [end_us for _, end_us in self._primary_is_up()]
+        return cloud.both_sides_us(self.of_cloud, self.scenario, fails)
+
+    def _primary_is_up(self) -> list[tuple[int, int]]:
+        """Return when each primary serves: from the change of roles until it fails."""
+        found = []
+        for leg, t in self.each:
+            up_us = service_up_until_us(t, leg.scenario)
+            found.append((leg.begins_us, leg.begins_us + up_us))
+        return found
 
     def _outage_at(
         self,
@@ -348,21 +353,34 @@ class Whole:
         """
         if self.scenario.cloud is None:
             return curve
-        place = leg.secondary if several(self.scenario) else ""
-        waits = self._waits_at(place, failure_class)
+        waits = self.wait_for_cloud(leg, failure_class)
         return cloud.raised(curve, waits.shifted(-leg.begins_us))
 
-    def _waits_at(self, place: str, failure_class: str) -> Falling:
+    def wait_for_cloud(
+        self, leg: Leg, failure_class: str = SITE
+    ) -> Falling:
+        """Return how long a failover to the standby of a leg, or a restore from its store, would
+        wait until its site is configured, in the run's time.
+        """
+        if self.scenario.cloud is None:
+            return no_curve()
+        is_store = leg.scenario.store is not None
+        named = is_store or several(self.scenario)
+        place = leg.secondary if named else ""
         key = (place, failure_class)
         if key not in self._waits:
-            self._waits[key] = cloud.provision_if_now(
-                self.of_cloud,
-                self.scenario,
-                self._two_sides(),
-                failure_class,
-                place,
+            # a failover waits whether there are two sides or not
+            self._waits[key] = self._waits_at(
+                place, failure_class, self._primary_is_up()
             )
         return self._waits[key]
+
+    def _waits_at(
+        self, place: str, failure_class: str, spans: cloud.Spans
+    ) -> Falling:
+        return cloud.provision_if_now(
+            self.of_cloud, self.scenario, spans, failure_class, place
+        )
 
     def _over(
         self, what: str, measure: Measure, of: tuple[str, str], alone: bool

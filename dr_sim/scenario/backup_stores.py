@@ -17,7 +17,6 @@ from dataclasses import replace
 from typing import Any
 
 from dr_sim.errors import Problem
-from dr_sim.scenario.cloud_keys import SECTIONS as CLOUD_SECTIONS
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.kind import ALL, PRIMARY
@@ -63,7 +62,7 @@ def check_stores(
         yield from _kept_too_short(name, keys, stores, tree)
         yield from _nothing_comes(name, keys, root, tree)
         before.append(name)
-    for wrong in _not_with_stores(root, tree):
+    for wrong in _not_with_stores(root):
         told = f"{COPIES}: stores do not go with {wrong} yet"
         node = tree.at((COPIES,))
         yield node.key_problem(f"{told}; leave out one of the two")
@@ -127,12 +126,10 @@ def _nothing_comes(
             )
 
 
-def _not_with_stores(root: Any, tree: Node) -> Iterator[str]:
+def _not_with_stores(root: Any) -> Iterator[str]:
     engine = getattr(getattr(root, "engine", None), "kind", "model")
     if engine != "model":
         yield f"engine.kind: {engine}"
-    if any(tree.get(section) is not None for section in CLOUD_SECTIONS):
-        yield "a cloud manager"
 
 
 def _line(

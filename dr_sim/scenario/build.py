@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from dr_sim.scenario.backup_stores import (
     with_delays,
 )
 from dr_sim.scenario.cloud_keys import cloud_of
+from dr_sim.scenario.cloud_model import SECOND
 from dr_sim.scenario.events import FaultLine
 from dr_sim.scenario.experiment import Asked
 from dr_sim.scenario.failover_keys import FailoverKeys
@@ -324,9 +326,16 @@ def scenario(
             root.prices.egress,
         ),
         resolved=resolved,
-        cloud=cloud_of(root, [spec.name for spec in standbys]),
+        cloud=cloud_of(root, _mirrored(standbys)),
         standbys=with_delays(standbys),
     )
+
+
+def _mirrored(copies: Sequence[model.StandbySpec]) -> list[str]:
+    """Return the places that a cloud manager may mirror to: those of the standbys."""
+    if not copies:
+        return [SECOND]
+    return [spec.name for spec in copies if spec.store is None]
 
 
 def drawn(line: FaultLine) -> model.DrawnFault | None:

@@ -14,7 +14,6 @@ from dr_sim.cloud.texts import OPERATORS, wrong_caller, wrong_name
 from dr_sim.errors import Problem
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.cloud_model import (
-    SECOND,
     Cloud,
     CloudClient,
     CloudJobs,
@@ -206,8 +205,8 @@ class ClientKeys(Section):
 
 # ---- to plain values
 def cloud_of(root: Any, standbys: Sequence[str]) -> Cloud | None:
-    """Return the cloud manager; None if it is no part of the run. root: schema.Root. standbys: the
-    names under `copies`, the preferred one first.
+    """Return the cloud manager; None if it is no part of the run. root: schema.Root. standbys:
+    their places, the preferred one first; none where the service has only stores.
     """
     keys = root.cloud
     if keys is None:
@@ -258,7 +257,7 @@ def cloud_of(root: Any, standbys: Sequence[str]) -> Cloud | None:
             for name, client in root.clients.items()
         ),
         machines=machines_of(root, networks),
-        places=tuple(standbys) or (SECOND,),
+        places=tuple(standbys),
     )
 
 
@@ -449,6 +448,7 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
     problems += check_tenants(root, tree, things_by_network(root))
     problems += _scripts(root, tree)
     problems += _on_failure(root, tree)
+    problems += _nowhere(root, tree)
     problems += check_machines(root, tree, _farms_by_network(root))
     return problems
 
@@ -514,6 +514,23 @@ def _on_failure(root: Any, tree: Node) -> list[Problem]:
         node.problem(
             f"{told}; with mode {mode} write retry, or leave it out"
         )
+    ]
+
+
+def _nowhere(root: Any, tree: Node) -> list[Problem]:
+    """A manager that stands at the standby of a service that has only stores."""
+    copies = getattr(root, "copies", None) or {}
+    replays = [
+        name
+        for name, keys in copies.items()
+        if not getattr(keys, "store", None)
+    ]
+    at = getattr(getattr(root, "cloud", None), "at", "")
+    if at != "secondary" or replays or not copies:
+        return []
+    told = "cloud.at: secondary, and this service has stores and no standby"
+    return [
+        tree.at(("cloud", "at")).problem(f"{told}; write apart or primary")
     ]
 
 

@@ -80,7 +80,7 @@ class CloudMirror:
 @dataclass(frozen=True, slots=True)
 class Cloud:
     """provision_us: None waits as long as it takes. places: of the standbys when the run begins,
-    the preferred one first: that is the second side.
+    the preferred one first: that is the second side. A service that has only stores has none.
     """
 
     at: str
@@ -101,11 +101,11 @@ class Cloud:
 
     @property
     def sites(self) -> tuple[str, str]:
-        """Return the active site and the second one, as they are at first."""
-        return FIRST, self.places[0]
+        """Return the active site and the second one ('': there is none), as they are at first."""
+        return FIRST, next(iter(self.places), "")
 
     @property
     def home(self) -> str:
         """Return the site where the cloud manager stands; '' if it stands apart."""
-        homes = {"primary": FIRST, "secondary": self.places[0]}
+        homes = dict(zip(("primary", "secondary"), self.sites, strict=True))
         return homes.get(self.at, "")

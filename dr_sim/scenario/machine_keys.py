@@ -81,7 +81,8 @@ class ImageKeys(Section):
     )
     at: NameList = about(
         "sites whose install points have it when the run begins; it is "
-        "copied to others over the link"
+        "copied to others over the link. A store may have it, too: then it "
+        "is at the site of the machine onto which the store is restored"
     )
 
 
@@ -356,11 +357,15 @@ def _sites(root: Any, tree: Node) -> Iterator[Problem]:
             "A: {compute: 10}"
         )
         return
+    copies = dict(_items(root, "copies"))
+    stores = [
+        name for name in copies if getattr(copies[name], "store", None)
+    ]
     for name, image in _items(root, "images"):
         node = tree.at(("images", name, "at"))
         at = getattr(image, "at", None) or ()
         for site in at:
-            if site not in physical:
+            if site not in physical and site not in stores:
                 told = (
                     f"images.{name}.at: {site!r} has no physical machines"
                 )

@@ -185,9 +185,7 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
         t_us - leg.begins_us,
         None if database is None else names.index(database),
     )
-    provision_us = (
-        0 if run.scenario.cloud is None else run.provision_if_now().at(t_us)
-    )
+    provision_us = run.wait_for_cloud(best).at(t_us)
     return _of_copy(
         best,
         [*explain_at(*about), *explain_outage_at(*about, provision_us)],

@@ -52,7 +52,9 @@ def _facts(cloud: CloudSummary) -> list[tuple[str, str]]:
     machines = cloud.machines
     if machines is not None:
         found.append(("degraded", degraded_words(machines.degraded)))
-        found.append(("second side", second_words(machines.second_short)))
+        if cloud.drift.time_us:  # there was a second side
+            short = machines.second_short
+            found.append(("second side", second_words(short)))
         found += [("load", _load(each)) for each in machines.loads or ()]
         found += [("quota", _quota(each)) for each in machines.quotas or ()]
         found += [

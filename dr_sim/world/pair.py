@@ -273,9 +273,14 @@ class Pair:
         )
 
     def _provision(self, done: Callable[[int], None]) -> None:
-        """Let a failover to the second side wait until that is configured."""
+        """Let a failover wait until the site of the next primary is configured: the second side, or
+        the machine onto which a store was restored.
+        """
         assert self.cloud is not None
-        self.cloud.sites.provision(self.roles.secondary, done)
+        site, store = self.roles.secondary_site, ""
+        if self.is_store:
+            site, store = self.sites.machine_of(site), site.name
+        self.cloud.sites.provision(site.name, done, store)
 
     def open_lanes(self) -> None:
         self.express = ExpressLane(

@@ -41,7 +41,9 @@ class Protection:
         """Return whether no standby before this one in the order is in place."""
         rank = self._pair.roles.rank
         before = [
-            pair for pair in self._pair.together if pair.roles.rank < rank
+            pair
+            for pair in self._pair.together
+            if pair.roles.rank < rank and not pair.is_store
         ]
         return all(pair.protection.waits for pair in before)
 
@@ -134,7 +136,9 @@ class Protection:
                     context.agenda.at(
                         context.now_us, Class.JOB, db.index, self._seed, db
                     )
-            if pair.cloud is not None and self._is_preferred:
+            mirrored = pair.cloud is not None and not pair.is_store
+            if mirrored and self._is_preferred:
+                assert pair.cloud is not None
                 pair.cloud.sites.stands(
                     pair.roles.primary, pair.roles.secondary
                 )

@@ -131,6 +131,8 @@ class Sites:
         self._standbys: set[str] = set()
         self._written = 0
         self._links: dict[frozenset[str], Link] = {}
+        # by store, as it was before a restore: the machine onto which it was restored
+        self._machines: dict[Site, Site] = {}
 
     def put_up(self, name: str, is_store: bool = False) -> Site:
         """Put up a site of the scenario with an empty server. The first one is the first primary's.
@@ -157,12 +159,15 @@ class Sites:
         self._by_name[name] = site = Site(name, files, engine)
         return site
 
-    def put_up_machine(self, store: Site) -> Site:
-        """Put up a site for the machine onto which a store was restored: the server with the
+    def machine_of(self, store: Site) -> Site:
+        """Return the site of the machine onto which a store was restored: the server with the
         databases stands there from now on. The store is left with its files, which lie in a share
         of their own, and can be restored onto another machine.
         """
+        if store in self._machines:
+            return self._machines[store]
         machine = self._new_site(store.files, store.engine)
+        self._machines[store] = machine
         self._by_name[store.name] = store.without_its_server(
             self._another(store.files)
         )

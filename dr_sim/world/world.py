@@ -290,7 +290,7 @@ class World:
         which a store was restored.
         """
         site = old.roles.secondary_site
-        return self.sites.put_up_machine(site) if old.is_store else site
+        return self.sites.machine_of(site) if old.is_store else site
 
     def _behind(
         self, old: Pair, heirs: Mapping[str, Heir], new_primary: Site

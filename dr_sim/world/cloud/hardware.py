@@ -312,12 +312,14 @@ class Hardware:
         self._start_again(self.at(site))
         self.look_at(site)
 
-    def new_site(self, site: str) -> None:
-        """Add a site, or put a new one in the place of what was there: it has no machines yet."""
+    def new_site(self, site: str, store: str = "") -> None:
+        """Add a site, or put a new one in the place of what was there: it has no machines yet.
+        store: the store that is restored there; its images lie at the site's install point.
+        """
         self._lost.discard(site)
         for machine in self.at(site):
             del self.machines[site, machine.name]
-        self._images[site] = set()
+        self._images[site] = set(self._images.get(store, ()))
         self._older = {place for place in self._older if place[0] != site}
 
     def roles_changed(self) -> None:

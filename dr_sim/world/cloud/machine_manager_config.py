@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from dr_sim.cloud.first_machines import with_first
 from dr_sim.cloud.machine_config import (
     FarmConfig,
@@ -33,7 +35,8 @@ def machines_config(
         at.site: _physical(at, machines, spec.networks)
         for at in machines.physical
     }
-    images = tuple(_image(image) for image in machines.images)
+    stores = {each.name for each in scenario.standbys if each.store}
+    images = tuple(_image(image, stores) for image in machines.images)
     farms = tuple(
         _farm(farm, machines, scenario) for farm in machines.farms
     )
@@ -86,7 +89,8 @@ def _physical(
     return tuple(found)
 
 
-def _image(image: Image) -> ImageConfig:
+def _image(image: Image, stores: Container[str]) -> ImageConfig:
+    """stores: they have no install points. What lies there is found when it is at a site."""
     return ImageConfig(
         image.name,
         image.role,
@@ -94,7 +98,7 @@ def _image(image: Image) -> ImageConfig:
         image.cpus,
         image.ram_bytes,
         image.machine_class,
-        image.sites,
+        tuple(site for site in image.sites if site not in stores),
     )
 
 

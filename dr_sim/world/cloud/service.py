@@ -198,6 +198,7 @@ class CloudWorld:
             self.hardware.start()
         self.driver.start()
         self.front.start()
+        self.note_elsewhere()
 
     def end(self) -> None:
         self.context.end()

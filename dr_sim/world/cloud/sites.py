@@ -6,7 +6,9 @@ place. The manager is told of that when it has ended the failover before: what i
 brings to the active side. A site that was lost is made anew, unless it is back with what it had.
 
 Of several standbys the preferred one is the second side, of those that are in place. A failover to
-another one makes that the second side first: nothing of it is configured, so it waits for all.
+another one makes that the second side first: nothing of it is configured, so it waits for all. The
+same holds for the machine onto which a store was restored: its site is new. A service that has only
+stores has no second side.
 """
 
 from __future__ import annotations
@@ -106,10 +108,12 @@ class CloudSites:
             world.lives.site_back()
 
     # ---- a failover
-    def provision(self, site: str, done: Callable[[int], None]) -> None:
+    def provision(
+        self, site: str, done: Callable[[int], None], store: str = ""
+    ) -> None:
         """A failover to that site waits until it is configured; done(changes brought in) is called
         then, or when the limit is over. Asked again, it continues as it does; if it is configured
-        already, that is the answer.
+        already, that is the answer. store: the one that was restored there; '': it is a standby's.
         """
         world, context = self._world, self._context
         if site == self.active and not self._goes_to:
@@ -124,7 +128,7 @@ class CloudSites:
         if site != self.second:
             # it is not mirrored; or the failover before has not ended, and never will
             self._next = site
-            self._stands()
+            self._stands(store)
         context.note("truth.cloud_provision", -1, site, 1, 0)
         limit_us = world.spec.provision_us
         if limit_us is not None:
@@ -234,7 +238,7 @@ class CloudSites:
             self._stands()
         self._context.catch_up()
 
-    def _stands(self) -> None:
+    def _stands(self, store: str = "") -> None:
         """Report it to the manager, and compare what is there with the active side."""
         world, site = self._world, self._next
         self._next = ""
@@ -251,7 +255,7 @@ class CloudSites:
         if fresh:
             world.add_site(site)
             if world.hardware is not None:
-                world.hardware.new_site(site)
+                world.hardware.new_site(site, store)
         self.second = site
         self._since_us = self._context.now_us
         self._context.note("truth.cloud_stands", -1, site)
