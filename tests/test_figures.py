@@ -438,3 +438,34 @@ def test_a_curve_of_one_of_very_many_databases_has_the_points_that_it_may_have()
     assert len(few["x"]) <= 80 < len(all_of_it["x"])
     assert sum(few["x"]) == sum(all_of_it["x"])
     assert (min(few["y"]), max(few["y"])) == (min(all_of_it["y"]), max(all_of_it["y"]))
+
+
+def test_many_short_stretches_are_not_drawn_as_one_long_one() -> None:
+    """A second in each of 4,000 minutes, 1.7 % of the time: 1.7 % of the frame, not all of it."""
+    minute = 60_000.0
+    items = [[k * minute, k * minute + 1_000] for k in range(4000)]
+    mark = {"type": "spans", "label": "full", "colour": "purple", "items": items}
+    crowded = frame(4000 * 60 * 1_000_000, 1)
+    heights = [box_height(shape) for shape in mark_shapes(mark, crowded)]
+    assert max(heights) < crowded.height / 10
+    (alone,) = mark_shapes({**mark, "items": items[7:8]}, crowded)
+    assert box_height(alone) == crowded.height
+
+
+def box_height(shape: object) -> float:
+    assert isinstance(shape, Area)
+    rows = [y for _, y in shape.points]
+    return max(rows) - min(rows)
+
+
+def test_a_full_that_is_there_from_the_start_is_no_bar_through_the_run() -> None:
+    """It was made before the run: made in no time, at its first instant."""
+    scenario = a_scenario()
+    journal = Journal()
+    journal.note("truth.backup_begin", 0, 0, 0, 0, 1, 1, 1, 0)
+    journal.note("truth.backup_finished", 0, 0, 0, 0, 1, 1, 1, 0, 10**12, "crm_full")
+    journal.note("truth.end", DAY, -1)
+    lanes = {chart.key: chart for chart in Timeline(seen(journal, scenario)).lanes}
+    (full,) = [m["items"] for m in lanes["backups"].spec["marks"] if m["colour"] == "blue"]
+    assert [(bar["from"], bar["to"]) for bar in full] == [(0, 0)]
+    assert "there from the start" in full[0]["words"]

@@ -273,7 +273,7 @@ def test_what_was_not_told_or_did_not_end_stands_beside_that_no_alert_was_due() 
     muted = [
         (
             "missed",
-            "TOLD?  no alert was due before the failure, but nobody was told of 1 at another time",
+            "TOLD?  no alert was due before the failure, but 1 danger at another time raised no alert",
         ),
         ("endless", "TOLD?  no alert was due before the failure; users were not served again"),
     ]

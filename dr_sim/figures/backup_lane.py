@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dr_sim.backups.model import Kind
 from dr_sim.figures.charts import Chart
 from dr_sim.formatting.words import counted, size
+from dr_sim.measures.causes import BackupFate
 from dr_sim.units import clock
 
 if TYPE_CHECKING:
@@ -36,18 +37,8 @@ def backup_lane(timeline: Timeline) -> Chart:
         ):
             kind = Kind(file.kind)
             seen[kind] += 1
-            stop = file.finished_us or file.cut_off_us or v.ends_us
-            state = (
-                ""
-                if file.finished_us
-                else ", cut off"
-                if file.cut_off_us
-                else ", unfinished"
-            )
-            text = (
-                f"{words[kind]} of {database.name}: {size(file.nominal_bytes)} in "
-                f"{clock(stop - file.begin_us)}{state}"
-            )
+            stop = v.ends_us if file.stopped_us is None else file.stopped_us
+            text = f"{words[kind]} of {database.name}: {_made(file, stop)}"
             began_us = v.leg.begins_us
             bar = timeline.bar(
                 order.index(kind),
@@ -70,6 +61,18 @@ def backup_lane(timeline: Timeline) -> Chart:
     told = ", ".join(counted(seen[kind], words[kind]) for kind in order)
     note = " Logs close together are drawn as one." if joined else ""
     return Chart("backups", "Backups", f"Begun: {told}.{note}", spec)
+
+
+def _made(file: BackupFate, stop_us: int) -> str:
+    """Return how large a backup is and how long it took; 'cut off', if it was."""
+    if file.finished_us == file.begin_us == 0:
+        return f"{size(file.nominal_bytes)}, there from the start"
+    took = f"{size(file.nominal_bytes)} in {clock(stop_us - file.begin_us)}"
+    if file.finished_us is not None:
+        return took
+    return (
+        f"{took}, {'unfinished' if file.cut_off_us is None else 'cut off'}"
+    )
 
 
 def joined_bars(

@@ -166,7 +166,7 @@ def _life(
     """(begin, end, what) of a file's life; a file still to be sent from a lost site waits no
     more.
     """
-    made = file.finished_us or file.cut_off_us
+    made = file.stopped_us
     bars = [(file.begin_us, made if made is not None else end_us, "backup")]
     states = causes.states(file.number)
     for i, (begin, state) in enumerate(states):

@@ -5,7 +5,7 @@ Bars have at least LEAST_PX, so that nothing that happened is too small to be se
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dr_sim.figures.curves import line_shapes
 from dr_sim.figures.frame import ROW_PX, Frame, Mark
@@ -26,6 +26,7 @@ _LINE_PX = 1.5
 _BAR_PX = 16
 _ABOVE_BAR_PX = 3
 _SPAN_OPACITY = 0.3
+_LEAST_HEIGHT_PX = 4.0
 
 Ends = tuple[float, float]
 """The pixels at which a bar begins and ends."""
@@ -72,12 +73,43 @@ def band(
 
 
 def _spans(mark: Mark, frame: Frame) -> list[Shape]:
+    """Return stretches of time as bands. Many that are too short to be seen are not drawn as one
+    long one: there the height says how much of the time they cover.
+    """
+    colour = mark["colour"]
     shapes: list[Shape] = []
+    covered: dict[int, float] = {}
     for begin, end in mark["items"]:
-        if frame.shows(begin, end):
-            colour = mark["colour"]
+        if not frame.shows(begin, end):
+            continue
+        left, right = frame.px(begin), frame.px(end)
+        if right - left >= LEAST_PX:
             shapes.append(band(begin, end, frame, colour, _SPAN_OPACITY))
+            continue
+        column = int((left - frame.left) // LEAST_PX)
+        covered[column] = covered.get(column, 0.0) + right - left
+    for column, pixels in covered.items():
+        left = frame.left + column * LEAST_PX
+        part = 1.0
+        if _is_crowded(column, covered):
+            part = min(1.0, pixels / LEAST_PX)
+        height = max(_LEAST_HEIGHT_PX, part * frame.height)
+        outline = box(left, frame.bottom - height, LEAST_PX, height)
+        shapes.append(Area(outline, colour, _SPAN_OPACITY))
     return shapes
+
+
+def _is_crowded(column: int, covered: Mapping[int, float]) -> bool:
+    """Tell whether three columns or more beside one another have short stretches."""
+    neighbours = (column - 2, column - 1, column + 1, column + 2)
+    two_before, before, after, two_after = (
+        each in covered for each in neighbours
+    )
+    return (
+        (before and after)
+        or (before and two_before)
+        or (after and two_after)
+    )
 
 
 # ---- in rows

@@ -89,7 +89,7 @@ class Timeline:
             backup_lane(self),
             link_lane(self),
             *machine_lanes(self),
-            self._behind(),
+            *self._behind(),
             self.exposure,
             backlog_lane(self),
             alert_lane(self),
@@ -254,9 +254,12 @@ class Timeline:
             spec,
         )
 
-    def _behind(self) -> Chart:
+    def _behind(self) -> list[Chart]:
+        """Draw the replay lag; nothing where no standby replays."""
         whole = self.seen.whole
         lag = whole.replay_lag()
+        if not lag.duration_us:
+            return []
         looks = LineStyle("replay lag", "blue", width=1.5)
         marks = [
             line(points_of(lag), looks, self.of_each(whole.replay_lag))
@@ -264,12 +267,10 @@ class Timeline:
         marks.append(
             level(self.scenario.danger_us, "danger", "red", "dashed")
         )
-        return Chart(
-            "replay",
-            "Replay: how far the secondary was behind",
-            f"Replay lag was at most {clock(lag.max_us())}.",
-            self.lane({"kind": "duration", "title": ""}, marks),
-        )
+        lane = self.lane({"kind": "duration", "title": ""}, marks)
+        words = f"Replay lag was at most {clock(lag.max_us())}."
+        title = "Replay: how far the secondary was behind"
+        return [Chart("replay", title, words, lane)]
 
     @cached_property
     def exposure(self) -> Chart:

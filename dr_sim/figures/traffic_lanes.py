@@ -78,7 +78,7 @@ def link_lane(timeline: Timeline) -> Chart:
     total = sum(end - begin for begin, end in down)
     return Chart(
         "link",
-        "Link",
+        _link_title(timeline),
         f"{size(sum(int(v.t['truth.transfer_bytes']['bytes'].sum()) for v in timeline.seen.legs))} "
         f"crossed a link of {format_bandwidth(timeline.scenario.link.bandwidth_bit_s)}; it was "
         f"{f'down for {clock(total)}' if total else 'never down'}.",
@@ -86,6 +86,17 @@ def link_lane(timeline: Timeline) -> Chart:
             {"kind": "number", "title": unit, "least": 0.001}, marks
         ),
     )
+
+
+def _link_title(timeline: Timeline) -> str:
+    """Name the ends of the link that is drawn, where there are several."""
+    if len(timeline.scenario.standbys) < 2:
+        return "Link"
+    ends = [
+        f"from {v.leg.primary} to {v.leg.secondary}"
+        for v in timeline.seen.legs
+    ]
+    return f"Link {', then '.join(dict.fromkeys(ends))}"
 
 
 def backlog_lane(timeline: Timeline) -> Chart:
@@ -108,6 +119,8 @@ def backlog_lane(timeline: Timeline) -> Chart:
         marks.append(spans(staging, "staging full", "purple"))
     full = sum(end - begin for begin, end in staging)
     held = f"full for {clock(full)}" if staging else "never full"
+    if len(staging) > 1:
+        held += f", {len(staging):,} times"
     of = " of all databases" if len(timeline.scenario.databases) > 1 else ""
     words = (
         f"At most {counted(landing.most, 'log')}{of} waited to land and {restoring.most:,} "

@@ -47,6 +47,13 @@ class BackupFate:
     def word(self) -> str:
         return Kind(self.kind).word
 
+    @property
+    def stopped_us(self) -> int | None:
+        """When its making ended, well or not; None if it was still being made."""
+        if self.finished_us is not None:
+            return self.finished_us
+        return self.cut_off_us
+
 
 @dataclass(slots=True)
 class SafeTime:

@@ -32,10 +32,12 @@ from dr_sim.measures.summary.types import (
     TargetMet,
 )
 from dr_sim.measures.sums import summed
-from dr_sim.measures.verdict import Outcome
+from dr_sim.measures.verdict import Judged, Outcome, judge
 from dr_sim.measures.ways import CLOSED, RESTORE, TAKEN
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.sla_measures import EXPOSURES, split
+from dr_sim.units import MINUTE_US, SECOND_US
 
 MOST_CAUSES_SOUGHT = 12  # databases whose highest exposure is explained: as many as a screen shows
 NO_TARGET = "none"  # the SLA says nothing of it, or nothing failed
@@ -52,14 +54,36 @@ def standings(whole: Whole, summary: Summary) -> list[DatabaseStanding]:
     """The service first, then every database, the worst first."""
     scenario = whole.scenario
     each = [_standing(whole, summary, d.name) for d in scenario.databases]
+    missed = _missed(each, judge(summary, scenario).lines)
+    for name, lines in missed.items():
+        row = next(row for row in each if row.database == name)
+        row.misses = [each.line.measure for each in lines]
     each.sort(key=_badness, reverse=True)
     seen = _seen(whole)
     sought = each if summary.failovers else each[:MOST_CAUSES_SOUGHT]
     for row in sought:
-        _find_cause(whole, seen, row)
+        _find_cause(whole, seen, row, missed.get(row.database, []))
     service = _standing(whole, summary, "")
     service.cause, service.cause_us = each[0].cause, each[0].cause_us
     return [service, *each]
+
+
+def _missed(
+    rows: Sequence[DatabaseStanding], judged: Sequence[Judged]
+) -> dict[str, list[Judged]]:
+    """Return the lines that each database misses: those that name it, and those on exposure of the
+    whole service where its own is the highest.
+    """
+    missed: dict[str, list[Judged]] = {}
+    worst = max(rows, key=_peak_us).database
+    for each in judged:
+        line = each.line
+        narrowed = line.tenant or line.fault or line.failure_class
+        if each.outcome is not Outcome.FAIL or narrowed:
+            continue
+        if line.database or split(line.measure)[0] in EXPOSURES:
+            missed.setdefault(line.database or worst, []).append(each)
+    return missed
 
 
 def _standing(
@@ -138,18 +162,32 @@ def _parts(failover: FailoverSummary, name: str) -> Sequence[CostSummary]:
     )
 
 
-def _badness(row: DatabaseStanding) -> tuple[int, int, int]:
-    """The worse, the larger."""
+def _badness(row: DatabaseStanding) -> tuple[int, int, int, int]:
+    """The worse, the larger. What is equal as far as a table shows it is equal here; then the time
+    before the first failure decides, since after it all lack the same.
+    """
     ranks = {NO_TARGET: 0, "pass": 1, "unknown": 2, "fail": 3}
     outcome = max(ranks[row.data_loss.outcome], ranks[row.outage.outcome])
-    cost = row.data_loss.value_us or 0
-    return outcome, cost, max(row.before.max_us or 0, row.after.max_us or 0)
+    if row.misses:
+        outcome = ranks["fail"]
+    cost = (row.data_loss.value_us or 0) // SECOND_US
+    return (
+        outcome,
+        cost,
+        _peak_us(row) // MINUTE_US,
+        row.before.max_us or 0,
+    )
+
+
+def _peak_us(row: DatabaseStanding) -> int:
+    return max(row.before.max_us or 0, row.after.max_us or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class _SeenLeg:
     """One leg, its causes and its failovers: looked up once for all databases."""
 
+    begins_us: int
     names: list[str]
     causes: Causes
     found: list[FailoverOutcome]
@@ -161,26 +199,34 @@ def _seen(whole: Whole) -> list[_SeenLeg]:
         scenario = leg.scenario
         names = [d.name for d in scenario.databases]
         found = failovers(t, scenario)
-        legs.append(_SeenLeg(names, Causes(t, scenario), found))
+        causes = Causes(t, scenario)
+        legs.append(_SeenLeg(leg.begins_us, names, causes, found))
     return legs
 
 
 def _find_cause(
-    whole: Whole, legs: Sequence[_SeenLeg], row: DatabaseStanding
+    whole: Whole,
+    legs: Sequence[_SeenLeg],
+    row: DatabaseStanding,
+    missed: Sequence[Judged],
 ) -> None:
     """Name what most of its worst data loss is made of; without a failover, of its highest
-    exposure.
+    exposure. Where its data loss meets its target and its exposure does not: of that exposure.
     """
+    of_exposure = [
+        each for each in missed if split(each.line.measure)[0] in EXPOSURES
+    ]
+    about = "data loss"
     found: list[Ledger] = []
-    for leg in legs:
-        if row.database not in leg.names:
-            continue
-        index = leg.names.index(row.database)
-        losses = [x for f in leg.found for x in f.losses]
-        mine = [loss for loss in losses if loss.database == index]
-        found += [loss_ledger(leg.causes, loss) for loss in mine]
+    if of_exposure and row.data_loss.outcome != "fail":
+        about = of_exposure[0].line.measure
+        found = _of_the_line(whole, legs, row.database, of_exposure[0])
     if not found:
-        found = _at_the_peak(whole, legs[0], row.database)
+        about = "data loss"
+        found = _of_the_losses(legs, row.database)
+    if not found:
+        about = "highest exposure"
+        found = _at_the_peak(whole, legs, row.database)
     worst = max(
         found, key=lambda ledger: ledger.total_us or 0, default=None
     )
@@ -191,18 +237,65 @@ def _find_cause(
     )
     most = max(sums, key=lambda each: each.duration_us)
     row.cause, row.cause_us = most.cause, most.duration_us
+    row.explained, row.explained_us = about, worst.total_us
 
 
-def _at_the_peak(whole: Whole, first: _SeenLeg, name: str) -> list[Ledger]:
-    """The ledger of a database's highest exposure in the first leg."""
+def _of_the_losses(legs: Sequence[_SeenLeg], name: str) -> list[Ledger]:
+    """The ledgers of what each failover cost a database."""
+    found: list[Ledger] = []
+    for leg in legs:
+        if name not in leg.names:
+            continue
+        index = leg.names.index(name)
+        losses = [x for f in leg.found for x in f.losses]
+        mine = [loss for loss in losses if loss.database == index]
+        found += [loss_ledger(leg.causes, loss) for loss in mine]
+    return found
+
+
+def _at_the_peak(
+    whole: Whole, legs: Sequence[_SeenLeg], name: str
+) -> list[Ledger]:
+    """The ledger of a database's highest exposure before the first failure."""
     curve = whole.curve("exposure_before", name)
+    return _where_it_is(legs, name, curve, None)
+
+
+def _of_the_line(
+    whole: Whole, legs: Sequence[_SeenLeg], name: str, missed: Judged
+) -> list[Ledger]:
+    """The ledger of a database's exposure at an instant at which it was what the line was judged
+    by; at its peak where that is a share of the time.
+    """
+    head, statistic = split(missed.line.measure)
+    curve = whole.curve(head, name)
+    asked = missed.unit == "us" and statistic != "mean"
+    return _where_it_is(legs, name, curve, missed.value if asked else None)
+
+
+def _where_it_is(
+    legs: Sequence[_SeenLeg], name: str, curve: Any, value_us: int | None
+) -> list[Ledger]:
+    """The ledger at the first instant at which a curve has that value; at its peak where it has
+    not, or where none is asked for.
+    """
     if not isinstance(curve, Curve) or not curve.duration_us:
         return []
     stops = curve.stops_us()
-    peak_us = int(stops[int((stops - curve.since_us).argmax())])
-    index = first.names.index(name)
-    at_us = min(peak_us, curve.end_us - 1)
-    return explain_exposure(first.causes, at_us, index)[:1]
+    highest = stops - curve.since_us
+    piece = int(highest.argmax())
+    at_us = int(stops[piece])
+    if value_us is not None and value_us < int(highest[piece]):
+        lowest = curve.start_us - curve.since_us
+        (there,) = ((lowest <= value_us) & (highest >= value_us)).nonzero()
+        if len(there):
+            at_us = int(curve.since_us[there[0]]) + value_us
+    at_us = min(at_us, curve.end_us - 1)
+    leg = [each for each in legs if each.begins_us <= at_us][-1]
+    if name not in leg.names:
+        return []
+    index = leg.names.index(name)
+    return explain_exposure(leg.causes, at_us - leg.begins_us, index)[:1]
 
 
 # ---- in words
@@ -260,6 +353,21 @@ REMEDIES = {
     "hole in the chain": CauseRemedy(
         "a backup was missing, and those after it could not be restored",
         "replay.on_hole: bridge, and incrementals to bridge with",
+    ),
+    "stays at its source": CauseRemedy(
+        "backups had not left the place that they came from",
+        "a store that fetches more often (store.every), or a shorter store.hold",
+    ),
+    "on its way to the store before": CauseRemedy(
+        "backups had not reached the store that feeds this one",
+        "a store that is fed by the primary itself, or a shorter store.hold there",
+    ),
+    "on the road": CauseRemedy(
+        "backups were on the road", "a shorter store.transit"
+    ),
+    "earlier history": CauseRemedy(
+        "after the failover no other place held what was written before it",
+        "one more standby (copies), or more link.bandwidth to seed the new one",
     ),
     "waits for": CauseRemedy(
         "recovery waited for another backup to come",

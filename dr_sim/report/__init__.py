@@ -23,6 +23,7 @@ from dr_sim.measures.summary.curve_types import CurveSummary
 from dr_sim.measures.summary.types import (
     AlertSummary,
     FailoverSummary,
+    LinkSummary,
     MistakeSummary,
     Summary,
 )
@@ -41,7 +42,7 @@ from dr_sim.screen.failovers import (
     summed_outages,
 )
 from dr_sim.screen.mistakes import mistake_words
-from dr_sim.screen.standing import how_to_meet, why_and_help
+from dr_sim.screen.standing import how_to_meet, own_targets, why_and_help
 from dr_sim.units import clock
 from dr_sim.version import VERSION
 
@@ -88,6 +89,7 @@ def report_html(
         failovers=parts,
         facts=_facts(summary, scenario),
         standings=standings(summary),
+        own_targets=own_targets(summary.standings),
         why=[
             *why_and_help(summary, scenario, shown.verdict.lines),
             *how_to_meet(outcomes, "scenario.yaml"),
@@ -439,21 +441,11 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
     facts.append(
         (
             "alerts",
-            f"{alerts.raised:,} raised; of {alerts.due:,} due {alerts.missed:,} "
-            f"missed, {alerts.late:,} late; {alerts.false:,} false",
+            f"{alerts.raised:,} raised, {alerts.false:,} false; {alerts.due:,} due, "
+            f"{alerts.missed:,} missed, {alerts.late:,} late",
         )
     )
-    used = (
-        "unknown"
-        if link.used_ppm is None
-        else f"{link.used_ppm / 10_000:.1f} %"
-    )
-    facts.append(
-        (
-            "link",
-            f"{size(link.bytes_sent)} sent, {used} of its capacity; down for {clock(link.down_us)}",
-        )
-    )
+    facts.append(_link_fact(link, len(scenario.standbys)))
     if link.overloaded:
         more = (
             f"offered {size(link.offered_bytes)}, it could carry "
@@ -471,6 +463,22 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
         )
     )
     return facts
+
+
+def _link_fact(link: LinkSummary, places: int) -> tuple[str, str]:
+    """Return how much crossed the link; all links together, if there are several places."""
+    used = (
+        "unknown"
+        if link.used_ppm is None
+        else f"{link.used_ppm / 10_000:.1f} %"
+    )
+    down = (
+        f"down for {clock(link.down_us)}" if link.down_us else "never down"
+    )
+    sent = f"{size(link.bytes_sent)} sent, {used} of"
+    if places > 1:
+        return "all links", f"{sent} their capacity; {down}"
+    return "link", f"{sent} its capacity; {down}"
 
 
 MOST_ALERTS = 1_000  # listed one by one; more are summed

@@ -25,6 +25,7 @@ class StandingRow:
     index: int
     cells: list[StandingCell]
     cause: str
+    misses: list[str]
 
 
 STANDING_HEADS = (
@@ -59,7 +60,13 @@ def standings(summary: Summary) -> list[StandingRow]:
         ]
         index = names.index(row.database) if row.database else -1
         rows.append(
-            StandingRow(row.database or "service", index, cells, row.cause)
+            StandingRow(
+                row.database or "service",
+                index,
+                cells,
+                row.cause,
+                row.misses,
+            )
         )
     return rows
 

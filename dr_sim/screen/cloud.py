@@ -153,6 +153,7 @@ def jobs_words(jobs: JobsSummary) -> str:
         if jobs.scripts.get(what):
             parts.append(f"{jobs.scripts[what]:,} {what}")
     told = sum(jobs.notices.values())
-    parts += [f"twice {jobs.twice:,}", f"never {jobs.lost:,}"]
+    made = f"{counted(jobs.twice, 'change')} made twice"
+    parts += [made, f"{jobs.lost:,} never made"]
     parts.append(counted(told, "notice") if told else "no notices")
     return ", ".join(parts)

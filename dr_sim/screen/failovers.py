@@ -247,9 +247,8 @@ def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
     found = _told_of_earlier(summary, f)
     at_other_times = summary.alerts.missed
     if at_other_times:
-        found += (
-            f", but nobody was told of {at_other_times} at another time"
-        )
+        which = counted(at_other_times, "danger")
+        found += f", but {which} at another time raised no alert"
     if f.outage_us is None:
         found += "; users were not served again"
     return found

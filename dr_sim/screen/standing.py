@@ -29,6 +29,7 @@ NOT_MET = {"fail", "unknown"}
 MOST_EXPLAINED = (
     3  # causes, each by the worst database that misses a line by it
 )
+MOST_NAMED = 3  # databases in one sentence
 _MEASURES_OF_DATA = ("data_loss", "exposure", "replay_lag")
 
 
@@ -51,6 +52,8 @@ def standing_table(summary: Summary) -> list[str]:
         missed = (
             f" ({row.alerts_missed} missed)" if row.alerts_missed else ""
         )
+        if row.misses:
+            missed += f"; misses {', '.join(row.misses)}"
         out.append(
             f" {cut:<{wide}}  {_target(row.data_loss):<15} {_target(row.outage):<15}"
             f" {_time(row.before.p50_us):>7}  {_time(row.before.p99_us):>7}"
@@ -61,7 +64,34 @@ def standing_table(summary: Summary) -> list[str]:
         out.append(
             f" {len(rows) - len(shown)} more; the page shows all of them"
         )
+    if note := own_targets(rows):
+        out.append(f" {note}")
     return out
+
+
+def own_targets(rows: Sequence[DatabaseStanding]) -> str:
+    """Say whose stricter target is missed where the service meets its own; '' if nobody's is."""
+    service = rows[0]
+    names = [
+        row.database
+        for row in rows[1:]
+        for its, whole in (
+            (row.data_loss, service.data_loss),
+            (row.outage, service.outage),
+        )
+        if its.outcome in NOT_MET and whole.outcome not in NOT_MET
+    ]
+    if not names:
+        return ""
+    each = list(dict.fromkeys(names))
+    shown = ", ".join(each[:MOST_NAMED])
+    more = len(each) - MOST_NAMED
+    also = f" and {more} more" if more > 0 else ""
+    one = len(each) == 1
+    return (
+        f"service: judged by the lines for the whole service; {shown}{also} "
+        f"{'misses a line of its own' if one else 'miss lines of their own'}"
+    )
 
 
 def why_and_help(
@@ -90,14 +120,19 @@ def _missing(
     named = {
         j.line.database
         for j in judged
-        if j.outcome.name.lower() in NOT_MET
-        and j.line.measure.split(".")[0] in _MEASURES_OF_DATA
+        if j.outcome.name.lower() in NOT_MET and _of_data(j.line.measure)
     }
     return [
         row
         for row in rows[1:]
-        if row.data_loss.outcome in NOT_MET or row.database in named
+        if row.data_loss.outcome in NOT_MET
+        or row.database in named
+        or any(_of_data(measure) for measure in row.misses)
     ]
+
+
+def _of_data(measure: str) -> bool:
+    return measure.split(".")[0].startswith(_MEASURES_OF_DATA)
 
 
 def _one_a_cause(
@@ -145,18 +180,16 @@ def _of_the_loss(
     """several: databases, so each is named; missing: it misses a target."""
     if worst.cause_us is None:
         return []
-    lost = worst.data_loss.value_us
-    peak = max(worst.before.max_us or 0, worst.after.max_us or 0)
-    number = "the data loss" if lost else "the highest exposure"
+    about = worst.explained or "data loss"
     of = f" of {worst.database}" if several else ""
-    part = _part(worst.cause_us, lost or peak)
+    part = _part(worst.cause_us, worst.explained_us or worst.cause_us)
     known = remedy(worst.cause, scenario)
     what = f": {known.what}" if known else ""
     out = [
-        f"Why: {part} {number}{of} is {worst.cause} "
+        f'Why: {part} the {about}{of} is "{worst.cause}" '
         f"({clock(worst.cause_us)}){what}."
     ]
-    if known and (missing or not lost):
+    if known and (missing or about != "data loss"):
         key = f"databases.{worst.database}." if several else "databases.*."
         out.append(_help(known.helps.replace("databases.*.", key)))
     return out
@@ -176,7 +209,7 @@ def _of_the_outage(summary: Summary, scenario: Scenario) -> list[str]:
     known = outage_remedy(phase, scenario, worst)
     what = f": {known.what}" if known else ""
     words = phase.replace("_", " ")
-    why = f"Why: {part} the outage is {words} ({clock(us)}){what}."
+    why = f'Why: {part} the outage is "{words}" ({clock(us)}){what}.'
     return [why, _help(known.helps)] if known else [why]
 
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 
 from dr_sim.errors import InputError
+from dr_sim.figures.timeline import Timeline
+from dr_sim.figures.views import views_of
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
@@ -16,6 +18,7 @@ from dr_sim.oracle.monitors import Story
 from dr_sim.oracle.monitors.failover_left import left_alone
 from dr_sim.record.journal import KIND_ID, Journal, Row
 from dr_sim.record.pairs import pair_of
+from dr_sim.report import _facts
 from dr_sim.screen.run import screen
 from dr_sim.screen.standing import why_and_help
 from dr_sim.screen.ways import ways_if, ways_taken
@@ -93,6 +96,13 @@ def test_the_farther_store_holds_what_the_courier_has_brought() -> None:
     lines = {line["cause"] for line in found["loss_ledger"]["lines"]}
     assert {"on its way to the store before", "stays at its source"} <= lines
     assert sum(line["duration_us"] for line in found["loss_ledger"]["lines"]) == 94_920 * SECOND
+
+
+def test_a_lag_that_no_standby_has_is_not_drawn_and_a_link_of_several_is_named() -> None:
+    lanes = {x.key: x for x in Timeline(views_of(ran("stores/levels").whole)).lanes}
+    assert "replay" not in lanes and lanes["link"].title.startswith("Link from A to vault")
+    facts = dict(_facts(ran("stores/levels").summary, ran("stores/levels").scenario))
+    assert facts["all links"].endswith("of their capacity; never down")
 
 
 def test_what_is_on_the_road_survives_the_loss_of_where_it_came_from() -> None:
@@ -207,7 +217,9 @@ def why_of(name: str, *overrides: str) -> list[str]:
 
 def test_a_slow_restore_is_not_mended_by_a_wider_link() -> None:
     why, helps = why_of("stores/vault_only")
-    assert why == ("Why: most of the outage is drain (4 h 12): the backups were read and restored.")
+    assert why == (
+        'Why: most of the outage is "drain" (4 h 12): the backups were read and restored.'
+    )
     assert "store.read" in helps and "link.bandwidth" not in helps
 
 

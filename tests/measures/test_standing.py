@@ -13,10 +13,11 @@ from dr_sim.measures.standing import remedy, standings
 from dr_sim.measures.summary.types import DatabaseStanding, Summary, TargetMet
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.verdict import Judged, Outcome
-from dr_sim.runs.run import run
+from dr_sim.runs.run import Result, run
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.model import Scenario
-from dr_sim.screen.standing import MOST_ROWS, standing_table, why_and_help
+from dr_sim.screen.standing import MOST_ROWS, own_targets, standing_table, why_and_help
+from dr_sim.units import MINUTE_US
 from tests.library.runs import SCENARIOS
 from tests.measures.make import TWO_DATABASES
 
@@ -94,7 +95,7 @@ def test_the_screen_shows_the_worst_and_says_how_many_more(
 def test_why_and_what_would_help(found: tuple[list[DatabaseStanding], Summary]) -> None:
     scenario = load_scenario(SCENARIOS / "quickstart.yaml")
     why, helps = why_and_help(found[1], scenario)
-    assert why.startswith("Why: most of the data loss of loud is log backups paused (event 1)")
+    assert why.startswith('Why: most of the data loss of loud is "log backups paused (event 1)"')
     assert "paused backup jobs are reported sooner" in helps
     assert "advise" not in helps, "it does not try that"
     assert remedy("nothing that is known", scenario) is None
@@ -115,7 +116,7 @@ def test_a_database_that_misses_a_line_is_told_of_beside_the_worst(
     judged = [Judged(line, Outcome.FAIL, 2, "us")]
     assert " of loud is " in why_and_help(summary, scenario)[0]
     why, helps = why_and_help(summary, scenario, judged)
-    assert f" of {quiet.database} is log interval" in why
+    assert f' of {quiet.database} is "log interval"' in why
     assert f"(databases.{quiet.database}.log)" in helps
 
 
@@ -155,7 +156,7 @@ def test_a_missed_outage_has_its_own_reason(
     asked = load_scenario(SCENARIOS / "quickstart.yaml", ["failover.mode=manual"])
     automatic = load_scenario(SCENARIOS / "quickstart.yaml")
     *_, why, helps = why_and_help(summary, asked)
-    assert why == "Why: most of the outage is decide (0:50): somebody had to decide."
+    assert why == 'Why: most of the outage is "decide" (0:50): somebody had to decide.'
     assert "failover.mode: automatic" in helps
     assert "failover.mode" not in why_and_help(summary, automatic)[-1]
     summary.standings = [replace(r, outage=met) for r in summary.standings]
@@ -199,5 +200,53 @@ def test_a_long_drain_is_explained_by_what_it_was_spent_on(
     scenario = load_scenario(path, ["failover.redirect.switch=1 s", "sla=[{outage: at most 1 s}]"])
     summary = run(scenario).summary
     *_, said, help_ = why_and_help(summary, scenario)
-    assert said.endswith(f": {why}.") and "the outage is drain" in said
+    assert said.endswith(f": {why}.") and 'the outage is "drain"' in said
     assert helps in help_
+
+
+OWN_LINES = """\
+name: own
+run_for: 8 h
+databases:
+  quiet: {size: 1 GB, full: none, incremental: none}
+  slow: {size: 1 GB, full: none, incremental: none, log: every 30 min}
+link: {bandwidth: 100 Mbit/s}
+failover: {mode: automatic}
+events: [{at: 6 h 1 min, lose: site}]
+sla:
+  - {data_loss: at most 2 h}
+  - {data_loss: at most 1 s, database: quiet}
+  - {exposure_before.p99: at most 10 min, database: slow}
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    path = tmp_path_factory.mktemp("own") / "own.yaml"
+    path.write_text(OWN_LINES, encoding="utf-8")
+    return run(load_scenario(path))
+
+
+def test_a_line_of_one_database_is_told_beside_a_service_that_meets_its_own(own: Result) -> None:
+    service, *rows = own.summary.standings
+    assert service.data_loss.outcome == "pass"
+    by_name = {row.database: row for row in rows}
+    assert by_name["quiet"].data_loss.outcome == "fail"
+    said = standing_table(own.summary)[-1]
+    assert said.strip() == (
+        "service: judged by the lines for the whole service; quiet misses a line of its own"
+    )
+    assert by_name["slow"].misses == ["exposure_before.p99"]
+    assert own_targets([service, by_name["slow"]]) == ""
+
+
+def test_a_missed_exposure_is_explained_where_it_was_that_and_not_by_the_loss(
+    own: Result,
+) -> None:
+    """Its data loss meets every line: what was lost is not what the line is about."""
+    (row,) = [row for row in own.summary.standings if row.database == "slow"]
+    assert (row.explained, row.cause) == ("exposure_before.p99", "log interval")
+    assert row.explained_us is not None and 29 < row.explained_us / MINUTE_US < 31
+    said = why_and_help(own.summary, own.scenario, own.verdict.lines)
+    assert any('the exposure_before.p99 of slow is "log interval"' in line for line in said)
+    assert "What would help: a shorter log interval (databases.slow.log)." in said

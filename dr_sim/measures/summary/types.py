@@ -329,7 +329,11 @@ class TargetMet:
 
 @dataclass(slots=True)
 class DatabaseStanding:
-    """One row: of a database, or with an empty name of the service."""
+    """One row: of a database, or with an empty name of the service. misses: measures of the SLA's
+    lines that it misses: those that name it, and those on exposure that it misses most. cause: what
+    most of `explained` is made of: of its data loss, of its highest exposure, or of a measure that
+    it misses.
+    """
 
     database: str
     data_loss: TargetMet
@@ -342,6 +346,9 @@ class DatabaseStanding:
     alerts_false: int
     cause: str = ""
     cause_us: int | None = None
+    misses: list[str] = field(default_factory=list)
+    explained: str = ""
+    explained_us: int | None = None
 
 
 # ---- the run

@@ -10,7 +10,7 @@
 // database is chosen ("service") or while its own is ("chosen").
 "use strict";
 (function () {
-  const MIN_PX = 2.5, PAD_RIGHT = 10, PAD_TOP = 8, FONT = "12px system-ui, sans-serif";
+  const MIN_PX = 2.5, MIN_HEIGHT = 4, PAD_RIGHT = 10, PAD_TOP = 8, FONT = "12px system-ui, sans-serif";
   const LIGHT = {black: "#000000", grey: "#777777", grid: "#E0E0E0", text: "#222222",
     ground: "#DCE6F2", blue: "#0072B2", sky: "#56B4E9", orange: "#E69F00", green: "#009E73",
     red: "#D55E00", purple: "#CC79A7", mint: "#A6DCC8", yellow: "#F0E442",
@@ -326,9 +326,21 @@
     }
     upright(c, m, colour) { this.stroke(c, [[m.x, null]], colour, m.dash, 1.5); }
     spans(c, m, colour) {
+      // many that are too short to be seen are not one long one: their height says how much they cover
+      const covered = new Map(), has = (column) => covered.has(column);
       c.fillStyle = colour; c.globalAlpha = 0.3;
-      for (const [a, b] of m.items)
-        c.fillRect(this.px(a), PAD_TOP, Math.max(MIN_PX, this.px(b) - this.px(a)), this.h);
+      for (const [a, b] of m.items) {
+        const x = this.px(a), wide = this.px(b) - x;
+        if (x > this.left + this.w || x + wide < this.left) continue;
+        const column = Math.floor((x - this.left) / MIN_PX);
+        if (wide >= MIN_PX) c.fillRect(x, PAD_TOP, wide, this.h);
+        else covered.set(column, (covered.get(column) || 0) + wide);
+      }
+      for (const [i, pixels] of covered) {
+        const crowded = has(i - 1) && has(i + 1) || has(i - 1) && has(i - 2) || has(i + 1) && has(i + 2);
+        const height = Math.max(MIN_HEIGHT, crowded ? Math.min(1, pixels / MIN_PX) * this.h : this.h);
+        c.fillRect(this.left + i * MIN_PX, PAD_TOP + this.h - height, MIN_PX, height);
+      }
       c.globalAlpha = 1;
     }
     bars(c, m, colour) {
