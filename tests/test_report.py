@@ -580,6 +580,9 @@ def test_the_selector_is_obeyed_and_tables_sort(browser: Any, several: Path) -> 
     about = "return [...document.querySelectorAll('tr[data-about]')].filter(r => r.hidden).length"
     hidden = browser.execute_script(about)
     browser.execute_script("drSim.choose(0)")
+    note = "return drSim.charts.find((c) => c.holder.id === 'chart-{}').note.hidden"
+    assert browser.execute_script(note.format("exposure")), "it shows that database"
+    assert not browser.execute_script(note.format("link")), "it cannot, and says so"
     assert browser.execute_script(about) > hidden  # the alerts are about the other one
     browser.find_element(By.CSS_SELECTOR, ".standing th button").click()
     assert browser.execute_script(ROWS) == ["service", "quiet", "loud"]

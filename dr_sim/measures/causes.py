@@ -49,7 +49,7 @@ class BackupFate:
 
     @property
     def stopped_us(self) -> int | None:
-        """When its making ended, well or not; None if it was still being made."""
+        """Return when its making ended, well or not; None if it was still being made."""
         if self.finished_us is not None:
             return self.finished_us
         return self.cut_off_us

@@ -378,6 +378,10 @@ REMEDIES = {
 NO_SETTING_HELPS = ("failed", "refused", "empty", "cut off")
 """Words of a cause against which no setting of a scenario is a remedy."""
 BRIDGED_SOONER = "a shorter replay.age, after which a hole is bridged"
+_OF_THE_LINK = [REMEDIES[cause] for cause in ("transfer", "queued")]
+LESS_OR_WIDER = (
+    "more link.bandwidth: the link is offered more than it can carry"
+)
 ANSWERED_SOONER = (
     "operators who answer sooner (failover.operator.answers_in)"
 )
@@ -457,13 +461,19 @@ RESTORE_REMEDIES = {
 """By phase of an outage that ends, or would end, with a restore from a store."""
 
 
-def remedy(cause: str, scenario: Scenario) -> CauseRemedy | None:
-    """Return what would help against a cause; None if nothing is known that is not set already."""
+def remedy(
+    cause: str, scenario: Scenario, overloaded: bool = False
+) -> CauseRemedy | None:
+    """Return what would help against a cause; None if nothing is known that is not set already.
+    overloaded: the link, which is offered more than it can carry.
+    """
     if any(words in cause for words in NO_SETTING_HELPS):
         return None
     found = next(
         (r for words, r in REMEDIES.items() if words in cause), None
     )
+    if found in _OF_THE_LINK and overloaded:
+        return replace(found, helps=LESS_OR_WIDER)
     bridged = scenario.replay.on_hole == "bridge"
     if found is not None and bridged and "hole in the chain" in cause:
         return replace(found, helps=BRIDGED_SOONER)

@@ -5,11 +5,12 @@ sentences why, and what would help.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from dr_sim.files.output import argument
 from dr_sim.measures.standing import (
+    CauseRemedy,
     longest_phase,
     outage_remedy,
     remedy,
@@ -72,25 +73,28 @@ def standing_table(summary: Summary) -> list[str]:
 def own_targets(rows: Sequence[DatabaseStanding]) -> str:
     """Say whose stricter target is missed where the service meets its own; '' if nobody's is."""
     service = rows[0]
-    names = [
-        row.database
-        for row in rows[1:]
-        for its, whole in (
-            (row.data_loss, service.data_loss),
-            (row.outage, service.outage),
-        )
-        if its.outcome in NOT_MET and whole.outcome not in NOT_MET
-    ]
+    names = [row.database for row in rows[1:] if _is_stricter(row, service)]
     if not names:
         return ""
-    each = list(dict.fromkeys(names))
-    shown = ", ".join(each[:MOST_NAMED])
-    more = len(each) - MOST_NAMED
+    shown = ", ".join(names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
     also = f" and {more} more" if more > 0 else ""
-    one = len(each) == 1
+    one = len(names) == 1
     return (
         f"service: judged by the lines for the whole service; {shown}{also} "
         f"{'misses a line of its own' if one else 'miss lines of their own'}"
+    )
+
+
+def _is_stricter(row: DatabaseStanding, service: DatabaseStanding) -> bool:
+    """Tell whether a database misses a target where the service meets its own."""
+    pairs = (
+        (row.data_loss, service.data_loss),
+        (row.outage, service.outage),
+    )
+    return any(
+        its.outcome in NOT_MET and of_all.outcome not in NOT_MET
+        for its, of_all in pairs
     )
 
 
@@ -107,7 +111,8 @@ def why_and_help(
     out: list[str] = []
     missing = _missing(rows, judged)
     for row in _one_a_cause(missing or rows[1:2]):
-        out += _of_the_loss(row, scenario, len(rows) > 2, bool(missing))
+        known = remedy(row.cause, scenario, summary.link.overloaded)
+        out += _of_the_loss(row, known, len(rows) > 2, bool(missing))
     if {row.outage.outcome for row in rows} & NOT_MET:
         out += _of_the_outage(summary, scenario)
     return out
@@ -122,13 +127,15 @@ def _missing(
         for j in judged
         if j.outcome.name.lower() in NOT_MET and _of_data(j.line.measure)
     }
-    return [
-        row
-        for row in rows[1:]
-        if row.data_loss.outcome in NOT_MET
+    return [row for row in rows[1:] if _misses_data(row, named)]
+
+
+def _misses_data(row: DatabaseStanding, named: Container[str]) -> bool:
+    return (
+        row.data_loss.outcome in NOT_MET
         or row.database in named
-        or any(_of_data(measure) for measure in row.misses)
-    ]
+        or any(map(_of_data, row.misses))
+    )
 
 
 def _of_data(measure: str) -> bool:
@@ -173,17 +180,18 @@ def scenario_file(
 
 def _of_the_loss(
     worst: DatabaseStanding,
-    scenario: Scenario,
+    known: CauseRemedy | None,
     several: bool,
     missing: bool,
 ) -> list[str]:
-    """several: databases, so each is named; missing: it misses a target."""
+    """known: what would help against its cause; several: databases, so each is named; missing: it
+    misses a target.
+    """
     if worst.cause_us is None:
         return []
     about = worst.explained or "data loss"
     of = f" of {worst.database}" if several else ""
     part = _part(worst.cause_us, worst.explained_us or worst.cause_us)
-    known = remedy(worst.cause, scenario)
     what = f": {known.what}" if known else ""
     out = [
         f'Why: {part} the {about}{of} is "{worst.cause}" '

@@ -143,6 +143,12 @@ def helped(cause: str, scenario: Scenario) -> str:
     return found.helps
 
 
+def test_no_rule_of_sharing_helps_an_overloaded_link() -> None:
+    scenario = load_scenario(SCENARIOS / "quickstart.yaml")
+    found = remedy("queued", scenario, overloaded=True)
+    assert found is not None and "sharing" not in found.helps and "link.bandwidth" in found.helps
+
+
 def test_a_missed_outage_has_its_own_reason(
     found: tuple[list[DatabaseStanding], Summary],
 ) -> None:

@@ -159,7 +159,11 @@
       holder.append(this.legend, this.canvas, this.tip);
       this.holder = holder;
       const labels = [...new Set(spec.marks.map((m) => m.label).filter(Boolean))];
+      this.note = document.createElement("span");  // while a database is chosen that it does not obey
+      this.note.className = "note"; this.note.textContent = "of the whole service";
+      this.obeys = spec.marks.some((m) => m.of !== undefined || (m.items || []).some((i) => i.of >= 0 || i[2] >= 0));
       for (const label of labels) this.addKey(label, spec.marks.find((m) => m.label === label));
+      this.legend.append(this.note);
       this.canvas.addEventListener("pointermove", (e) => this.hover(e));
       this.canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
       if (spec.x.kind === "time") {
@@ -249,7 +253,8 @@
       const bottom = spec.x.title ? 40 : 24;
       this.axes(box, height - bottom - PAD_TOP);
       this.w = box - this.left - this.right; this.h = height - bottom - PAD_TOP;
-      for (const key of this.legend.children) {
+      this.note.hidden = !this.timed || this.obeys || state.database < 0;
+      for (const key of this.legend.querySelectorAll("button")) {
         key.hidden = ofAnother(key.mark);
         this.paintKey(key, pal);
       }
