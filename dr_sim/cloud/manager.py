@@ -470,13 +470,13 @@ class CloudManager:
         return elsewhere or self._api.is_elsewhere(job)
 
     def _is_left(self, job: CloudJob) -> bool:
-        """Return whether a job is a stray from which nothing is mirrored."""
-        if not self._is_stray(job):
-            return False
+        """Return whether a job is a stray from which nothing is mirrored. What was asked for is
+        mirrored from the source, unless it is done elsewhere by now.
+        """
         source = self._mirrors[job.network].direction.source
-        is_change = job.kind is JobKind.CHANGE
-        at_source = is_change and job.site == source
-        return not at_source or self._api.is_elsewhere(job)
+        if job.kind is JobKind.CHANGE and job.site == source:
+            return self._api.is_elsewhere(job)
+        return self._is_stray(job)
 
     def _may_begin(self, job: CloudJob) -> bool:
         """Return whether a job may begin. In a failover, what is asked for at the new side waits

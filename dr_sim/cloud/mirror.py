@@ -191,22 +191,27 @@ class Mirror:
         the same nobody knows what the two sides have of its thing: they are compared.
         """
         self.comparison.moved(job.entity)
-        if job.state is not _DONE or not self.direction.is_comparable:
-            return
-        if job.entity not in self.backlog.things:
-            self.backlog.to_set(job.entity, out.utc_us, 0, out)
-        self._read_both(out, self._corrects_at_once)
+        if job.state is _DONE:
+            self._look_again(job.entity, out)
 
     def _was_done_before(self, job: CloudJob, out: Out) -> None:
         """The store has forgotten a change that was done; it was asked for again. Other changes may
         have been done since, so it gets no number: both sides are compared.
         """
-        of_source = job.site == self.direction.source
-        if not self.direction.is_comparable or not of_source:
+        if job.site == self.direction.source:
+            self._look_again(job.entity, out)
+
+    def _look_again(self, entity: str, out: Out) -> None:
+        """Nobody knows any more what the two sides have of a thing: they are compared."""
+        if not self.direction.is_comparable:
             return
-        if job.entity not in self.backlog.things:
-            self.backlog.to_set(job.entity, out.utc_us, 0, out)
+        self._mark_to_set(entity, out)
         self._read_both(out, self._corrects_at_once)
+
+    def _mark_to_set(self, entity: str, out: Out) -> None:
+        """A thing is to be set as a whole; nothing more if that is known."""
+        if entity not in self.backlog.things:
+            self.backlog.to_set(entity, out.utc_us, 0, out)
 
     def _done_at_source(self, job: CloudJob, out: Out) -> None:
         row = self.rows[job.entity]
@@ -326,8 +331,7 @@ class Mirror:
                 out.commands.append(
                     Notify(self.name, Notice.DIFFERENT, entity, out.utc_us)
                 )
-            if entity not in self.backlog.things:
-                self.backlog.to_set(entity, out.utc_us, 0, out)
+            self._mark_to_set(entity, out)
         if self.direction.on or self.direction.is_new_side:
             self._sending.set(entity, self.direction.kind_of_set, out)
 
