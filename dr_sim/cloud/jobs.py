@@ -37,13 +37,7 @@ from dr_sim.cloud.commands import (
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import AgentSaid
 from dr_sim.cloud.inventory import chained
-from dr_sim.cloud.job import (
-    AS_A_WHOLE,
-    ENDED,
-    JOBS,
-    OPEN,
-    CloudJob,
-)
+from dr_sim.cloud.job import AS_A_WHOLE, ENDED, JOBS, OPEN, CloudJob
 from dr_sim.cloud.job_dues import JobDues
 from dr_sim.cloud.job_lanes import JobLanes
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
@@ -56,9 +50,7 @@ from dr_sim.cloud.words import (
     WhyFailed,
     Word,
 )
-from dr_sim.machines import (
-    TakeInventory,
-)
+from dr_sim.machines import TakeInventory
 
 BUSY = frozenset(
     (
@@ -76,14 +68,7 @@ _BEFORE_AN_ATTEMPT = (
     JobState.OVERDUE,
 )
 """States that another attempt may follow."""
-_LIVE = frozenset(
-    (
-        JobState.STARTING,
-        JobState.RUNNING,
-        JobState.OVERDUE,
-        JobState.KILLING,
-    )
-)
+_LIVE = BUSY - {JobState.CLEANING}
 # members that each word of an agent is compared with: a member costs several times a name
 _QUEUED, _STARTING, _CLEANING = (
     JobState.QUEUED,
@@ -251,10 +236,7 @@ class JobBook:
             return None
         if word is None:
             # asked by name, so that its agent refuses it from now on
-            out.commands.append(
-                AskScript(job.network, job.site, job.id, job.attempt)
-            )
-            self._dues.look_at(job, out.mono_us + self._config.retry_us)
+            self._ask(job, out)
             return None
         over = self.said(word, out)
         if over is not None:
@@ -354,17 +336,14 @@ class JobBook:
         self._dues.set_alarm(out)
 
     def _due(self, job: CloudJob, out: Out) -> None:
-        state, again_us = job.state, out.mono_us + self._config.retry_us
+        state = job.state
         if state is JobState.QUEUED:
             self._lanes.now_ready(job)
             self.pump(job.agent, out)
         elif state is JobState.CLEANING:
             self._clean(job, out)
         elif state is JobState.KILLING:
-            out.commands.append(
-                KillScript(job.network, job.site, job.id, job.attempt)
-            )
-            self._dues.look_at(job, again_us)
+            self._kill(job, out)
         else:
             if state is JobState.RUNNING:
                 self._move(job, JobMove.LIMIT)
@@ -374,10 +353,26 @@ class JobBook:
                         job.network, Notice.JOB_OVERDUE, job.id, out.utc_us
                     )
                 )
-            out.commands.append(
-                AskScript(job.network, job.site, job.id, job.attempt)
-            )
-            self._dues.look_at(job, again_us)
+            self._ask(job, out)
+
+    # ---- orders to agents, which are given again until they are answered
+    def _ask(self, job: CloudJob, out: Out) -> None:
+        out.commands.append(
+            AskScript(job.network, job.site, job.id, job.attempt)
+        )
+        self._dues.look_at(job, out.mono_us + self._config.retry_us)
+
+    def _kill(self, job: CloudJob, out: Out) -> None:
+        out.commands.append(
+            KillScript(job.network, job.site, job.id, job.attempt)
+        )
+        self._dues.look_at(job, out.mono_us + self._config.retry_us)
+
+    def _clean(self, job: CloudJob, out: Out) -> None:
+        out.commands.append(
+            CleanUp(job.network, job.site, job.id, job.attempt, job.params)
+        )
+        self._dues.look_at(job, out.mono_us + self._config.retry_us)
 
     # ---- what agents say
     def said(self, e: AgentSaid, out: Out) -> CloudJob | None:
@@ -401,7 +396,7 @@ class JobBook:
             self._move(job, _MADE)
             return self._ended(job, out)
         elif e.word is Word.UNKNOWN and state is not JobState.KILLING:
-            if self._is_stray(job):
+            if self._left_as_stray(job):
                 self._move(job, JobMove.SIDE_GONE)
                 return self._ended(job, out)
             self._again(job, out, at_once=True)
@@ -439,15 +434,12 @@ class JobBook:
         elif job.state is JobState.OVERDUE:
             self._move(job, JobMove.KILL)
             self._save(job, out)
-            out.commands.append(
-                KillScript(job.network, job.site, job.id, job.attempt)
-            )
-            self._dues.look_at(job, out.mono_us + self._config.retry_us)
+            self._kill(job, out)
             self._dues.set_alarm(out)
 
-    def _is_stray(self, job: CloudJob) -> bool:
-        """Tell whether a job that came to nothing is not tried again. What a caller asked for is to
-        be done elsewhere then.
+    def _left_as_stray(self, job: CloudJob) -> bool:
+        """Return whether a job that came to nothing is not tried again where it is. Note it if a
+        caller asked for it: it is to be done elsewhere then.
         """
         stray = self.is_stray(job)
         if stray and job.kind is _CHANGE:
@@ -455,7 +447,7 @@ class JobBook:
         return stray
 
     def _failed(self, job: CloudJob, e: AgentSaid, out: Out) -> None:
-        if self._is_stray(job):
+        if self._left_as_stray(job):
             self._begin_cleaning(job, JobState.CANCELLED, out)
             return
         wants_script = e.reason in (
@@ -501,12 +493,6 @@ class JobBook:
         self._save(job, out)
         self._clean(job, out)
         self._dues.set_alarm(out)
-
-    def _clean(self, job: CloudJob, out: Out) -> None:
-        out.commands.append(
-            CleanUp(job.network, job.site, job.id, job.attempt, job.params)
-        )
-        self._dues.look_at(job, out.mono_us + self._config.retry_us)
 
     def _cleaned(
         self, job: CloudJob, e: AgentSaid, out: Out

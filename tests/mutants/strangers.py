@@ -162,11 +162,11 @@ STRANGERS: tuple[Mutant, ...] = (
         "killed_once", "C4",
         "an order to end a script that reached nobody is not given again",
         "cloud/jobs.py",
-        "                KillScript(job.network, job.site, job.id, job.attempt)\n"
-        "            )\n"
-        "            self._dues.look_at(job, again_us)\n",
-        "                KillScript(job.network, job.site, job.id, job.attempt)\n"
-        "            )\n",
+        "            KillScript(job.network, job.site, job.id, job.attempt)\n"
+        "        )\n"
+        "        self._dues.look_at(job, out.mono_us + self._config.retry_us)\n",
+        "            KillScript(job.network, job.site, job.id, job.attempt)\n"
+        "        )\n",
     ),
     one(
         "left_as_the_script_left_it", "C3",
