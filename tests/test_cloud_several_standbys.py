@@ -209,3 +209,21 @@ def test_one_standby_of_another_name_is_the_second_side(tmp_path: Path) -> None:
     run = played(tmp_path, *THREE, LOST, base=base)
     assert run.broken == set()
     assert run.waits_us()[0] == ("east", CHANGES_US)
+
+
+def test_what_the_other_standby_would_wait_for_follows_the_mapping_table(tmp_path: Path) -> None:
+    """A thing whose row leads to no identifier there is made by people, beside the scripts: 10 min."""
+    path = tmp_path / "s.yaml"
+    path.write_text(BASE)
+    cloud = World(load_scenario(path)).pair.cloud
+    assert cloud is not None
+    missing, crm = cloud.missing, (0, "far", "crm")
+    assert missing.elsewhere_us("far") == ANEW_US
+    missing.lead_astray(crm, True)
+    by_hand_us = missing.elsewhere_us("far")
+    assert by_hand_us >= 10 * MINUTE_US
+    astray = missing.astray()
+    missing.lead_astray(crm, False)
+    assert missing.elsewhere_us("far") == ANEW_US
+    missing.put_back(astray)
+    assert missing.elsewhere_us("far") == by_hand_us

@@ -37,6 +37,8 @@ class Shortfall:
         self._found: dict[At, frozenset[str] | None] = {}
         # by what the second sides lack: how long that would take
         self._takes_us: dict[tuple[tuple[MissingThing, ...], ...], int] = {}
+        # by standby that is not mirrored: how long all of it would take
+        self._elsewhere_us: dict[str, int] = {}
 
     # ---- what comes about
     def lead_astray(self, at: At, astray: bool) -> None:
@@ -47,6 +49,7 @@ class Shortfall:
             self._astray.add(at)
         else:
             self._astray.discard(at)
+        self._elsewhere_us.clear()
 
     def astray(self) -> frozenset[At]:
         """Return all things whose row leads to no identifier of their site."""
@@ -55,6 +58,7 @@ class Shortfall:
     def put_back(self, astray: frozenset[At]) -> None:
         """The mapping table is an old copy, in which the rows of those things lead to none."""
         self._astray = set(astray)
+        self._elsewhere_us.clear()
 
     def found(self, at: At) -> None:
         """The manager has found that a thing differs there."""
@@ -95,8 +99,14 @@ class Shortfall:
 
     def elsewhere_us(self, site: str) -> int:
         """Return the same of a standby that is not mirrored. Nobody knows what is there: its agents
-        are asked what they are doing, and each thing is made anew.
+        are asked what they are doing, and each thing is made anew. No change alters that.
         """
+        known = self._elsewhere_us.get(site)
+        if known is None:
+            known = self._elsewhere_us[site] = self._all_anew_us(site)
+        return known
+
+    def _all_anew_us(self, site: str) -> int:
         world = self._world
         lacks = []
         for index, network in enumerate(self._spec.networks):

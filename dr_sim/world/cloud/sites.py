@@ -73,8 +73,11 @@ class CloudSites:
 
     def not_mirrored(self) -> list[str]:
         """Return the other standbys behind the primary."""
-        there = [link.receiver for link in self._links]
-        return [site for site in there if site != self.second]
+        return [
+            link.receiver
+            for link in self._links
+            if link.receiver != self.second
+        ]
 
     def lost(self, site: str) -> None:
         """Lose a site, with its agents, and with the manager if it stands there."""
