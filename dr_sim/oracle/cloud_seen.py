@@ -135,9 +135,13 @@ class CloudSeen:
     sites: SitesInUse = field(default_factory=SitesInUse)
     in_place: str = ""  # a new second side that no manager configures yet
     up: bool = True  # the manager is
-    cut: int = 0  # why agents cannot be reached: so many reasons
     begun: dict[str, int] = field(
         default_factory=dict
     )  # change -> when, first
     lane_of: dict[str, tuple[str, str]] = field(default_factory=dict)
     last_disturbed_us: int = 0
+
+    @property
+    def cut(self) -> bool:
+        """Return whether some agents cannot be reached."""
+        return any(self.silent.values())

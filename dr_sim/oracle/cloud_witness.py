@@ -178,13 +178,12 @@ def _row(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
                 seen.silent[old] or (link and seen.silent[_LINK])
             )
             seen.owed.clear()
-        seen.sites.read(row)
-        if row.values["begins"]:
             seen.goes_to = row.values["site"]
             seen.newer.clear()
             seen.older.clear()
             for of, changes in seen.order.items():
                 seen.older[of] = set(changes)
+        seen.sites.read(row)
     elif kind == "truth.cloud_second_side":
         seen.in_place = row.values["site"]
         seen.last_disturbed_us = row.time_us
@@ -207,7 +206,6 @@ def _row(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
         seen.last_disturbed_us = row.time_us
         detail, by = row.values["detail"], 1 if row.values["begins"] else -1
         if cuts := _CUTS.search(detail):
-            seen.cut += by
             seen.silent[cuts[1] or _LINK] += by
 
 
