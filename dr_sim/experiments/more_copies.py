@@ -108,10 +108,10 @@ def _before_the_stores(
     first = step(names[0])
     sets = [f"{COPIES}={json.dumps(copies, ensure_ascii=False)}"]
     for event in scenario.events:
-        if not event.copy and event.kind.affects(event.params) == COPY:
+        if not event.copy and event.kind.whom(event.params) == COPY:
             sets.append(f"events.{event.number}.copy={first}")
     for fault in scenario.faults:
-        if not fault.copy and fault.kind.affects(fault.params) == COPY:
+        if not fault.copy and fault.kind.whom(fault.params) == COPY:
             sets.append(f"faults.{fault.kind.name}.copy={first}")
     return tuple(dict.fromkeys(sets))
 

@@ -160,8 +160,12 @@ class Lag:
         here.
         """
         first = self._first.get(_LANDING.danger)
-        if first is not None and self._db.files.newest_log() is first.file:
+        if first is None:
+            return
+        if self._db.files.newest_log() is first.file:
             self._rang(_LANDING, e, out)
+        else:
+            del self._first[_LANDING.danger]
 
     def _rang(self, of: _Respect, e: Event, out: list[Command]) -> None:
         first = self._first.pop(of.danger, None)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.chain import Fit
 from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Phase, SetAlarm, Transitions
 from dr_sim.recovery import events
@@ -169,7 +169,7 @@ class LastBackup:
             or header is None
         ):
             return
-        if applies(header, self._db.state) not in (Fit.APPLIES, Fit.STALE):
+        if self._db.ways.fit(header) not in (Fit.APPLIES, Fit.STALE):
             self.ask(FULL, out)
 
     @property

@@ -83,18 +83,22 @@ class Ways:
         return None
 
     def fits(self, header: BackupHeader) -> bool:
-        """Return whether the engine would take this full or incremental now. An incremental of a
+        """Return whether the engine would take this full or incremental now."""
+        return self.fit(header) is Fit.APPLIES
+
+    def fit(self, header: BackupHeader) -> Fit:
+        """Return what the engine would say to this full or incremental now. An incremental of a
         later fork names its own fork alone: how that hangs on this copy's is known from the logs.
         """
         state = self._db.state
         if header.fork == state.fork:
-            return applies(header, state) is Fit.APPLIES
+            return applies(header, state)
         known = forks_of(
             other
             for file in self._db.files.values()
             if (other := file.header) is not None
         )
-        return applies(header, state, known) is Fit.APPLIES
+        return applies(header, state, known)
 
     # ---- the way past
     def candidate(self, mono_us: int) -> Candidate:

@@ -21,6 +21,8 @@ from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.events import NotFenced
 from dr_sim.recovery.failover import KEY, Failover, StoredFailover
 from dr_sim.recovery.failover_table import FAILOVER, FailoverEvent, FailoverPhase
+from dr_sim.recovery.files import File
+from dr_sim.recovery.last_backup import LastBackup
 from dr_sim.recovery.refusals import OrderRefused, Refused, WhyNoFailover
 from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, begun, config
 
@@ -1085,6 +1087,31 @@ def test_a_planned_failover_takes_an_incremental_where_no_tail_can_be_taken() ->
         and phases(world) == WAY
         and world.redo == world.written
     )
+
+
+@pytest.mark.parametrize("crossing_is_here", [True, False])
+def test_a_last_incremental_of_a_later_fork_needs_no_full(crossing_is_here: bool) -> None:
+    """The copy stands on fork 1. The log that crosses to fork 2 may be here, and is refused: its
+    header says how the incremental's fork hangs on the copy's. Without it nobody knows.
+    """
+    world = shipped(begun(FakeWorld(config())))
+    world.engine_refuses = 1_000
+    backup = world.backups[world.backup(Kind.LOG)]
+    backup.header = replace(backup.header, fork=2, fork_point_lsn=backup.header.first_lsn)
+    if crossing_is_here:
+        world.land_all()
+    assert world.manager is not None
+    name = world.backup(Kind.INCREMENTAL)
+    header = replace(world.backups[name].header, fork=2, first_fork=2)
+    last, out = LastBackup(world.manager.databases[DB]), list[c.Command]()
+    last.ask(Kind.INCREMENTAL, out)
+    last.taken(e.BackupTaken(0, 0, world.incarnation, DB, Kind.INCREMENTAL, name))
+    file = File(name, Kind.INCREMENTAL, 0, 1_000, 0)
+    file.header = header
+    last.validated(file, out)
+    asked = [command.kind for command in out if isinstance(command, c.TakeBackup)]
+    full = [] if crossing_is_here else [Kind.FULL]
+    assert asked == [Kind.INCREMENTAL, *full]
 
 
 def test_a_planned_failover_that_meets_a_hole_goes_on_when_the_primary_dies_in_it() -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
-from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
+from dr_sim.recovery.timers import Timer
+from tests.recovery.fake_world import DB, MINUTE, FakeWorld, begun, config
 from tests.recovery.test_kept import store
 from tests.recovery.test_replay import new, ship, ship_late
 
@@ -44,6 +45,22 @@ def test_logs_that_land_in_time_are_no_news() -> None:
     world = new(delay_us=120 * MINUTE)
     ship_late(world, 8, 3)
     assert told(world, NO_NEW_LOGS) == []
+
+
+def test_an_alarm_that_has_gone_off_in_silence_is_not_cancelled_later() -> None:
+    """Two late logs within a retry: at the alarm of the first, the second is here. A log lands in
+    time afterwards.
+    """
+    world = new(delay_us=120 * MINUTE)
+    names = [world.backup(Kind.LOG), world.backup(Kind.LOG)]
+    for name in names:
+        world.wait(20 * MINUTE if name == names[0] else MINUTE)
+        world.land(name)
+        world.settle()
+    world.wait(10 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    assert c.CancelAlarm(DB, Timer.LATE_LANDING) not in world.done
 
 
 def test_where_logs_are_restored_at_once_the_restore_tells() -> None:
