@@ -33,7 +33,7 @@ from dr_sim.world.mistakes import MistakesMade
 from dr_sim.world.occurrence import Effect
 from dr_sim.world.outside import Outside
 from dr_sim.world.own_logic import builder
-from dr_sim.world.pair_context import Ground, Roles, context_of
+from dr_sim.world.pair_context import Ground, Roles, context_of, pages_at
 from dr_sim.world.passing_on import PassingOn
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import PrimaryDatabase
@@ -228,6 +228,7 @@ class Pair:
         )
         self.hands: Hands = Hands(context, self.driver, around)
         self.hands.people.begun_hook = self.passing_on.begins
+        self.hands.people.pages = pages_at(ground, roles.secondary)
         if lead is not None:
             self.hands.people.repairs = lead.hands.people.repairs
         self.outside = Outside(

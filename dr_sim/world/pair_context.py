@@ -25,6 +25,7 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
 from dr_sim.world.context import Context
 from dr_sim.world.folder import folders_of
+from dr_sim.world.hands.pages import Pages
 from dr_sim.world.primary_database import FIRST_LSN
 from dr_sim.world.site import Site, Sites
 from dr_sim.world.succession import Heir
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The ground that all pairs of a run stand on. express: quiet logs may take the lanes."""
+    """The ground that all pairs of a run stand on. express: quiet logs may take the lanes. pages:
+    the operator's, by the place whose draws their answers are.
+    """
 
     scenario: Scenario
     sites: Sites
@@ -45,6 +48,7 @@ class Ground:
     journal: Journal
     streams: Streams
     express: bool
+    pages: dict[str, Pages] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -154,12 +158,19 @@ def _streams_at(ground: Ground, place: str) -> Streams:
     """Return the draws of a place. The first standby's, and the primary's, are as if there were no
     other.
     """
+    own = _place_of_draws(ground, place)
+    return StreamsAt(ground.streams, own) if own else ground.streams
+
+
+def _place_of_draws(ground: Ground, place: str) -> str:
+    """Return the place, where its draws are its own; '': those of the first standby."""
     others = [spec.name for spec in ground.scenario.standbys[1:]]
-    return (
-        StreamsAt(ground.streams, place)
-        if place in others
-        else ground.streams
-    )
+    return place if place in others else ""
+
+
+def pages_at(ground: Ground, place: str) -> Pages:
+    """Return the operator's pages that share the draws of that place."""
+    return ground.pages.setdefault(_place_of_draws(ground, place), Pages())
 
 
 def _as_it_goes_on(

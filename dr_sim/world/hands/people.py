@@ -14,6 +14,7 @@ from dr_sim.units import HOUR_US
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
+from dr_sim.world.hands.pages import Pages
 from dr_sim.world.hands.repairs import Repairs
 from dr_sim.world.heartbeat import Heartbeats
 
@@ -32,7 +33,8 @@ class OrderedFailover:
 class PeopleHands:
     """Hands for people. table: a hand for each class of command. dead_channels: reasons for alerts
     and pages to reach nobody. on_alert: called once an alert is delivered, for people who act on
-    it. repairs: what they have tried before a failover; the same people act for all copies.
+    it. repairs: what they have tried before a failover; the same people act for all copies. pages:
+    those that the operator has got so far, before earlier failovers too.
     """
 
     def __init__(
@@ -48,8 +50,7 @@ class PeopleHands:
         self._index = driver.place.entities
         self.dead_channels = 0
         self.on_alert: list[Callable[[], None]] = []
-        # the hour of the last page to the operator, how many came before it in that hour
-        self._pages = (-1, 0)
+        self.pages = Pages()
         self._page_open = 0  # the incarnation that has paged and awaits the operator's answer
         self._orders: list[
             Callable[[], None]
@@ -93,14 +94,8 @@ class PeopleHands:
             return  # it reaches nobody, or its reader is on the way already
         self._page_open = driver.incarnation
         failover = self._context.scenario.failover
-        # a draw named by the hour and, if it is not the first in it, the number of the page: one on
-        # another day shifts none
         hour = self._context.now_us // HOUR_US
-        self._pages = (
-            hour,
-            self._pages[1] + 1 if self._pages[0] == hour else 0,
-        )
-        lane = f"again {self._pages[1]}" if self._pages[1] else ""
+        lane = self.pages.lane(hour)
         streams = self._context.streams
         answers = streams.of("operator", "answers in", lane)
         repair = streams.of("operator", "repairs first", lane)
