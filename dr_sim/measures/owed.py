@@ -190,6 +190,8 @@ def _deadline_us(
         )
     first_us = int(t["truth.manager"]["time_us"][0])
     if first_us >= e.onset_us:  # nobody was in place yet
+        if scenario.store is not None:
+            patience_us += scenario.store.held_us
         deadline_us = max(deadline_us, first_us + patience_us + retry_us)
     deadline_us = max(deadline_us, _found_us(t, scenario, e))
     drained_us = scenario.failover.drain_limit_us + retry_us

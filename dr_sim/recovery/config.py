@@ -63,6 +63,7 @@ class ReplayConfig:
     every_us: restore job at whole multiples of the monotonic clock (0: as soon as a log has
     landed); reverify_us: how often what is still needed is hashed again (0: on arrival only).
     keeps: this place is a store: files are kept, and restored in a failover only (kept.py).
+    held_us: each backup comes there so much later by design, held back or on the road.
     """
 
     attempts: int
@@ -76,6 +77,7 @@ class ReplayConfig:
     every_us: int
     reverify_us: int
     keeps: bool
+    held_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def _is_new(
 ) -> None:
     told = False
     if file.kind is LOG:
-        db.log_window.log_landed(e.mono_us, out)
+        db.log_window.log_landed(e, file, out)
         told = db.progress.log_landed(file, e, out)
         if db.lag.landed(e, file, out):
             db.watch.ask_clock(out)

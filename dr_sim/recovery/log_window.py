@@ -4,6 +4,9 @@ Theory of operation. Silence (no log landed within the window) is detected by th
 which is set once in a window and not for every log; where the window is much longer than the age
 limit, more often, so that logs that wait are looked at in time. From then on it is reported at
 every retry until a log lands. The consequences are in retries.py.
+
+At a store, each backup may come later by design: it is held back, or on the road. The first log of
+a primary is waited for so much longer. From then on logs come as often as they are made.
 """
 
 from __future__ import annotations
@@ -17,20 +20,22 @@ from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
+    from dr_sim.recovery.files import File
     from dr_sim.recovery.replay import DatabaseReplay
 
 
 class LogWindow:
     """The window of one database. landed_mono_us: when the last new log landed. one_came: a log has
-    landed since this manager started.
+    landed since this manager started. _flows: one that was made since a manager began here has.
     """
 
-    __slots__ = ("_db", "landed_mono_us", "one_came")
+    __slots__ = ("_db", "_flows", "landed_mono_us", "one_came")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
         self.landed_mono_us = 0
         self.one_came = False
+        self._flows = False
 
     @property
     def length_us(self) -> int:
@@ -45,7 +50,10 @@ class LogWindow:
         counts_at_once = (
             interval_us < window_us and not self._db.rules.keeps
         )
-        return window_us if counts_at_once else interval_us + window_us
+        held_us = 0 if self._flows else self._db.rules.held_us
+        return held_us + (
+            window_us if counts_at_once else interval_us + window_us
+        )
 
     @property
     def ends_us(self) -> int:
@@ -80,11 +88,16 @@ class LogWindow:
         lag_us = db.rules.delay_us + db.rules.every_us if last.name else 0
         log = db.files.newest_log()
         newest = log.modified_utc_us if log else last.modified_utc_us
+        self._flows = newest > last.utc_us
         quiet_us = elapsed_us(
             e.mono_us, e.utc_us, last.mono_us, last.utc_us
         )
         if newest > last.modified_utc_us:
-            quiet_us = min(quiet_us + lag_us, max(0, e.utc_us - newest))
+            # if it flows, the log landed no sooner than it is held; if not, the window is longer
+            landed_utc_us = newest + db.rules.held_us * self._flows
+            quiet_us = min(
+                quiet_us + lag_us, max(0, e.utc_us - landed_utc_us)
+            )
         elif last.name:
             quiet_us = max(
                 quiet_us, min(quiet_us + lag_us, e.utc_us - newest)
@@ -99,9 +112,15 @@ class LogWindow:
         self.landed_mono_us = landed_mono_us
         self.one_came = True
 
-    def log_landed(self, mono_us: int, out: list[Command]) -> None:
+    def log_landed(self, e: Event, file: File, out: list[Command]) -> None:
         self.one_came = True
-        self.landed_mono_us = mono_us
+        self.landed_mono_us = e.mono_us
+        last = self._db.last
+        assert last is not None
+        if not self._flows and file.modified_utc_us > last.utc_us:
+            self._flows = True
+            if self._db.rules.held_us:
+                self._set(e, out)  # the window is shorter from now on
         if self._db.alerts.begun:
             self._db.alerts.over(Danger.SILENCE, out)
 

@@ -31,6 +31,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import telling
 from dr_sim.recovery.alerts import Danger
+from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
@@ -150,16 +151,23 @@ class Overdue:
 
     def rang(self, e: Event, out: list[Command]) -> None:
         """Report it, if it is time, unless it is known already that none is whole, or that the copy
-        is lost.
+        is lost. One that has landed and is being hashed has come, as far as anybody knows.
         """
         db = self._db
         if db.in_failover or e.mono_us < self.late_us:
             return
-        if (db.state.exists or db.rules.keeps) and not db.remake.lost:
+        useful = db.state.exists or db.rules.keeps
+        if useful and not db.remake.lost and not self._one_is_checked():
             if self.useless:
                 db.remake.ask_for_full(e.mono_us, self.interval_us, out)
             telling.tell_overdue(db, self, e, out)
         self._set(e.mono_us + db.rules.retry_us, out)
+
+    def _one_is_checked(self) -> bool:
+        return any(
+            file.kind in self._kinds and file.content is Content.CHECKING
+            for file in self._db.files.not_in_runs()
+        )
 
     def _expect(
         self, e: Event, passed_us: int, takes_us: int, out: list[Command]

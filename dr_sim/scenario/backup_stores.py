@@ -164,7 +164,8 @@ def with_delays(standbys: Sequence[StandbySpec]) -> tuple[StandbySpec, ...]:
     """Return them, each store with the time by which its newest backup may be late by design, and
     with the kinds of backups that its source has.
     """
-    delays: dict[str, int] = {"": 0}
+    held: dict[str, int] = {"": 0}
+    gaps: dict[str, int] = {"": 0}
     kinds: dict[str, tuple[str, ...]] = {}
     found = []
     for spec in standbys:
@@ -172,13 +173,20 @@ def with_delays(standbys: Sequence[StandbySpec]) -> tuple[StandbySpec, ...]:
         if store is None:
             found.append(spec)
             continue
-        delay_us = delays[store.source] + store.hold_us + store.transit_us
+        held_us = held[store.source] + store.hold_us + store.transit_us
+        gap_us = gaps[store.source]
         if store.every.kind != "none":
-            delay_us += longest_gap_us(store.every)
+            gap_us += longest_gap_us(store.every)
         there = kinds.get(store.source, store.kinds)
         comes = tuple(kind for kind in store.kinds if kind in there)
-        delays[spec.name], kinds[spec.name] = delay_us, comes
-        of_it = replace(store, delay_us=delay_us, kinds=comes)
+        held[spec.name], gaps[spec.name] = held_us, gap_us
+        kinds[spec.name] = comes
+        of_it = replace(
+            store,
+            delay_us=held_us + gap_us,
+            held_us=held_us,
+            kinds=comes,
+        )
         found.append(replace(spec, store=of_it))
     return tuple(found)
 
@@ -191,12 +199,15 @@ def as_seen_at_store(
     """
     seeded = tuple(d.name for d in scenario.databases if d.seeded)
     databases = tuple(as_kept(d, store) for d in scenario.databases)
-    # the time between two logs of a database is added to the window of that one
+    # the time between two logs of a database is added to the window of that one. Backups that are
+    # held, or on the road, come as often as they are made: only the first one comes later
     replay = replace(
         scenario.replay,
         delay_us=0,
         every_us=0,
-        window_us=scenario.replay.window_us + store.delay_us,
+        window_us=scenario.replay.window_us
+        + store.delay_us
+        - store.held_us,
     )
     secondary = replace(
         scenario.secondary,

@@ -218,7 +218,8 @@ class BackupStoreSpec:
     takes. hold_us: how long a file stays at its source before it may go. every: when what may go is
     fetched; kind 'none': at once. transit_us: on the way, beyond the link. machine_us: until there
     is a machine to restore onto. delay_us: how much later than it was finished a backup lies here
-    at the worst, by all levels, without the links. seeded: the databases of which a full lies here
+    at the worst, by all levels, without the links; held_us: the part of it that is the same for all
+    (the waits for `every` are not). seeded: the databases of which a full lies here
     when the run begins.
     """
 
@@ -233,6 +234,7 @@ class BackupStoreSpec:
     retention_count: int
     capacity_bytes: int
     delay_us: int = 0
+    held_us: int = 0
     seeded: tuple[str, ...] = ()
 
 

@@ -80,6 +80,7 @@ def manager_config(
         every_us=r.every_us,
         reverify_us=r.reverify_us,
         keeps=store is not None,
+        held_us=0 if store is None else store.held_us,
     )
     failover = FailoverConfig(
         mode=Mode(f.mode),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
@@ -10,7 +12,7 @@ from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, phases
 
 WAY_BACK = ["fencing", "preparing", *WAY[1:]]
-DAMAGED, NOT_PROTECTED = 4, 19
+NO_NEW_LOGS, DAMAGED, NOT_PROTECTED = 2, 4, 19
 
 
 def store(**replay: int) -> FakeWorld:
@@ -60,6 +62,36 @@ def test_silence_is_told() -> None:
     assert told(world) == []
     world.wait(MINUTE)
     assert told(world) == [2]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_silence_is_told_a_window_after_the_next_log_was_due_though_each_is_held(
+    restarts: bool,
+) -> None:
+    """Each log comes 2 h after it was made. The first one is waited for so much longer; one of an
+    earlier primary, made before this manager began, is not the first.
+    """
+    held = 120 * MINUTE
+    world = begun(FakeWorld(config(keeps=True, held_us=held), exists=False, paused="upgrade"))
+    world.backup(Kind.FULL)
+    world.land_all()
+    world.wait(held + 19 * MINUTE)
+    assert NO_NEW_LOGS not in told(world)
+    world.wait(MINUTE)
+    assert told(world).count(NO_NEW_LOGS) == 1
+    for made_ago in (121 + 20, 120):
+        log = world.backup(Kind.LOG)
+        world.backups[log].modified_utc_us = world.utc_us - made_ago * MINUTE
+        world.land_all()
+        world.wait(MINUTE)
+    before = len(world.alerts)
+    world.wait(18 * MINUTE)
+    assert len(world.alerts) == before
+    if restarts:
+        world.start()
+        world.settle()
+    world.wait(MINUTE)
+    assert told(world)[before:] == [NO_NEW_LOGS]
 
 
 def test_after_a_failure_a_machine_is_got_and_then_the_chain_is_restored() -> None:

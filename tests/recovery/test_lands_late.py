@@ -106,6 +106,24 @@ def test_fulls_that_stop_coming_to_a_store_are_told_though_logs_come() -> None:
     assert len(world.alerts) == 3
 
 
+def test_a_full_that_has_landed_late_and_is_being_hashed_has_come() -> None:
+    """It lands at 76 and its hash takes until 82: nothing is reported at 80."""
+    world = begun(FakeWorld(config(keeps=True, full_interval_us=60 * MINUTE), exists=False))
+    world.backup(Kind.FULL)
+    world.wait(1_000_000)
+    world.land_all()
+    ship(world, 15)  # 75 minutes and a second
+    world.wait(MINUTE)
+    assert told(world) == [(75, FULL_OVERDUE)]
+    world.land(world.backup(Kind.FULL))
+    hashed, world.answers = world.answers, []
+    world.wait(6 * MINUTE)
+    world.answers = hashed
+    world.settle()
+    world.wait(8 * MINUTE)
+    assert told(world, NO_NEW_LOGS) == [(75, FULL_OVERDUE)]
+
+
 def test_a_restart_does_not_silence_a_danger_that_has_been_told() -> None:
     """Alerts at 75 and 80; the restart is at 82, and the next one a retry later. What lay here then
     does not say how long a full takes: without the danger noted, it would be waited for until 150.

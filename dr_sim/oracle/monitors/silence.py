@@ -19,7 +19,6 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
     """No log has landed for the window: event 2 by then, or a retry after a restart."""
     told = _told(story)
     for database in story.databases:
-        window_us = story.window_us(database)
         if not story.log_interval_us(database):
             continue
         rows = story.of("truth.landed", database)
@@ -32,8 +31,10 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
             ([story.first_start_us], landed, [story.end_us])
         )
         gaps = np.diff(times)
-        for place in np.flatnonzero(gaps > window_us + SLACK_US).tolist():
+        least_us = story.window_us(database, story.end_us)
+        for place in np.flatnonzero(gaps > least_us + SLACK_US).tolist():
             begin_us, end_us = int(times[place]), int(times[place + 1])
+            window_us = story.window_us(database, begin_us)
             due_us = begin_us + window_us + SLACK_US
             life = story.life_at(due_us)[0]
             if life > begin_us:
@@ -62,12 +63,12 @@ def silence_is_told_after_a_restart(story: Story) -> Iterator[Breach]:
         return
     told = _told(story)
     for database in story.databases:
-        window_us = story.window_us(database)
         for life_us, _ in story.lives[1:]:
             landed = _landed_around(story, database, life_us)
             if landed is None:
                 continue
             since_us, until_us = landed
+            window_us = story.window_us(database, since_us)
             due_us = life_us + story.retry_us + story.patience_us
             if since_us + window_us + story.patience_us > life_us:
                 continue
@@ -104,7 +105,9 @@ def silence_is_told_after_a_call_off(story: Story) -> Iterator[Breach]:
             if landed is None:
                 continue
             since_us, until_us = landed
-            due_us = max(left_us, since_us + story.window_us(database))
+            due_us = max(
+                left_us, since_us + story.window_us(database, since_us)
+            )
             due_us += story.retry_us + SLACK_US
             if due_us >= min(until_us, story.end_us):
                 continue

@@ -333,9 +333,10 @@ class Story:
         """Return how often logs are due; 0 if there are none."""
         return longest_gap_us(self.scenario.databases[database].log)
 
-    def window_us(self, database: int) -> int:
+    def window_us(self, database: int, since_us: int = 0) -> int:
         """Return for how long no log may land before that must be reported (R9): a window shorter
-        than the schedule, or that at a store, counts from when a log was due.
+        than the schedule, or that at a store, counts from when a log was due. since_us: when the
+        silence began: what is held on its way to a store comes so much later for the first time.
         """
         window_us, interval_us = (
             self.scenario.replay.window_us,
@@ -344,6 +345,11 @@ class Story:
         counts_at_once = (
             interval_us < window_us and self.scenario.store is None
         )
+        store = self.scenario.store
+        if store is not None:
+            by_design_us = store.delay_us + interval_us
+            if since_us < self.first_start_us + by_design_us:
+                window_us += store.held_us
         return window_us if counts_at_once else interval_us + window_us
 
     def waits_for_its_full(self, database: int) -> bool:

@@ -50,11 +50,12 @@ def silence_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
         if landed_us is None:
             continue
         silent_us = row.time_us - landed_us
-        if silent_us < story.window_us(database) - SECOND_US:
+        window_us = story.window_us(database, story.end_us)
+        if silent_us < window_us - SECOND_US:
             yield Breach(
                 "R9", row.seq, row.time_us, database,
                 f"no new logs are told of {minutes_text(silent_us)} after one has landed; the "
-                f"window is {minutes_text(story.window_us(database))}",
+                f"window is {minutes_text(window_us)}",
             )  # fmt: skip
 
 
