@@ -248,6 +248,8 @@ def _may_be_over(
             "truth.copy_gone",
             "truth.promoted",
         ]
+        if _other_landed(story, database, row.time_us, due_us):
+            return True  # it is hashed first
     if story.any_within(kinds, database, row.time_us, due_us):
         return True
     if event == NOT_PROTECTED and story.scenario.store is not None:
@@ -267,6 +269,15 @@ def _may_be_over(
         )
     )
     return others or _news_of_files(story, row, database, due_us)
+
+
+def _other_landed(
+    story: Story, database: int, from_us: int, until_us: int
+) -> bool:
+    """Return whether a full or an incremental has landed in that time."""
+    found = story.within("truth.landed", database, from_us, until_us)
+    kinds = story.of("truth.landed", database)["kind"][found]
+    return bool((kinds != LOG).any())
 
 
 def _store_may_be_whole(
