@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
@@ -69,6 +70,8 @@ class UnitError(ValueError):
     """Signals a text that is not a valid quantity, and says what would be valid."""
 
 
+# a scenario has about eighty, and most are the same in each
+@lru_cache(maxsize=1024)
 def parse_duration(text: str) -> int:
     """'15 min', '1 h 30 min', '0.5 s', '47:12' (minutes:seconds), '1:02:03' (hours) ->
     microseconds.

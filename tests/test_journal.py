@@ -299,6 +299,21 @@ def test_order_kind_number_and_who_is_who_change_it() -> None:
     assert len(set(digests)) == len(digests)
 
 
+def test_kinds_without_rows_are_not_looked_at() -> None:
+    """Most kinds have no rows in most runs, and a thousand questions are asked of those."""
+    journal, written = Journal(), "truth.violation"
+    assert not journal.kinds_here()
+    for kind in KINDS:
+        columns = journal.columns(kind.id)
+        assert not len(journal.of_kind(kind.id)) and not len(columns["seq"])
+        assert len(columns) == journal.of_kind(kind.id).shape[1]
+    journal.note(written, 5, 0, "law", "detail")
+    assert [kind.name for kind in journal.kinds_here()] == [written]
+    assert journal.columns(KIND_ID[written])["time_us"].tolist() == [5]
+    other = next(kind.id for kind in KINDS if kind.name != written)
+    assert journal.of_kind(other) is Journal().of_kind(other), "one empty table for all"
+
+
 def test_packing_now_and_then_changes_nothing() -> None:
     journal = Journal()
     for row in BASE:

@@ -37,8 +37,8 @@ from dr_sim.world.own_logic import with_manager
 from dr_sim.world.play import play
 
 Tree = dict[str, Any]
-_TO_RECOVERY = [kind.id for kind in KINDS if kind.name.startswith("seen.")]
-_TO_CLOUD = [kind.id for kind in KINDS if kind.name.startswith("cloud.")]
+_TO_RECOVERY = {kind.id for kind in KINDS if kind.name.startswith("seen.")}
+_TO_CLOUD = {kind.id for kind in KINDS if kind.name.startswith("cloud.")}
 _PAIR = 1000
 """More than there are kinds."""
 _MOST_ALERTS = 10_000
@@ -198,8 +198,10 @@ def _pairs_reached(journal: Journal) -> set[int]:
     or one side: what concerns two of them has nothing to do with each other.
     """
     reached: set[int] = set()
+    here = [kind.id for kind in journal.kinds_here()]
     for told in (_TO_RECOVERY, _TO_CLOUD):
-        held = [(kind, journal.of_kind(kind)) for kind in told]
+        kinds_told = [kind for kind in here if kind in told]
+        held = [(kind, journal.of_kind(kind)) for kind in kinds_told]
         held = [(kind, rows) for kind, rows in held if len(rows)]
         if not held:
             continue

@@ -88,6 +88,19 @@ def _names_of_columns(kind: RecordKind) -> list[str]:
     return [*names, *fields]
 
 
+def _no_columns(kind: RecordKind) -> Columns:
+    names = _names_of_columns(kind)
+    return Columns(names, lambda name: _NO_ROWS[kind.id][:, 0])
+
+
+_NO_ROWS = [
+    np.zeros((0, ROW_HEAD + len(kind.fields)), dtype=np.int64)
+    for kind in KINDS
+]
+_NO_COLUMNS = [_no_columns(kind) for kind in KINDS]
+"""The rows and the columns of kinds of which a run has none, which are most kinds in most runs."""
+
+
 def _number_of(value: int | str, table: Texts) -> int:
     return value if isinstance(value, int) else table[value]
 
@@ -234,6 +247,17 @@ class Journal:
         return rebuilt(SEEN_CLASS[kind_id], values)
 
     # ---- reading
+    def kinds_here(self) -> list[RecordKind]:
+        """Return the kinds of which there may be rows: there are none of the others."""
+        return [kind for kind in KINDS if self._may_have(kind.id)]
+
+    def _may_have(self, kind_id: int) -> bool:
+        return bool(
+            self._fresh[kind_id]
+            or self._packed[kind_id]
+            or self._patterns_of[kind_id]
+        )
+
     def of_kind(self, kind_id: int) -> Ints:
         """All rows of a kind as a table of int64: seq, time_us, entity, then the kind's fields. It
         is kept for the next time, unless the rows of the run are too many for memory.
@@ -242,6 +266,8 @@ class Journal:
         found = self._tables.get(kind_id)
         if found is not None:
             return found
+        if not self._may_have(kind_id):
+            return _NO_ROWS[kind_id]
         width = ROW_HEAD + len(KINDS[kind_id].fields)
         rows = self._by_columns(kind_id)
         table = rows.table(width)
@@ -261,6 +287,8 @@ class Journal:
         self._close_columns()
         opened = self._opened.get(kind_id)
         if opened is None:
+            if not self._may_have(kind_id):
+                return _NO_COLUMNS[kind_id]
             names = _names_of_columns(KINDS[kind_id])
             places = {name: i for i, name in enumerate(names)}
             opened = self._columns_at(kind_id, places)
@@ -331,7 +359,7 @@ class Journal:
         if self._index is None or self._index[0] != self._count:
             kinds = np.full(self._count, -1, dtype=np.int64)
             places = np.zeros(self._count, dtype=np.int64)
-            for kind in KINDS:
+            for kind in self.kinds_here():
                 columns = self.columns(kind.id)
                 seqs = columns[next(iter(columns))]
                 if len(seqs):
@@ -406,7 +434,7 @@ class Journal:
         runs.
         """
         h = hashlib.blake2b(digest_size=32)
-        for kind in sorted(KINDS, key=lambda kind: kind.name):
+        for kind in sorted(self.kinds_here(), key=lambda kind: kind.name):
             rows = self.of_kind(kind.id)
             if not len(rows):
                 continue  # so a kind of record more changes no digest of runs that have none

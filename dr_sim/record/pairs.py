@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dr_sim.record.journal import NOBODY, Journal, Row
-from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD
+from dr_sim.record.kinds import KIND_ID, ROW_HEAD
 from dr_sim.record.patterns import Pattern
 from dr_sim.record.row_code import Recorder, Subject
 from dr_sim.record.texts import Texts
@@ -181,7 +181,8 @@ def rows_of_pair(
     if whole and not _has_later_pairs(journal):
         return journal
     found = []
-    for kind in KINDS:
+    kinds = journal.kinds_here()
+    for kind in kinds:
         of_kind = journal.of_kind(kind.id)
         mine = _mine(of_kind, pair)
         if carried.files and kind.name in OF_FILES:
@@ -194,11 +195,14 @@ def rows_of_pair(
                 there = of_kind[where != journal.texts.get("primary", -1)]
             mine = _with_history(there, mine, pair, carried)
         found.append(mine)
-    seqs = np.sort(np.concatenate([each[:, 0] for each in found]))
+    nothing = np.zeros(0, dtype=np.int64)
+    seqs = np.sort(
+        np.concatenate([nothing, *(each[:, 0] for each in found)])
+    )
     part = Journal()
     part.texts, part.seen_texts = journal.texts, journal.seen_texts
     part.since_us = since_us
-    for kind, table in zip(KINDS, found, strict=True):
+    for kind, table in zip(kinds, found, strict=True):
         if not len(table):
             continue
         table = table.copy()
@@ -220,7 +224,7 @@ def rows_of_pair(
 def pairs_by_row(journal: Journal) -> Ints:
     """The number of the pair that wrote each row, by seq."""
     found = np.zeros(len(journal), dtype=np.int64)
-    for kind in KINDS:
+    for kind in journal.kinds_here():
         rows = journal.of_kind(kind.id)
         found[rows[:, 0]] = (rows[:, 2] + 1) >> PAIR_BITS
     return found

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
@@ -50,13 +51,10 @@ def resolved_of(tree: Node) -> Resolved:
         if (node := tree.get(name)) is not None
     }
     # one that was written out, as in a resolved scenario, keeps its source
-    for path, text, source in DEFAULTS:
-        for pattern in _patterns(tuple(path.split("."))):
-            for here, node in _nodes(tree, pattern):
-                if here not in sources and node.plain() == default_value(
-                    text
-                ):
-                    sources[here] = source
+    for pattern, text, source in _PATTERNS:
+        for here, node in _nodes(tree, pattern):
+            if here not in sources and node.plain() == default_value(text):
+                sources[here] = source
     first = {
         "machine": first_of(tree.get("machines")),
         "on_duty": first_of(
@@ -88,6 +86,13 @@ def _patterns(path: Path) -> list[Path]:
     return [path]
 
 
+_PATTERNS = [
+    (pattern, text, source)
+    for path, text, source in DEFAULTS
+    for pattern in _patterns(tuple(path.split(".")))
+]
+
+
 def _nodes(tree: Node, pattern: Path) -> list[tuple[Path, Node]]:
     """Every node at a key path in which '*' is any key."""
     found: list[tuple[Path, Node]] = [((), tree)]
@@ -95,12 +100,19 @@ def _nodes(tree: Node, pattern: Path) -> list[tuple[Path, Node]]:
         found = [
             ((*path, key), child)
             for path, node in found
-            for key, child in (
-                node.value.items() if isinstance(node.value, dict) else ()
-            )
-            if step in ("*", key)
+            for key, child in _children(node, step)
         ]
     return found
+
+
+def _children(node: Node, step: str) -> Iterable[tuple[str, Node]]:
+    """Return what a mapping has under a key, or all of it if that is '*'."""
+    if not isinstance(node.value, dict):
+        return ()
+    if step == "*":
+        return node.value.items()
+    child = node.value.get(step)
+    return () if child is None else ((step, child),)
 
 
 def _plain(node: Node, path: Path, sources: dict[Path, str]) -> Any:

@@ -81,6 +81,8 @@ def _within(bound: Bound, or_none_at_all: bool = False) -> AfterValidator:
     """
 
     def check(value: int) -> int:
+        if bound.least <= value <= bound.most:
+            return value
         if value or not or_none_at_all:
             from_text(
                 lambda text: bound.check(value, text), bound.write(value)
