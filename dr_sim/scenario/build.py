@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dr_sim import units
-from dr_sim.scenario import model, quantities, schema, times
+from dr_sim.scenario import model, place_keys, quantities, schema, times
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.backup_stores import (
     COPIES,
@@ -88,7 +88,7 @@ def primary(keys: schema.PrimaryKeys) -> model.PrimarySpec:
     )
 
 
-def link(keys: schema.LinkKeys) -> model.LinkSpec:
+def link(keys: place_keys.LinkKeys) -> model.LinkSpec:
     return model.LinkSpec(
         bandwidth_bit_s=keys.bandwidth,
         rtt_us=keys.rtt,
@@ -98,7 +98,7 @@ def link(keys: schema.LinkKeys) -> model.LinkSpec:
     )
 
 
-def replication(keys: schema.ReplicationKeys) -> model.ReplicationSpec:
+def replication(keys: place_keys.ReplicationKeys) -> model.ReplicationSpec:
     return model.ReplicationSpec(
         slots=keys.slots,
         staging_bytes=keys.staging,
@@ -124,7 +124,7 @@ def replication(keys: schema.ReplicationKeys) -> model.ReplicationSpec:
     )
 
 
-def secondary(keys: schema.SecondaryKeys) -> model.SecondarySpec:
+def secondary(keys: place_keys.SecondaryKeys) -> model.SecondarySpec:
     usual = model.BackupCost(keys.restore_fixed, keys.restore_rate)
     return model.SecondarySpec(
         disk_bytes_s=keys.disk,
@@ -143,7 +143,7 @@ def secondary(keys: schema.SecondaryKeys) -> model.SecondarySpec:
     )
 
 
-def replay(keys: schema.ReplayKeys) -> model.Replay:
+def replay(keys: place_keys.ReplayKeys) -> model.Replay:
     return model.Replay(
         workers=keys.workers,
         on_hole=keys.on_hole,
@@ -193,7 +193,7 @@ def failover(keys: FailoverKeys) -> model.FailoverSpec:
 
 def standby(
     name: str,
-    keys: schema.CopyKeys,
+    keys: place_keys.CopyKeys,
     zone: str,
     recorded: dict[tuple[str, ...], Any],
 ) -> model.StandbySpec:
@@ -210,7 +210,7 @@ def standby(
 
 
 def backup_store(
-    keys: schema.StoreKeys, zone: str
+    keys: place_keys.StoreKeys, zone: str
 ) -> model.BackupStoreSpec:
     return model.BackupStoreSpec(
         source="" if keys.source == PRIMARY_SHARE else keys.source,

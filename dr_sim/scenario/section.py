@@ -16,3 +16,8 @@ class Section(BaseModel):
 def about(description: str, alias: str | None = None) -> Any:
     """A key that must be there once the defaults are filled in."""
     return Field(description=description, alias=alias)
+
+
+def if_any(description: str) -> Any:
+    """A section that is None where the scenario does not have it."""
+    return Field(default=None, description=description)
