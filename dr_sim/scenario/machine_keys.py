@@ -149,10 +149,10 @@ class DeploymentKeys(Section):
         "are wanted"
     )
     compute: SizeKeys = about(
-        "number of physical machines of the class compute"
+        "size of a physical machine of the class compute"
     )
     storage: SizeKeys = about(
-        "number of physical machines of the class storage"
+        "size of a physical machine of the class storage"
     )
 
 
