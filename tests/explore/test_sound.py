@@ -9,6 +9,33 @@ import pytest
 from dr_sim.explore.case import load, look, read_tree
 
 CASES = {
+    # The manager dies before it announces that a planned failover has begun, and is down for longer
+    # than an order counts. The limit of that failover is a reason to go back.
+    "an order counts for as long as the manager is down": """\
+run_for: 7 h
+databases: {crm: {size: 1 GB}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 14409 s 735603 us, order_failover: {by: dba}}
+- {at: 14349 s 735603 us, setup_differs: {database: crm}}
+- {at: 14290 s 235603 us, manager_crash: {before: EnterPhase}}
+""",
+    # One copy has stopped the old primary, and cannot go on. The other one takes the order over,
+    # though its chain is broken: it loses nothing that would come otherwise.
+    "an order that is passed on is taken over a hole": """\
+run_for: 4 h
+databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min, log: every 15 min, serial: false}}
+link: {bandwidth: 20 Mbit/s}
+replay: {otherwise: skip_ahead}
+manager: {restart_after: 3 min}
+failover: {mode: manual, planned_limit: none, choose: fastest}
+engine: {imitates: postgres}
+copies: {near: {}, far: {}}
+events:
+- {at: 12580 s, order_failover: dba, copy: near}
+- {at: 7269 s 835393 us, manager_crash: {before: AskShare}, copy: near}
+- {at: 7309 s 933333 us, corrupt_in_transit: {database: crm, files: 12}, copy: far}
+""",
     # A change is made just after its agents fell silent, and the manager, which did not hear of it,
     # is started anew. It learns half an hour later that the two sides have differed since.
     "a change that nobody could hear of is drift once it is heard of": """\

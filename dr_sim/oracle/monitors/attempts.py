@@ -117,13 +117,13 @@ def is_accepted(story: Story, row: Row) -> bool:
 
 def order_before(story: Story, begin: PhaseRow) -> Row | None:
     """Return the order of somebody who may that could have begun it: the share may have been
-    looked at first.
+    looked at first, or the manager may have died before it announced the phase.
     """
     orders = [
         row
         for row in story.rows(*ORDERS)
         if row.seq < begin.seq
-        and begin.time_us - row.time_us <= 2 * SLACK_US
+        and story.up_us(row.time_us, begin.time_us) <= 2 * SLACK_US
         and row.values["operator"] in story.scenario.failover.operators
     ]
     orders += _passed_on_before(story, begin)

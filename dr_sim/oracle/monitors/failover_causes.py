@@ -79,8 +79,13 @@ def begun_for_a_reason(story: Story) -> Iterator[Breach]:
                 "a failover begins without an order, an operator's word, or silence that is "
                 "long enough",
             )  # fmt: skip
-        # silence may begin one just after an order that was refused
-        planned = order is not None and order.values.get("planned")
+        # silence may begin one just after an order that was refused; where an order is passed on
+        # the old primary has stopped already
+        planned = (
+            order is not None
+            and order.kind != "seen.OrderPassedOn"
+            and order.values.get("planned")
+        )
         if planned and not _silent_for_long(story, begin):
             yield from _begun_over_a_hole(story, begin)
 

@@ -299,6 +299,14 @@ class Story:
             for begin, end in self.lives
         )
 
+    def up_us(self, from_us: int, until_us: int) -> int:
+        """Return for how much of an interval the manager was up."""
+        parts = (
+            min(end, until_us) - max(begin, from_us)
+            for begin, end in self.lives
+        )
+        return sum(part for part in parts if part > 0)
+
     def life_at(self, time_us: int) -> tuple[int, int]:
         """Return the life of the manager that an instant falls into; (time, time) if none does."""
         for begin, end in reversed(self.lives):
