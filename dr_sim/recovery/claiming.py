@@ -166,6 +166,7 @@ def freed(f: Failover, e: events.ClaimFreed, out: list[Command]) -> None:
     """Take this standby's turn if there is still need: nobody takes over any more."""
     if e.declined:
         f.silence.decline()
+        f.save(out)
     f.watch_silence(e, out)
 
 

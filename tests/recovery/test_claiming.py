@@ -91,6 +91,15 @@ def test_when_the_other_lets_go_it_takes_over_unless_the_operator_said_no(
     assert phases(world) == ["claiming", "watching", *found]
 
 
+def test_that_the_operator_of_the_other_said_no_is_saved() -> None:
+    world = standby(1, claimed_by="near")
+    dies(world)
+    world.wait(60 * SECOND)
+    assert '"declined": []' in world.store["failover"]
+    freed(world, declined=True)
+    assert '"declined": []' not in world.store["failover"]
+
+
 def test_an_order_is_refused_where_another_takes_over() -> None:
     world = standby(0, claimed_by="far")
     order(world, "anna", planned=True)
