@@ -18,6 +18,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from dr_sim.errors import InputError
+from dr_sim.explore import anew
 from dr_sim.loading import load_scenario
 from dr_sim.measures.standing import summary_of
 from dr_sim.measures.summary.alerts import qualities_of
@@ -35,6 +36,7 @@ from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.own_logic import with_manager
 from dr_sim.world.play import play
+from dr_sim.world.world import Stops, World
 
 Tree = dict[str, Any]
 _TO_RECOVERY = {kind.id for kind in KINDS if kind.name.startswith("seen.")}
@@ -85,6 +87,10 @@ class Looked:
     reached: frozenset[int] = frozenset()
     probes: frozenset[str] = frozenset()
     rows: int = 0
+
+
+RESTART = "restart"
+"""Names what a sign breaks when a manager would forget in a crash what it must know (anew.py)."""
 
 
 def yaml_text(tree: Tree, comment: str = "") -> str:
@@ -157,15 +163,20 @@ def look(scenario: Scenario, lane: bool = False) -> Looked:
     quiet lane too, and compare the records.
     """
     found = Looked()
+    would_forget: dict[Sign, str] = {}
     try:
-        journal = play(scenario)
+        stops = Stops(
+            anew.stops(scenario),
+            lambda world: _forgotten(world, would_forget),
+        )
+        journal = play(scenario, stops=stops)
         whole = Whole.of(journal, scenario)
         differs = _lane_differs(scenario, journal) if lane else ""
     except Exception as error:  # logic of the user's own may raise anything
         where = f"{type(error).__name__}: {error}"
         found.signs[_sign("raises", where)] = where
         return found
-    found.signs = _signs(whole)
+    found.signs = _signs(whole) | would_forget
     if differs:
         found.signs[LANE_DIFFERS] = differs
     reached: set[int] = set()
@@ -181,6 +192,12 @@ def look(scenario: Scenario, lane: bool = False) -> Looked:
     found.reached, found.probes = frozenset(reached), frozenset(probes)
     found.moments = tuple(sorted(moments))
     return found
+
+
+def _forgotten(world: World, signs: dict[Sign, str]) -> None:
+    """Add what a manager would forget if it died now."""
+    for sentence in anew.forgotten(world):
+        signs.setdefault(_sign(RESTART, sentence), sentence)
 
 
 def _lane_differs(scenario: Scenario, stepwise: Journal) -> str:

@@ -24,6 +24,7 @@ from dr_sim.explore import draw
 from dr_sim.explore.case import (
     LANE_DIFFERS,
     PROBES,
+    RESTART,
     Looked,
     Sign,
     Tree,
@@ -271,7 +272,7 @@ def on_sqlite(tree: Tree, sign: Sign, manager: str = "") -> str:
     """Return whether the same shows with real database files: 'yes', 'no' or why that cannot be
     said.
     """
-    if sign == LANE_DIFFERS:
+    if sign == LANE_DIFFERS or sign.requirement == RESTART:
         return "not tried, as every engine is run in the same way"
     engine = {"kind": "sqlite", "scale": "100000"}
     scenario = load({**tree, "engine": engine}, manager, "sqlite")
@@ -305,6 +306,8 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
         else ""
     )
     replay, of_lane = f"dr-sim run {path.name} --steps{of_own}", ""
+    if found.sign.requirement == RESTART:
+        replay = "the test beside it, as no run breaks anything"
     if found.sign == LANE_DIFFERS:
         replay = f"dr-sim run {path.name}, with and without --steps"
         of_lane = "from dataclasses import replace\n"
@@ -329,7 +332,22 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
             "    steps = api.run(replace(scenario, steps=True))\n"
             "    assert result.digest == steps.digest\n"
         )
+    if found.sign.requirement == RESTART:
+        test = _test_of_restart(found, stem, path.name)
     with writing(folder), folder_made(folder):
         write_whole(path, yaml_text(found.tree, comment))
         write_whole(folder / f"test_{stem}.py", test)
     return path
+
+
+def _test_of_restart(found: Found, stem: str, scenario: str) -> str:
+    """Return the text of a test that fails as long as a manager would forget something."""
+    return (
+        f'"""{found.sign.requirement}: {found.sentence}"""\n\n'
+        "from pathlib import Path\n\n"
+        "from dr_sim.explore.case import load, look, read_tree\n\n\n"
+        f"def test_{stem}() -> None:\n"
+        f'    scenario = load(read_tree(Path(__file__).with_name("{scenario}")))\n'
+        "    assert scenario is not None\n"
+        "    assert not look(scenario).signs\n"
+    )

@@ -9,18 +9,19 @@ from dr_sim.engines.sides import open_sides
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 from dr_sim.streams import Streams
-from dr_sim.world.world import World
+from dr_sim.world.world import Stops, World
 
 
 def play(
     scenario: Scenario,
     progress: Callable[[float], None] | None = None,
     luck: Streams | None = None,
+    stops: Stops | None = None,
 ) -> Journal:
     """Build the scenario's world, on the engine that it names, and run it to its end.
 
     progress is called with the part that is done, 0 to 1. luck: the draws (default: the
-    scenario's own).
+    scenario's own). stops: where the run is stopped to be looked at.
     """
     was_on = gc.isenabled()
     # a run makes millions of small objects and no cycles worth collecting; a third of its time
@@ -34,7 +35,9 @@ def play(
             scenario.replay.validate_hash,
             spec.imitates,
         ) as sides:
-            return World(scenario, sides=sides, luck=luck).run(progress)
+            return World(scenario, sides=sides, luck=luck).run(
+                progress, stops
+            )
     finally:
         if was_on:
             gc.enable()

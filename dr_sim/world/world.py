@@ -27,7 +27,7 @@ is back before that is in place (second_side.py, coming_back.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.machines import Machine
@@ -67,6 +67,14 @@ from dr_sim.world.succession import Heir, heirs_beside, heirs_of
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
 from dr_sim.world.workload import Before
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """Instants of a run, in order, and what looks at the world when all up to each has happened."""
+
+    instants: Sequence[int]
+    look: Callable[[World], None]
 
 
 class World:
@@ -132,14 +140,20 @@ class World:
 
     # ---- the run
     def run(
-        self, progress: Callable[[float], None] | None = None
+        self,
+        progress: Callable[[float], None] | None = None,
+        stops: Stops | None = None,
     ) -> Journal:
         """Run from instant 0 to the scenario's end. progress is called with the part that is done,
-        0 to 1, now and then.
+        0 to 1, now and then. stops: where the run is stopped to be looked at.
         """
         self.pair.start(self._happenings.start)
         for pair in self.pair.together[1:]:
             pair.start()
+        if stops is not None:
+            for at_us in stops.instants:
+                self.agenda.run_until(at_us)
+                stops.look(self)
         steps = 100 if progress is not None else 1
         for step in range(1, steps + 1):
             self.agenda.run_until(self.scenario.run_for_us * step // steps)
