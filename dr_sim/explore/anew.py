@@ -79,7 +79,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "InstallPoints": ("_there",),
     "FarmGoals": ("_by_role",),
 }  # fmt: skip
-"""What is durable, by class: the attributes that are compared."""
+"""Names the durable attributes of each class, which are compared."""
 _AS_LEFT: dict[type, dict[Any, Any]] = {
     RepairPhase: {
         RepairPhase.ASKED: RepairPhase.UNANSWERED,
@@ -94,7 +94,7 @@ _AS_LEFT: dict[type, dict[Any, Any]] = {
         JobState.OVERDUE: JobState.STARTING,
     },
 }
-"""As what a state is taken up whose answer went with the life that waited for it."""
+"""Holds the state in which a later life takes up one whose answer went with this life."""
 _GRID = 24
 """How often a run is stopped at equal distances."""
 _MINUTES_AFTER = (2, 3, 5, 8, 11, 14, 16, 18, 21, 25, 31)
