@@ -51,4 +51,14 @@ KIND = EventKind(
         "log": r.choice(["200 MB", "2 GB"]),
     },
     affects=lambda params: PRIMARY,
+    also=(
+        "rebuild_index",
+        "index_rebuild",
+        "reorganize_index",
+        "reindex",
+        "vacuum",
+        "vacuum_full",
+        "bulk_load",
+        "etl",
+    ),
 )

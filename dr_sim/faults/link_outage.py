@@ -34,4 +34,5 @@ KIND = EventKind(
     ),
     affects=lambda params: COPY,
     at_stores=lambda params: True,
+    also=("network_down", "vpn_down", "wan_outage", "isp_outage"),
 )

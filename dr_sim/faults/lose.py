@@ -88,4 +88,14 @@ KIND = EventKind(
     draws_of_host=lambda r, machine: {"what": "host", "machine": machine},
     leads_over=True,
     affects=lambda params: PRIMARY,
+    also=(
+        "crash",
+        "power_outage",
+        "power_loss",
+        "server_crash",
+        "fire",
+        "disaster",
+        "reboot",
+        "primary_down",
+    ),
 )

@@ -292,4 +292,5 @@ KIND = EventKind(
     leads_over=True,
     affects=lambda params: PRIMARY,
     goes_back=lambda params: bool(params.then),
+    also=("drop_table", "drop_database", "delete_data", "user_error"),
 )

@@ -157,4 +157,5 @@ KIND = EventKind(
     affects=lambda params: COPY,
     goes_back=lambda params: params.stop_before is not None,
     at_stores=lambda params: params.stop_before is not None,
+    also=("switchover", "planned_failover", "manual_failover", "dr_test"),
 )

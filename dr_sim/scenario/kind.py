@@ -137,6 +137,7 @@ class EventKind:
     restore a database as of an earlier instant. heals: False: the design cannot get past it by
     itself, so nothing is promised after it but that nothing wrong is done. at_api: it concerns
     calls and the life of the cloud manager, so it can be played against a real API (dr_sim/chaos).
+    also: names that people write for it from habit.
     """
 
     name: str
@@ -169,6 +170,7 @@ class EventKind:
     goes_back: Callable[[Any], bool] = lambda params: False
     heals: bool = True
     at_api: bool = False
+    also: tuple[str, ...] = ()
 
     def whom(self, params: Any) -> str:
         """Return whom it affects where there are several standbys, as `affects` says; the cloud

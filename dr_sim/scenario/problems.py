@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -36,6 +36,39 @@ _HABITS: dict[str, dict[str, str]] = {
         "database": "write databases: {crm: {size: 500 GB}}",
         "bandwidth": "it stands under link: link: {bandwidth: 200 Mbit/s}",
         "tz": "write 'time_zone: Europe/Berlin'",
+        **dict.fromkeys(
+            ("timezone", "zone"), "write 'time_zone: Europe/Berlin'"
+        ),
+        **dict.fromkeys(
+            ("replica", "replicas", "standby", "standbys", "secondaries"),
+            "several standbys are 'copies: {near: {}, far: {}}'",
+        ),
+        **dict.fromkeys(
+            (
+                "availability_group",
+                "availability_groups",
+                "synchronous_commit",
+                "synchronous_standby_names",
+                "max_wal_senders",
+                "streaming_replication",
+                "mirroring",
+            ),
+            "dr_sim simulates log shipping: copies of backups, not of each commit",
+        ),
+        **dict.fromkeys(
+            (
+                "max_wal_size",
+                "wal_keep_size",
+                "wal_level",
+                "checkpoint_timeout",
+            ),
+            "a server's setting has no place here; log backups, WAL segments too, are "
+            "'log: every 5 min' under databases",
+        ),
+        **dict.fromkeys(
+            ("backup", "backups", "schedule", "schedules"),
+            "each database has its own: databases: {crm: {full: weekly Sun 01:00}}",
+        ),
     },
     "databases.*": {
         **dict.fromkeys(
@@ -185,8 +218,15 @@ def told(
     return [
         _one(each, model, node, path, event_lines)
         for each in found
-        if each["type"] != "missing" or each["loc"] not in meant
+        if each["type"] != "missing" or not _within(each["loc"], meant)
     ]
+
+
+def _within(
+    loc: tuple[str | int, ...], meant: Container[tuple[str | int, ...]]
+) -> bool:
+    """Tell whether a place is one of these, or lies in one."""
+    return any(loc[:end] in meant for end in range(1, len(loc) + 1))
 
 
 def _one(
@@ -391,9 +431,10 @@ def _reason(found: dict[str, Any], here: Node) -> str:
             _CHOICES.get(given.lower()) if isinstance(given, str) else None
         )
         meant = usual if usual in allowed else near[0] if near else ""
-        return f"{shown} is not one of {', '.join(allowed)}" + (
-            f"; did you mean {meant!r}?" if meant else ""
-        )
+        hint = f"; did you mean {meant!r}?" if meant else ""
+        if not meant and "database" in allowed and isinstance(given, str):
+            hint = f"; of one database write {{what: database, database: {given[:60]}}}"
+        return f"{shown} is not one of {', '.join(allowed)}{hint}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         example = "".join(
             f"; write {text}"

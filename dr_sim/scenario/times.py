@@ -77,6 +77,26 @@ _SEVERAL_DAYS = {
     "fortnightly": "every 2 weeks",
 }
 """Words that people write where the names of days stand, and what is right."""
+_GERMAN_DAYS = ("mo", "di", "mi", "do", "fr", "sa", "so")
+_DAY_FIRST = re.compile(
+    r"(\d{1,2})([./-])(\d{1,2})\2((?:19|20)?\d\d)(?:,?\s+(\d{1,2}):(\d\d))?(\D.*)?"
+)
+"""A date as it is written in Germany, India or the United States."""
+_ZONES = {
+    "ist": "Asia/Kolkata",
+    "cest": "Europe/Berlin",
+    "mez": "Europe/Berlin",
+    "mesz": "Europe/Berlin",
+    "bst": "Europe/London",
+    "est": "America/New_York",
+    "edt": "America/New_York",
+    "cdt": "America/Chicago",
+    "pst": "America/Los_Angeles",
+    "pdt": "America/Los_Angeles",
+    "aest": "Australia/Sydney",
+    "jst": "Asia/Tokyo",
+}
+"""Abbreviations that people write, and the zone that they mostly mean."""
 _UNITS = {"second": "s", "minute": "min", "hour": "h"}
 _SHORT_NAMES = tuple(name.lower() for name in WEEKDAYS)
 _HALVES_OF_A_DAY = ("am", "pm", "a.m.", "p.m.")
@@ -134,11 +154,14 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
             known.lower(): known
             for known in sorted(zoneinfo.available_timezones())
         }
+        usual = _ZONES.get(name.lower())
         near = difflib.get_close_matches(
             name.lower(), list(by_lower), 1, 0.6
         )
         hint = (
-            f"did you mean {by_lower[near[0]]!r}?"
+            f"write a place, as in {usual!r}"
+            if usual
+            else f"did you mean {by_lower[near[0]]!r}?"
             if near
             else "write one such as Europe/Berlin or UTC"
         )
@@ -389,7 +412,7 @@ def parse_instant(text: str) -> Instant:
             number=_weekday(match[1]),
             zone=_zone_name(match[6]),
         )
-    if re.match(r"\d{4}-", text):
+    if re.match(r"\d{4}-", text) or _DAY_FIRST.fullmatch(text):
         return Instant("date", moment=parse_moment(text))
     if re.match(r"\d+:\d", text):
         raise UnitError(
@@ -412,14 +435,38 @@ def parse_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
+        right = _year_first(text.strip())
+        if not right:
+            right = "for example 2026-01-05 or '2026-01-05 08:00'"
         raise UnitError(
-            f"{text[:60]!r} is not a date; write for example 2026-01-05 or '2026-01-05 08:00'"
+            f"{text[:60]!r} is not a date; write {right}"
         ) from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise UnitError(
             f"{text[:60]!r}: write a year from {FIRST_YEAR} to {LAST_YEAR}"
         )
     return moment
+
+
+def _year_first(text: str) -> str:
+    """Return a date with the year first, both if day and month can be told apart no more; '' if the
+    text is none.
+    """
+    match = _DAY_FIRST.fullmatch(text)
+    if match is None:
+        return ""
+    one, between, two = int(match[1]), match[2], int(match[3])
+    year = match[4] if len(match[4]) == 4 else f"20{match[4]}"
+    clock = ""
+    if match[5]:
+        is_later = "pm" in (match[7] or "").lower() and int(match[5]) < 12
+        clock = f" {int(match[5]) + 12 * is_later:02}:{match[6]}"
+    orders = [(two, one)] if between == "." else [(two, one), (one, two)]
+    orders = [(month, day) for month, day in orders if 1 <= month <= 12]
+    found = [
+        f"'{year}-{month:02}-{day:02}{clock}'" for month, day in orders
+    ]
+    return " or ".join(dict.fromkeys(found))
 
 
 def to_utc_us(moment: datetime) -> int:
@@ -440,6 +487,13 @@ def _weekday(word: str) -> int:
     near = difflib.get_close_matches(
         word.capitalize()[:3], WEEKDAYS, 1, 0.6
     )
+    if (
+        word[:2].lower() in _GERMAN_DAYS
+        and word.lower() not in _SHORT_NAMES
+    ):
+        german = _GERMAN_DAYS.index(word[:2].lower())
+        is_german = len(word) == 2 or word.lower().endswith(("tag", "woch"))
+        near = [WEEKDAYS[german]] if is_german else near
     raise UnitError(
         f"{word[:20]!r} is no day of the week; "
         + (

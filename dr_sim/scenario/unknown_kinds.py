@@ -48,9 +48,12 @@ def unknown_kind(
 
 
 def _meant(word: str, known: Mapping[str, EventKind]) -> list[str]:
-    """The kinds that may be meant: that of a loss if the word speaks of one, else one that is spelt
-    like it, else up to three that have its first word in their name.
+    """The kinds that may be meant: one that people call so, that of a loss if the word speaks of
+    one, else one that is spelt like it, else up to three that have its first word in their name.
     """
+    for kind in known.values():
+        if word in kind.also:
+            return [kind.name]
     parts = word.split("_")
     losses = [
         kind.name for kind in known.values() if kind.loses is not None

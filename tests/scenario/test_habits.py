@@ -77,6 +77,23 @@ WRITTEN = [
         "write link: {bandwidth: 200 Mbit/s}",
     ),
     ("sla:", "SLA:", "did you mean 'sla'?"),
+    ("link: {", "Link: {", "unknown key 'Link'; did you mean 'link'?"),
+    ("at: Tue 21:30", "at: 06.01.2026 21:30", "write '2026-01-06 21:30'"),
+    ("at: Tue 21:30", "at: 13/01/2026", "write '2026-01-13'"),
+    ("at: Tue 21:30", "at: 1/6/2026 9:30 PM", "write '2026-06-01 21:30' or '2026-01-06 21:30'"),
+    ("at: Tue 21:30", "at: 06-01-26", "write '2026-01-06' or '2026-06-01'"),
+    ("at: Tue 21:30", "at: Dienstag 21:30", "did you mean Tue?"),
+    ("full: weekly Sun 01:00", "full: weekly So 01:00", "did you mean Sun?"),
+    ("run_for: 14 days", "time_zone: IST", "write a place, as in 'Asia/Kolkata'"),
+    ("lose: site", "lose: crm", "of one database write {what: database, database: crm}"),
+    ("lose: site", "crash: crm", "did you mean 'lose'?"),
+    ("link_outage: 12 min", "rebuild_index: crm", "did you mean 'index_maintenance'?"),
+    ("link_outage: 12 min", "drop_table: crm", "did you mean 'mistake'?"),
+    ("link_outage: 12 min", "switchover: now", "did you mean 'order_failover'?"),
+    ("name: usual", "max_wal_size: 1 GB", "a server's setting has no place here"),
+    ("name: usual", "availability_group: ag1", "dr_sim simulates log shipping"),
+    ("name: usual", "replicas: 2", "several standbys are 'copies:"),
+    ("name: usual", "schedule: daily", "each database has its own"),
 ]
 
 
