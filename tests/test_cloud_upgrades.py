@@ -141,6 +141,8 @@ def test_a_move_that_failed_is_tried_again_when_the_others_are_over(tmp_path: Pa
     fails = "  - {at: 1 h, script_fails: {script: move_database, site: A, times: 3}}\n"
     of = ran(tmp_path, upgrade(more=fails), (("run_for: 4 h", "run_for: 6 h"), *USUAL))
     assert len(moves(of, "failed")) == 3 and "over" in phases(of)
+    (crm,) = of.pair.primary.databases
+    assert crm.paused == [], "backups go on when the move is done, however often it was tried"
     assert [notice for notice, _ in told(of)] == ["job failed"]
 
 

@@ -65,11 +65,25 @@ class FarmOrders:
         """Take note of how far an upgrade is."""
         if command.phase is UpgradePhase.OVER:
             self._upgraded.pop(command.farm, None)
+            if not self._upgraded and self._images_in_place():
+                self._context.apart_again()
+
+    def _images_in_place(self) -> bool:
+        """Return whether no site needs an image from the other one."""
+        sites = self._world.sites
+        return all(
+            self._hardware.has_image(site, image)
+            for site in (sites.active, sites.second)
+            for image in self._image_of.values()
+        )
 
     def upgrade(
         self, farm: str, image: str, style: str, at_once: int
     ) -> None:
-        """Let somebody ask for an upgrade of a farm."""
+        """Let somebody ask for an upgrade of a farm. Its image may cross the link, and databases
+        may be moved.
+        """
+        self._context.in_step_for_now()
         to = FarmImage(image, UpgradeStyle(style), at_once)
         self._upgraded[farm] = replace(to, image=self._image_of[farm])
         network = self._is_to_have(farm, to)
@@ -124,7 +138,7 @@ class FarmOrders:
     def when_complete(self, site: str, done: Callable[[], None]) -> None:
         """Call done when as many machines run at a site as the goals of all farms say."""
         self._wait[site] = done
-        self.look_complete()
+        self._context.asked(self.look_complete)
 
     def look_complete(self) -> None:
         for site in [s for s in self._wait if self._is_complete(s)]:

@@ -274,6 +274,7 @@ class Hardware:
         """Put an older image in the place of one; tell whether one was there."""
         if image not in self._good_images(site):
             return False
+        self._context.in_step()  # the right one may cross the link
         self._older.add((site, image))
         self.copies.cut(site, image)
         self._context.note("truth.cloud_image", -1, site, image, "older", 0)
@@ -281,6 +282,7 @@ class Hardware:
 
     def lose_images(self, site: str, image: str) -> list[str]:
         """Lose an image at a site's install point; '': all. Return those that are gone."""
+        self._context.in_step()  # images may cross the link
         there = self._images.get(site, set())
         gone = {each for each in there if image in ("", each)}
         there -= gone
@@ -316,6 +318,7 @@ class Hardware:
         """Add a site, or put a new one in the place of what was there: it has no machines yet.
         store: the store that is restored there; its images lie at the site's install point.
         """
+        self._context.in_step()  # images cross the link to it
         self._lost.discard(site)
         for machine in self.at(site):
             del self.machines[site, machine.name]

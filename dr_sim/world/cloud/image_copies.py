@@ -51,6 +51,9 @@ class ImageCopies:
             self._say(site, image, ImageWord.THERE)
             return
         sites = self._world.sites
+        assert self._world.context.plays_along, (
+            "an image cannot cross the link in the past"
+        )
         if site != sites.second:
             self._say(site, image, ImageWord.INTERRUPTED)
             return
@@ -84,6 +87,9 @@ class ImageCopies:
         )
 
     def _link_changed(self) -> None:
+        self._world.context.asked(self._follow_link)
+
+    def _follow_link(self) -> None:
         link = self._link
         assert link is not None
         for copy in self._under_way.values():
@@ -98,6 +104,9 @@ class ImageCopies:
             copy.flow = None
 
     def _arrived(self, copy: ImageCopy) -> None:
+        self._world.context.asked(lambda: self._is_there(copy))
+
+    def _is_there(self, copy: ImageCopy) -> None:
         copy.flow, copy.left_bits = None, 0
         del self._under_way[copy.site, copy.image]
         self._hardware.image_arrives(copy.site, copy.image)

@@ -169,6 +169,8 @@ class CloudLives:
         if not self._copies:
             return False
         as_of_us, copy, astray = self._copies[-1]
+        if self._world.hardware is not None:
+            self._context.in_step()  # an upgrade of then may go on
         self.crash()
         store = self._driver.store
         gone = dict.fromkeys(store.load(), "")

@@ -435,17 +435,22 @@ class CloudWorld:
 
     # ---- backups of a database that is moved
     def pause_backups(self, database: str, job: str, begins: bool) -> None:
+        """Pause the backups of a database, or continue with them. A job that is tried again finds
+        them paused.
+        """
+        if not begins:
+            self.resume_backups(job)
+            return
+        if job in self._paused:
+            return
         index = next(
             i
             for i, d in enumerate(self.context.scenario.databases)
             if d.name == database
         )
-        if begins:
-            moved = self.sites.primary.databases[index]
-            moved.paused.append("move")
-            self._paused[job] = moved
-        else:
-            self.resume_backups(job)
+        moved = self.sites.primary.databases[index]
+        moved.paused.append("move")
+        self._paused[job] = moved
 
     def resume_backups(self, job: str) -> None:
         database = self._paused.pop(job, None)

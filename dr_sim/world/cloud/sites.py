@@ -81,8 +81,10 @@ class CloudSites:
 
     def lost(self, site: str) -> None:
         """Lose a site, with its agents, and with the manager if it stands there."""
+        self._context.asked(lambda: self._lose(site))
+
+    def _lose(self, site: str) -> None:
         world = self._world
-        world.catch_up()
         self._context.note("truth.cloud_site_lost", -1, site)
         for (_, at), agent in world.agents.items():
             if at == site:
@@ -99,8 +101,10 @@ class CloudSites:
 
     def back(self, site: str) -> None:
         """Bring a site back: its agents answer, and the manager is started if it stands there."""
+        self._context.asked(lambda: self._bring_back(site))
+
+    def _bring_back(self, site: str) -> None:
         world = self._world
-        world.catch_up()
         self._context.note("truth.cloud_site_back", -1, site)
         for (_, at), agent in world.agents.items():
             if at == site:
@@ -217,7 +221,7 @@ class CloudSites:
         standbys.
         """
         self.primary, self._links = primary, [link]
-        self._interrupt_copies()
+        self._context.asked(self._interrupt_copies)
 
     def one_more(self, link: PairLink) -> None:
         """Take up the link to one more standby behind the same primary."""
