@@ -28,6 +28,7 @@ ERRORS: dict[int, str] = {
     60025: "The server had not replayed up to {native} after {seconds} s; it stands at {stands}.",
     60026: "The server of database '{db}' is stopped.",
     60030: "The copy of database '{db}' cannot be rolled forward any more: redo failed.",
+    60032: "The copy of database '{db}' is unusable: it cannot be brought online.",
     60031: "The restore was ended.",
 }
 DAMAGE = {

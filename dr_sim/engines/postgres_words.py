@@ -62,6 +62,7 @@ WORDS: dict[int, tuple[str | int, str]] = {
         "53100",
         'could not extend file "{volume}": No space left on device',
     ),
+    3414: ("XX001", "invalid page in block 0 of relation pg_class of {db}"),
     3456: ("XX000", "PANIC: WAL contains references to invalid pages"),
     4208: ("55000", "WAL level not sufficient for making an online backup"),
     4214: (

@@ -46,6 +46,8 @@ ERRORS: dict[int, str] = {
     3035: 'Cannot perform a differential backup for database "{db}", because a current database '
     "backup does not exist.",
     3101: "Exclusive access could not be obtained because the database is in use.",
+    3414: "An error occurred during recovery, preventing the database '{db}' from restarting. "
+    "Diagnose the recovery errors and fix them, or restore from a known good backup.",
     3456: "Could not redo a log record of database '{db}'. Restore from a backup of the "
     "database, or repair the database.",
     4208: "The statement BACKUP LOG is not allowed while the recovery model is SIMPLE. Use "

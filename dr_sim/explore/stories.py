@@ -72,6 +72,7 @@ from dr_sim.faults import (
     torn_copy,
     upgrade,
     wrong_mapping,
+    wrong_restore,
 )
 from dr_sim.scenario.kind import EventKind
 
@@ -261,7 +262,7 @@ STORIES: tuple[EventStory, ...] = (
     EventStory(  # what has yet to come is in trouble when the primary dies
         (*_LOST, _AT_ONCE_ORDERED),
         (*_FILES, *_LINK, backup_cut_off, _HANGS, _HANGS, readers, readers, setup_differs,
-         standby_broken),
+         standby_broken, wrong_restore),
         _BEFORE,
         dies_before=_IN_A_FAILOVER,
         options=(

@@ -79,6 +79,7 @@ from dr_sim.faults import (
     upgrade,
     wrong_clock,
     wrong_mapping,
+    wrong_restore,
     wrong_tenant_call,
 )
 from dr_sim.scenario.kind import EventKind
@@ -129,6 +130,7 @@ KINDS: tuple[EventKind, ...] = (
     restore_job_off.KIND,
     setup_differs.KIND,
     standby_broken.KIND,
+    wrong_restore.KIND,
     lost_request.KIND,
     lost_answer.KIND,
     hung_request.KIND,

@@ -1,4 +1,4 @@
-"""Attempts to take over that failed, where there are several copies.
+"""Attempts to take over that failed.
 
 Theory of operation. A copy that has claimed fences the old primary, gets a machine where it is a
 store, and restores. If nothing can be restored, if less comes than another copy has, or if the
@@ -6,6 +6,9 @@ place is lost meanwhile, the claim is let go or lapses, and another copy begins 
 Each copy has a record of its own. So the record of the copy that took over in the end says nothing
 of the time before; it is read off the records of the others. An attempt lasts from its first phase
 until it is abandoned, or until its recovery manager has died and the claim has lapsed.
+
+A restore can also turn out to be wrong at its end, and is begun again at the same place. That
+attempt lasts from the first restore until somebody sees that its result is unusable.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from dr_sim.scenario.model import FailedAttempt
 
 if TYPE_CHECKING:
     from dr_sim.measures.legs import Leg
+    from dr_sim.measures.tables import Tables
 
 _NOT_BEGUN = ("watching", "choosing", "claiming", "deciding")
 _LEFT = ("abandoned", "unfencing")
@@ -29,6 +33,20 @@ _WORDS = {
     "tail": "the last backups are waited for",
 }
 _LAPSES = "its recovery manager has died, and its claim lapses"
+
+
+_RESTORED_IN_VAIN = "what was restored turned out to be unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class BegunAgain:
+    """A restore that is begun again, as its result could not be brought online: the service has
+    waited for it from from_us to until_us, and then restores once more until online_us.
+    """
+
+    from_us: int
+    until_us: int
+    online_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +61,61 @@ def failed_attempts(leg: Leg) -> tuple[FailedAttempt, ...]:
     """Return the ways that the copies of a leg have begun without success, in the order of time.
     leg: that of the copy that took over, or of the last one that has begun to.
     """
+    found = [*_in_vain(leg.tables, leg.secondary)]
+    if leg.beside:
+        found += _left_to_others(leg)
+    return tuple(sorted(found, key=lambda each: each.from_us))
+
+
+def _left_to_others(leg: Leg) -> Iterator[FailedAttempt]:
+    """Yield the attempts that one copy began and that another one has begun anew."""
     given = sorted(
         row.time_us
         for one in leg.every
         for row in one.journal.rows("seen.ClaimGiven")
     )
-    found: list[FailedAttempt] = []
     for one in leg.every:
         for begun in _begun(one, given):
-            found += _stretches(one, begun)
-    return tuple(sorted(found, key=lambda each: each.from_us))
+            yield from _stretches(one, begun)
+
+
+def begun_again(t: Tables) -> list[BegunAgain]:
+    """Return the restores of a failover that were begun again, in the order of time. A database
+    that is restored while others are online already is none of them.
+    """
+    lost = t.rows("truth.copy_gone")
+    if not lost:
+        return []
+    phases = [
+        (r.time_us, r.values["phase"]) for r in t.rows("seen.EnterPhase")
+    ]
+    begins = [at for at, phase in phases if phase == "draining"]
+    orders = [r.time_us for r in t.rows("seen.Recover")]
+    found: list[BegunAgain] = []
+    for row in lost:
+        gone_us = row.time_us
+        before = [phase for at, phase in phases if at < gone_us]
+        if not before or before[-1] != "recovering":
+            continue
+        next_us = min((at for at in orders if at > gone_us), default=-1)
+        moves = [at for at, _ in phases if gone_us <= at]
+        waited = not moves or 0 <= next_us < moves[0]
+        if not waited:
+            continue
+        since_us = max(at for at in begins if at < gone_us)
+        if found:
+            since_us = max(since_us, found[-1].until_us)
+        if since_us < gone_us:
+            found.append(BegunAgain(since_us, gone_us, next_us))
+    return found
+
+
+def _in_vain(t: Tables, place: str) -> Iterator[FailedAttempt]:
+    """Yield those restores as attempts that failed at the place itself."""
+    for each in begun_again(t):
+        yield FailedAttempt(
+            place, each.from_us, each.until_us, _RESTORED_IN_VAIN
+        )
 
 
 def _begun(leg: Leg, given: list[int]) -> Iterator[_Begun]:

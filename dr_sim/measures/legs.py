@@ -103,8 +103,8 @@ def _together(legs: list[Leg]) -> Leg:
     """One leg of those of all standbys: that of the one that took over, or has begun to."""
     main = max(legs, key=_took_over)
     main.beside = tuple(leg for leg in legs if leg is not main)
-    if main.beside:
-        failed = failed_attempts(main)
+    failed = failed_attempts(main)
+    if failed:
         main.scenario = replace(main.scenario, failed_attempts=failed)
     return main
 

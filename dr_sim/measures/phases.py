@@ -1,14 +1,15 @@
 """The phases of an outage: the stretches of it between two states of the failover.
 
-Where several copies could take over an attempt may fail, and another copy takes over from the
-beginning (attempts.py). The time of such an attempt is a phase of its own, whatever it was spent
-on.
+An attempt may fail: another copy takes over from the beginning, or the restore is begun again at
+the same place (attempts.py). The time of such an attempt is a phase of its own, whatever it was
+spent on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dr_sim.measures.attempts import begun_again
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario.model import FailedAttempt, Scenario
 from dr_sim.scenario.sla_measures import (
@@ -95,6 +96,10 @@ def _states(
     cuts += [
         (time, UNFENCE) for time in t["truth.unfencing"]["time_us"].tolist()
     ]
+    for again in begun_again(t):
+        cuts.append((again.until_us, "drain"))
+        if again.online_us >= 0:
+            cuts.append((again.online_us, "recover"))
     cuts.sort(key=lambda cut: cut[0])
     current = "detect"
     spans: list[tuple[int, int, str]] = []

@@ -5,6 +5,8 @@ one is lost or broken while the backup files stay.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from dr_sim.backups.model import RestoreState
 from dr_sim.engines.model import ModelEngine
@@ -25,6 +27,27 @@ class Break(enum.Enum):
     # nothing can be restored into it any more, and it has left the primary's history
     ONLINE = "brought online"
     REDO = "redo fails"  # its undo file is gone, or a page of it: it cannot be rolled forward
+    WRONG = (
+        "turned out wrong"  # it cannot be used once it is brought online
+    )
+
+
+_ERRORS = {Break.REDO: (3456, 60030), Break.WRONG: (3414, 60032)}
+"""How a copy became unusable -> the model's error, and the one at a real engine."""
+
+
+@dataclass(slots=True)
+class WrongAtEnd:
+    """A copy that turns out to be unusable when it is brought online.
+
+    times: how many times in a row; noticed_us: the time until somebody sees it; over: called when
+    it has happened for the last time.
+    """
+
+    database: int
+    times: int
+    noticed_us: int
+    over: Callable[[], None]
 
 
 class StandbyCopies:
@@ -37,6 +60,9 @@ class StandbyCopies:
         # copies whose redo fails, and the engine's error
         self.unusable: dict[int, EngineError] = {}
         self._mistakes = 0  # copies that were brought online by mistake
+        self._wrong: list[
+            WrongAtEnd
+        ] = []  # in the order in which they happen
 
     def put(self, database: int, size_bytes: int) -> None:
         """Note that a database of that size lies restored here, instead of what lay there; 0:
@@ -107,13 +133,47 @@ class StandbyCopies:
             engine.recover(name, MISTAKEN_FORK + self._mistakes)
             self._mistakes += 1
         else:
-            # its disk space stays taken, like that of any suspect database
-            engine.destroy(name)
-            self.unusable[database] = (
-                engine.refusal(3456, db=name)
-                if isinstance(engine, ModelEngine)
-                else own_refusal(60030, db=name)
-            )
+            self._make_unusable(database, how)
         context.witness.restore_failed(
             context.now_us, database, RestoreState(0, 0, 0, exists=False)
+        )
+
+    def _make_unusable(self, database: int, how: Break) -> None:
+        """Leave no usable copy. Its disk space stays taken, like that of any suspect database."""
+        engine = self._context.secondary_engine
+        name = self._context.scenario.databases[database].name
+        number, own_number = _ERRORS[how]
+        engine.destroy(name)
+        self.unusable[database] = (
+            engine.refusal(number, db=name)
+            if isinstance(engine, ModelEngine)
+            else own_refusal(own_number, db=name)
+        )
+
+    # ---- a copy that turns out to be unusable
+    def wrong_at_end(self, wrong: WrongAtEnd) -> None:
+        """Let a database turn out to be unusable when it is next brought online."""
+        self._wrong.append(wrong)
+
+    def noticed_us(self, database: int) -> int:
+        """Return how much longer it takes to bring a database online that turns out to be unusable:
+        the time until somebody sees it. 0: it is usable.
+        """
+        wrong = self._wrong_of(database)
+        return 0 if wrong is None else wrong.noticed_us
+
+    def turns_out_wrong(self, database: int) -> None:
+        """Break the copy that is brought online, if it turns out to be unusable."""
+        wrong = self._wrong_of(database)
+        if wrong is None or self.standing(database) is None:
+            return
+        self.break_one(database, Break.WRONG, "turned out to be unusable")
+        wrong.times -= 1
+        if not wrong.times:
+            self._wrong.remove(wrong)
+            wrong.over()
+
+    def _wrong_of(self, database: int) -> WrongAtEnd | None:
+        return next(
+            (w for w in self._wrong if w.database == database), None
         )

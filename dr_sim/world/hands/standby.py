@@ -260,6 +260,7 @@ class StandbyHands:
                 context.now_us, index, -1, "recover", took_us
             )
         at = context.now_us + (took_us or self._promotion.recover_us(index))
+        at += self._secondary.copies.noticed_us(index)
         life = self._driver.incarnation
         context.agenda.at(
             at,
@@ -292,6 +293,7 @@ class StandbyHands:
             )
 
     def _bring_online(self, index: int) -> Online:
+        self._secondary.copies.turns_out_wrong(index)
         error = self._secondary.copies.unusable.get(index)
         if error is None:
             return self._promotion.bring_online(index)
