@@ -114,7 +114,13 @@ def _landed(
         return Lost(begin, False)
     lost_us = begin if kept is None else min(kept.end_us, base.end_us)
     if lost_us >= until_us:
-        yield from unrestored(causes, file, begin, end, prefix)
+        fails = until_us in causes.failed_us
+        if fails and _is_lost_in_failover(causes, database, lost_us):
+            label = loser(causes, file, lost_us)
+            words = prefix + noted("landed whole, lost later", label)
+            yield end, words, file.name
+        else:
+            yield from unrestored(causes, file, begin, end, prefix)
         return None
     label = loser(causes, file, lost_us)
     yield (
@@ -161,6 +167,16 @@ def _landed(
         file.name,
     )
     return None if given_up is None else Lost(given_up, True)
+
+
+def _is_lost_in_failover(
+    causes: Causes, database: int, lost_us: int
+) -> bool:
+    """Return whether what was lost then, after the failure, was lost before the database came
+    online: a failover could not restore it.
+    """
+    online_us = causes.t.of("truth.promoted", database)["time_us"]
+    return lost_us < causes.end_us and not (online_us <= lost_us).any()
 
 
 def _landed_damaged(

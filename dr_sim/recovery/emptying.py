@@ -227,7 +227,8 @@ class Emptying:
                     | drain.held.keys()
                     | drain.hashed_yet
                 )
-                telling.tell_only_way(db, names, e, out)
+                if names:  # else the share's answer will tell whether there is a way
+                    telling.tell_only_way(db, names, e, out)
                 continue
             if e.mono_us < self._tail_until_us.get(name, 0):
                 continue

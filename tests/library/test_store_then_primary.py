@@ -12,9 +12,10 @@ from dr_sim.record.verify import verify
 from dr_sim.runs.run import Result, run
 from dr_sim.world.own_logic import builders
 
-from .runs import MINUTE, SECOND, at, ceil_div, failover, failovers, ran, rows, times
+from .runs import MINUTE, SECOND, alerts, at, ceil_div, failover, failovers, ran, rows, times
 
 COMMIT = SECOND // 10
+ONLY_WAY = 21
 TWICE = "stores/lost_twice"
 RATE = 200 * 10**6
 FULL = 500 * SECOND + SECOND
@@ -157,6 +158,25 @@ def test_the_ledgers_of_a_store_that_burns_and_of_what_is_then_lost_name_every_c
         "waits for a re-seed (event 2)",
     ]
     assert lines[-1]["duration_us"] == 20 * MINUTE
+
+
+def test_a_store_that_burns_in_the_middle_of_its_restore_has_lost_what_lay_there() -> None:
+    """The host is lost at 01:02, and the full of 300 GB is read from 01:12:35 on, for 25 minutes. At
+    01:20 the store burns; it is back, and empty, at 01:35, beyond the limit of the drain. The share
+    of the host holds logs, and no full: there is no way back, and none is waited for.
+    """
+    result = ran(
+        *SMALL,
+        "databases.crm.size=300 GB",
+        "events=[{at: 'Mon 01:02', lose: host}, "
+        "{at: 'Mon 01:20', lose_secondary: 15 min, copy: vault}]",
+    )
+    assert summary_json(result.summary)["violations"] == []
+    assert ONLY_WAY not in {event for _, event, *_ in alerts(result)}
+    lines = failover(result)["loss_ledger"]["lines"]
+    (lost,) = [line for line in lines if line["cause"] == "landed whole, lost later (event 2)"]
+    assert lost["duration_us"] > 45 * MINUTE
+    assert not any(line["cause"].endswith("not restored") for line in lines)
 
 
 # ---- several databases

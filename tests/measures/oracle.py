@@ -73,6 +73,7 @@ class Oracle:
         self.truncated: dict[int, list[int]] = defaultdict(list)
         self.events: list[list[Any]] = []  # number, what, database, begin, end
         self.failed: set[int] = set()
+        self.online: dict[int, int] = {}
         for i, d in enumerate(scenario.databases):
             if d.seeded:
                 self.copy[i].add(0, 0)
@@ -159,6 +160,9 @@ class Oracle:
     def _truth_failed(self, t: int, db: int, v: dict[str, Any]) -> None:
         self.failed.add(t)
 
+    def _truth_promoted(self, t: int, db: int, v: dict[str, Any]) -> None:
+        self.online.setdefault(db, t)
+
     def _truth_event(self, t: int, db: int, v: dict[str, Any]) -> None:
         if v["begins"]:
             self.events.append([v["number"], v["what"], db, t, NEVER])
@@ -178,12 +182,23 @@ class Oracle:
         label = re.search(r" \(((event|drawn) [^)]*)\)", cause)
         if label:
             lasts = "link down" in cause
-            wrong = self._wrong_label(label.group(1), database, time if lasts else until)
+            begun = time if lasts else until
+            if "lost later" in cause:
+                begun = self._restorable_until(database, until)
+            wrong = self._wrong_label(label.group(1), database, begun)
             if wrong:
                 return wrong
         bare = re.sub(r" \((event|drawn)[^)]*\)", "", cause)
         expected = self._expected(database, commits, lacking, until, time)
         return "" if bare in expected else f"the record says {sorted(expected)}"
+
+    def _restorable_until(self, database: int, until: int) -> int:
+        """Return until when what lies at the secondary must lie there to be had: the end of the
+        ledger, or of a failure's ledger when the database comes online.
+        """
+        if until not in self.failed:
+            return until
+        return max(until, self.online.get(database, 1 << 62))
 
     def _wrong_label(self, label: str, database: int, until: int) -> str:
         for number in re.findall(r"event (\d+)", label):
@@ -486,6 +501,7 @@ class Oracle:
                 else "deleted at the secondary",
                 "copy asked for again",
             }
+        until = self._restorable_until(b.number >> 32, until)
         later = [t for t in self._changes(b) if time < t < until]
         lost = [
             t

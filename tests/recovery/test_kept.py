@@ -12,7 +12,7 @@ from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, phases
 
 WAY_BACK = ["fencing", "preparing", *WAY[1:]]
-NO_NEW_LOGS, DAMAGED, NOT_PROTECTED = 2, 4, 19
+NO_NEW_LOGS, DAMAGED, NOT_PROTECTED, ONLY_WAY = 2, 4, 19, 21
 
 
 def store(**replay: int) -> FakeWorld:
@@ -282,3 +282,27 @@ def test_only_a_store_prepares() -> None:
         FailoverEvent.CALLED_OFF,
         FailoverEvent.GOES_BACK,
     }
+
+
+def test_an_empty_store_beyond_the_limit_hears_the_share_before_it_says_what_it_waits_for() -> None:
+    """The store burned in the middle of the restore; the share of the lost host holds logs alone.
+    A restart finds the limit over while the list of the share is awaited.
+    """
+    world = store()
+    for backup in world.backups.values():
+        backup.at_primary = backup.header.kind is Kind.LOG
+    world.host_lost, world.hangs = True, 1
+    for machine in ("sql1", "sql2"):
+        world.silent[machine] = world.mono_us
+        world.tell(e.HeartbeatLost(world.mono_us, world.utc_us, 0, machine, world.mono_us))
+    world.wait(MINUTE)
+    world.share.clear()
+    world.exists, world.redo, world.base = False, 0, 0
+    world.mono_us += world.config.failover.drain_limit_us
+    world.answers.clear()
+    world.start()
+    while not any(isinstance(answer, e.ShareListed) for answer in world.answers):
+        world.settle_one()
+    world.tell(e.Alarm(world.mono_us, world.utc_us, world.incarnation, "", "drain"))
+    world.settle()
+    assert ONLY_WAY not in told(world)
