@@ -88,6 +88,9 @@ def run() -> int:
             signal.signal(
                 number, signal.SIG_IGN
             )  # what is done is done: its exit code stands
+        # Python's end would look for cycles in all that a run has left, a second of a busy machine,
+        # and the system takes it back anyway
+        gc.freeze()
         # An interrupt that crossed an exec (dataclasses are made by one) makes CPython die by the
         # signal at its very end, though it was caught; the next exec takes that back
         # (run_eval_code_obj in Python/pythonrun.c).
