@@ -162,10 +162,10 @@ def test_130_interrupted_in_mid_run_leaves_nothing_behind(here: Path) -> None:
     code = (
         "import sys; from dr_sim.cli import main as cli; from dr_sim.world.world import World; plain "
         "= World.run\n"
-        "def begun(self, progress=None):\n"
+        "def begun(self, *more):\n"
         "    self.context.agenda.at(86_400_000_000, 0, -1, print, 'simulating')\n"
         "    self.context.agenda.at(86_400_000_000, 1, -1, sys.stdout.flush)\n"
-        "    return plain(self, progress)\n"
+        "    return plain(self, *more)\n"
         "World.run = begun\n"
         "sys.exit(cli.main(['run', 'short.yaml', '--set', 'run_for=30000 days', '--set', "
         "'events=[]', '--out', 'x/y']))\n"
