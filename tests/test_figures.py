@@ -131,6 +131,9 @@ def test_an_axis_stops_below_what_is_lost_while_nothing_is_protected() -> None:
     last_us = result.whole.first_failure_us
     near = timeline.exposure_near((last_us - HOUR, last_us + HOUR))
     assert "most" not in near.spec["y"] and "beyond" not in near.title
+    # around the failover the minutes before it are what is looked for
+    around = timeline.exposure_near((last_us - HOUR, last_us + HOUR), capped=True)
+    assert around.spec["y"]["most"] == chart.spec["y"]["most"]
     # its highest is looked at closely too: a few hours, not the whole run again
     assert ">Fri 12:00<" in svg_text(exposure_picture(timeline))
     # and how it was distributed: minutes can be seen beside days, the usual time by itself

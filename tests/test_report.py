@@ -601,6 +601,9 @@ def test_a_phone_shows_a_database_as_a_card_and_a_list_sorts(browser: Any, sever
     browser.get(several.as_uri())
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
     assert browser.execute_script(SIDEWAYS) == 0
+    pitch = "return drSim.charts.find((c) => c.holder.id === 'chart-{}').pitch"
+    assert browser.execute_script(pitch.format("loss_1")) == 40, "long names stand above their bars"
+    assert browser.execute_script(pitch.format("outage_1")) == 24
     cell = "const c = document.querySelector('.standing tbody tr').cells[1]; return "
     before = "getComputedStyle(c, '::before').content"
     assert "data loss, worst" in browser.execute_script(cell + before)

@@ -36,7 +36,7 @@ def timeline_picture(timeline: Timeline) -> Picture:
             for chart in lanes
             if chart.key in NEAR_A_FAILOVER
         ]
-        near.insert(1, timeline.exposure_near(window_us))
+        near.insert(1, timeline.exposure_near(window_us, capped=True))
         for chart in (*near, *failover_charts(view, failover)):
             heading = (
                 f"Around the failover{which}" if chart is near[0] else ""

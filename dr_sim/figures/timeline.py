@@ -275,13 +275,19 @@ class Timeline:
     @cached_property
     def exposure(self) -> Chart:
         """Draw the true and the reported exposure."""
-        return self._exposure(None)
+        return self._exposure(None, capped=True)
 
-    def exposure_near(self, window_us: tuple[int, int]) -> Chart:
-        """The same, of a part of the run: all that is drawn, to the point."""
-        return self._exposure(window_us)
+    def exposure_near(
+        self, window_us: tuple[int, int], capped: bool = False
+    ) -> Chart:
+        """The same, of a part of the run: all that is drawn, to the point. capped: the axis stops
+        where it does for the whole run, if what comes after a failure is far beyond.
+        """
+        return self._exposure(window_us, capped)
 
-    def _exposure(self, window_us: tuple[int, int] | None) -> Chart:
+    def _exposure(
+        self, window_us: tuple[int, int] | None, capped: bool
+    ) -> Chart:
         whole = self.seen.whole
         true, told = whole.exposure(), whole.reported()
         seen, believed_in = true, told
@@ -323,8 +329,8 @@ class Timeline:
         y: dict[str, Any] = {"kind": "duration", "title": ""}
         title = "Exposure: true beside reported"
         ordinary_us = self._ordinary_us([*bounds, self.scenario.danger_us])
-        highest_us = max(true.max_us(), told.max_us())
-        if window_us is None and highest_us > FAR_BEYOND * ordinary_us > 0:
+        highest_us = max(seen.max_us(), believed_in.max_us())
+        if capped and highest_us > FAR_BEYOND * ordinary_us > 0:
             y["most"] = 1.5 * ordinary_us / MS_US
             title += f" (after a failure up to {clock(highest_us)}, beyond the axis)"
         return Chart("exposure", title, words, self.lane(y, marks, 260))

@@ -59,7 +59,7 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
         "comparison.html",
         [chart],
         scenario=Heading(title(a, b), f"A is {a}, B is {b}; {pairs}."),
-        verdict=(outcome, f"{headline(found)}."),
+        verdict=(outcome, f"{headline(found)}.{_both(found)}"),
         marks=MARKS,
         version=VERSION,
         chart=chart,
@@ -67,6 +67,23 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
         rows=rows,
         resolved=resolved,
     )
+
+
+def _both(found: Comparison) -> str:
+    """Say what the mark beside the headline means: how A and B stand with their SLA."""
+    words = {"pass": "meets", "fail": "misses", "unknown": "may miss"}
+    of_a, of_b = (
+        words[of.outcome.name.lower()] if of.scenario.sla else ""
+        for of in (found.a, found.b)
+    )
+    if of_a and of_a == of_b:
+        return f" Each {of_a} its SLA."
+    said = [
+        f"{name} {how} its SLA"
+        for name, how in (("A", of_a), ("B", of_b))
+        if how
+    ]
+    return f" {', '.join(said)}." if said else ""
 
 
 def title(a: str, b: str) -> str:

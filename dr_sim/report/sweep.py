@@ -121,7 +121,18 @@ def _verdict(shown: SweepShown, lines: Sequence[str]) -> tuple[str, str]:
         outcome = "fail" if missed == {Outcome.FAIL} else "unknown"
         return outcome, f"{wanted}: none of the values surely meets it."
     outcome = "pass" if len(found) == len(shown.told) else "unknown"
-    return outcome, f"{wanted}: {'; '.join(found)}."
+    tried = ", as every value that was tried" if _all_meet(shown) else ""
+    return outcome, f"{wanted}: {'; '.join(found)}{tried}."
+
+
+def _all_meet(shown: SweepShown) -> bool:
+    """Tell whether the answer is only the last value that was tried, not the limit."""
+    return all(
+        of.edge.meets is not None
+        and of.edge.misses is None
+        and not of.edge.unknown
+        for of in shown.told
+    )
 
 
 def _why(v: LineVerdict) -> str:

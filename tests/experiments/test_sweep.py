@@ -355,6 +355,15 @@ def test_the_page_judges_each_point_as_the_answer_does(tmp_path: Path) -> None:
     assert page.count("would decide") == 1 and " more runs" not in page.split("Each point")[1]
 
 
+def test_an_answer_that_is_the_last_value_tried_says_so(tmp_path: Path) -> None:
+    scenario = small(tmp_path, "sla: {outage.mean: at most 230 s}\n")
+    short = Distribution(scenario, [sample(i, {"outage": (60 + i % 2) * S}) for i in range(20)])
+    points = [Point({"link.bandwidth": f"{n} Mbit/s"}, scenario) for n in (1, 2)]
+    swept = Swept(("link.bandwidth",), points, [short, short])
+    page = sweep_html(swept, SweepShown(["outage.mean"], answers(swept, None), None, 20))
+    assert "1 Mbit/s, as every value that was tried." in page
+
+
 LONG, SHORT, OPEN = [900] * 60, [60] * 60, [60, 900] * 30
 
 

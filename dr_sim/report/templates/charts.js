@@ -18,12 +18,14 @@
   const DARK = {...LIGHT, black: "#F2F2F2", grey: "#9A9A9A", grid: "#3A3A3A", text: "#E6E6E6",
     ground: "#2E2E2E", blue: "#56B4E9", sky: "#0072B2"};
   const WIDE_PART = 0.2;  // of the run: an axis may stop below what is seen of so much of it
-  const NEAR_PX = 2, NARROWEST_LEFT = 72, WIDEST_LEFT = 190, WIDEST_ROWS = 260;
+  const NEAR_PX = 2, NARROWEST_LEFT = 72, WIDEST_LEFT = 190, WIDEST_ROWS = 340;
+  const ROW = 24, HIGH_ROW = 40;  // a row, and one with its name above it, where names need much room
   const DASHES = {solid: [], dashed: [7, 4], dotted: [2, 3], dotdash: [7, 3, 2, 3]};
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   let printing = false;
   const PAPER = 700;  // pixels: about what is between the margins of A4 and Letter
   const colours = () => (dark.matches && !printing ? DARK : LIGHT);
+  const behind = () => (dark.matches && !printing ? "#161616" : "#fff");
   const charts = [];
   const state = {from: DATA.from, to: DATA.to, database: -1};
 
@@ -199,6 +201,11 @@
       }
       return room;
     }
+    pitchOf(c, box) {  // how far rows are apart
+      if (this.timed || !this.spec.y.rows || this.spec.marks.some((m) => m.type === "cells")) return ROW;
+      c.font = FONT;
+      return 14 + this.labelWidth(c) > Math.min(box * 0.34, WIDEST_ROWS) ? HIGH_ROW : ROW;
+    }
     labelWidth(c) {  // of its rows, in pixels
       const rows = this.spec.y.rows || [];
       return Math.max(0, ...rows.map((row) => c.measureText(row).width));
@@ -211,7 +218,8 @@
       const wide = Math.min(width * 0.34, WIDEST_ROWS), timed = this.timed;
       c.font = FONT;
       if (labels) {
-        this.left = timed ? leftOfTimed(c, width) : Math.min(wide, 14 + this.labelWidth(c));
+        this.left = timed ? leftOfTimed(c, width) : this.pitch > ROW ? 10
+          : Math.min(wide, 14 + this.labelWidth(c));
         this.y = {rows: labels, title: ""};
       } else {
         let top = y.to;
@@ -244,8 +252,9 @@
     draw() {
       const box = printing ? PAPER : this.holder.clientWidth || 700, spec = this.spec;
       const rows = spec.y.rows ? spec.y.rows.length : 0;
-      const height = rows ? (spec.x.title ? 50 : 34) + 24 * rows : spec.height || 220;
       const dpr = printing ? 2 : window.devicePixelRatio || 1, canvas = this.canvas;
+      this.pitch = this.pitchOf(canvas.getContext("2d"), box);
+      const height = rows ? (spec.x.title ? 50 : 34) + this.pitch * rows : spec.height || 220;
       canvas.width = box * dpr; canvas.height = height * dpr;
       canvas.style.width = `${box}px`; canvas.style.height = `${height}px`;
       const c = (this.context = canvas.getContext("2d")), pal = colours();
@@ -280,7 +289,7 @@
     }
     px(x) { return this.left + this.x.place(x) * this.w; }
     py(y) { return PAD_TOP + (1 - this.y.place(y)) * this.h; }
-    rowTop(i) { return PAD_TOP + i * 24; }
+    rowTop(i) { return PAD_TOP + i * this.pitch + this.pitch - ROW; }
     grid(c, pal) {
       c.font = FONT; c.fillStyle = pal.text; c.strokeStyle = pal.grid; c.lineWidth = 1;
       c.textAlign = "center"; c.textBaseline = "top";
@@ -295,6 +304,7 @@
       }
       if (this.spec.x.title) c.fillText(this.spec.x.title, this.left + this.w / 2, PAD_TOP + this.h + 23);
       c.textAlign = "right"; c.textBaseline = "middle";
+      if (this.y.rows && this.pitch > ROW) return;  // above the bars, over what lies behind them
       if (this.y.rows) {
         this.y.rows.forEach((row, i) => c.fillText(cut(c, row, this.left - 10), this.left - 6, this.rowTop(i) + 11));
         return;
@@ -305,7 +315,18 @@
         c.fillText(text, this.left - 6, y);
       }
     }
+    namesAbove(c) {
+      c.font = FONT; c.textAlign = "left"; c.textBaseline = "middle";
+      this.y.rows.forEach((row, i) => {
+        const text = cut(c, row, this.w), y = this.rowTop(i) - 6;
+        c.fillStyle = behind();
+        c.fillRect(this.left, y - 7, c.measureText(text).width, 14);
+        c.fillStyle = colours().text;
+        c.fillText(text, this.left, y);
+      });
+    }
     texts(c) {  // beside the bars of a waterfall
+      if (this.y.rows && this.pitch > ROW) this.namesAbove(c);
       for (const mark of this.marks) {
         if (mark.type !== "bars" || !mark.beside) continue;
         c.font = FONT; c.fillStyle = colours().text; c.textBaseline = "middle";
@@ -384,7 +405,7 @@
           c.beginPath(); c.moveTo(x + 9 * way, y); c.lineTo(x, y - 5); c.lineTo(x, y + 5);
           c.closePath(); c.fill();
         }
-        if (item.hollow) c.fillStyle = dark.matches && !printing ? "#161616" : "#fff";
+        if (item.hollow) c.fillStyle = behind();
         shape(c, "circle", this.px(item.at), y, 4.5); c.fill(); c.stroke();
       }
     }
@@ -474,7 +495,7 @@
     told(x, y) {
       if (x < this.left || x > this.left + this.w) return [];
       if (this.y.rows) {
-        const row = Math.floor((y - PAD_TOP) / 24), found = [];
+        const row = Math.floor((y - PAD_TOP) / this.pitch), found = [];
         for (const m of this.marks) {
           for (const item of chosen(m.items || [])) {
             const a = this.px(item.from), b = Math.max(a + MIN_PX, this.px(item.to ?? item.from));
