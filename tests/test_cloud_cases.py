@@ -262,3 +262,14 @@ def test_what_a_thing_loses_when_it_is_set_as_a_whole_may_take_effect_once_more(
     assert of.apply("B", "crm", "c2") and of.apply("A", "crm", "c2")
     assert of.behind() == (-1, 0)
     assert not of.apply("A", "crm", "c1"), "it is in what the thing was set to"
+
+
+def test_a_side_that_had_more_is_set_to_one_that_has_nothing() -> None:
+    """A site that is back has c1, and the active one, which was made anew, has not."""
+    of = Configuration(("crm",), TWO_SIDES, lambda: 7, lambda: None)
+    of.go_over("A")
+    of.apply("B", "crm", "c1")
+    of.stands("B", False)
+    assert of.behind() == (7, 1)
+    of.set("B", "crm", of.sides["A"].things["crm"].value)
+    assert of.behind() == (-1, 0)

@@ -169,7 +169,11 @@ class Configuration:
         thing.value = value
         if not self.target or site not in (self.source, self.target):
             return  # there is no other side to be like
-        if value == self._other(site).things[entity].base:
+        its = self._other(site).things[entity]
+        if value == its.value:
+            thing.base = its.base = value
+            thing.beyond, its.beyond = [], []
+        elif value == its.base:
             thing.base = value
             thing.beyond = []
         elif not self._is_like_the_other(site, entity):

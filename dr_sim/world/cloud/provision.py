@@ -22,7 +22,7 @@ from dr_sim.scenario.model import Law
 
 
 class MissingThing(NamedTuple):
-    """Part of one thing that a second side lacks. again: the thing is made again. is_set: it is set
+    """Part of one thing that a second side lacks. anew: the thing is made again. is_set: it is set
     as a whole, as it was found to differ. changes: those that are missing beside that. by_hand:
     pieces of work that people do, as no script can.
     """
