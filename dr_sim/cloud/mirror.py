@@ -35,10 +35,10 @@ from dr_sim.machines import SetAlarm
 
 MAPPED, SITE = "map/", "site/"
 NO_ROW = " "  # as which a row that is gone is kept
-ROW, SWITCH, ROLES = "row/", "mirror/", "roles/"
+ROW, SWITCH, ROLES, UNREAD = "row/", "mirror/", "roles/", "unread/"
 """Keys in the store: of a row of the mapping table that was changed, of the identifiers of a site
 that was added, of a row of the configuration database, of the switch, of who is active, source and
-target.
+target, of a target that has not been compared yet.
 """
 MIRROR_DUE, AUDIT = "mirror", "audit"
 # members that each change meets: a member costs several times a name
@@ -68,6 +68,7 @@ class Mirror:
         self.direction = Direction(
             *_roles(network, stored.get(ROLES + name, "")),
             on=stored.get(SWITCH + name) != "off",
+            is_new_side=bool(stored.get(UNREAD + name)),
         )
         self._due_set = False
         self.rows = {
@@ -102,9 +103,12 @@ class Mirror:
         self.watch.arm(out)
 
     def _look_after_a_crash(self, out: Out) -> None:
-        """Compare both sides: an audit may have been due while nobody was there to hear it."""
-        audits = self._spec.audit_us and self.direction.is_comparable
-        if audits and not self.comparison.under_way:
+        """Compare both sides: an audit may have been due while nobody was there to hear it, or a
+        new side may have been read.
+        """
+        looks = self._spec.audit_us or self.direction.is_new_side
+        comparable = looks and self.direction.is_comparable
+        if comparable and not self.comparison.under_way:
             self._read_both(out, correcting=False)
 
     def _was_due(self, out: Out) -> bool:
@@ -286,7 +290,7 @@ class Mirror:
         for entity in both.still:
             self._compare(entity, both, out)
         if not self.comparison.unsure:
-            self.direction.is_new_side = False
+            self._has_read(out)
 
     def _read_later(self, out: Out) -> None:
         """A side did not answer. Where nothing else will do so, the retry takes up what waits."""
@@ -379,7 +383,7 @@ class Mirror:
     def finish(self, out: Out) -> None:
         """The failover is over, or given up: there is no other side for now."""
         self.direction.urgent = False
-        self.direction.is_new_side = False
+        self._has_read(out)
         self.backlog.forget(out)
         self.direction.source, self.direction.target = (
             self.direction.active,
@@ -400,7 +404,14 @@ class Mirror:
         for entity in self.rows:  # nobody knows what is there
             self.backlog.to_set(entity, out.utc_us, 0, out)
         self.direction.is_new_side = True
+        out.saves[UNREAD + self.name] = site
         self._read_both(out, correcting=False)
+
+    def _has_read(self, out: Out) -> None:
+        """There is no target any more that has not been compared."""
+        if self.direction.is_new_side:
+            self.direction.is_new_side = False
+            out.saves[UNREAD + self.name] = ""
 
     def _save_roles(self, out: Out) -> None:
         out.saves[ROLES + self.name] = listed(

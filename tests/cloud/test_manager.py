@@ -27,6 +27,7 @@ from dr_sim.cloud.events import (
     MirrorSwitched,
     ProvisionAsked,
     SideRead,
+    SiteStands,
 )
 from dr_sim.cloud.inventory import EMPTY, chained
 from dr_sim.cloud.job import JOBS
@@ -820,3 +821,16 @@ def test_nothing_is_mirrored_where_there_is_no_other_side() -> None:
     assert [s.site for s in bench.started()] == ["B"]
     bench.say("ops/r1", Word.DONE)
     assert not bench.given(StartScript) and not bench.given(ReportDrift)
+
+
+def test_a_new_side_that_no_life_has_read_yet_is_read_before_anything_is_set() -> None:
+    """What is there already is left as it is; the rest is made anew."""
+    bench = Bench()
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    bench.tell(SiteStands(0, UTC, 0, "A", json.dumps({"prod": {}, "gov": {}})))
+    bench.start()
+    bench.call("r1", entity="web")
+    assert [s.job for s in bench.started()] == ["ops/r1"]
+    bench.start([["ops/r1", 1, "running", ""]])
+    reads = {c.site: c.number for c in bench.given(ReadSide) if c.network == "prod"}
+    assert sorted(reads) == ["A", "B"] and not bench.started()
