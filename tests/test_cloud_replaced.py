@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dr_sim.cloud.farm_goals import FarmGoals
+from dr_sim.cloud.jobs import JobBook
 from dr_sim.errors import InputError
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
@@ -126,6 +127,35 @@ def test_a_later_upgrade_by_a_new_farm_moves_whom_the_replaced_one_serves(tmp_pa
     of = ran(tmp_path, replaced(more=more), (("run_for: 4 h", "run_for: 8 h"), *THERE))
     assert [site for _, site, _ in moves(of, "done")] == ["A", "B"]
     assert at_end(of) == {"A": {"web 12.3"}, "B": {"web 12.3"}}
+
+
+# ---- orders that reach nobody
+SILENT = "  - {at: 58 min, agent_silent: {site: B, duration: 20 min}}\n"
+
+
+def test_an_order_that_an_agent_never_got_is_decided_again(tmp_path: Path) -> None:
+    """All machines of B are silent when each is ordered to go. They serve when that can be done: one
+    after the other goes, as if nothing had been.
+    """
+    of = ran(tmp_path, replaced(more=SILENT), THERE)
+    away: set[str] = set()
+    for _, v in rows(of, "truth.cloud_machine"):
+        if v["site"] == "B" and v["what"] == "stopped":
+            away.add(v["machine"])
+        elif v["site"] == "B" and v["what"] == "running":
+            away = set()
+        assert len(away) <= 1
+    assert at_end(of) == {"A": {"web 12.4"}, "B": {"web 12.4"}}
+
+
+def test_who_carries_out_an_old_order_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobBook, "_was_never_begun", lambda self, job: False)
+    of = world(tmp_path, replaced(more=SILENT), THERE)
+    of.run()
+    found = {breach.invariant for breach in cloud_broken(of.journal, of.scenario)}
+    assert "cloud 19" in found
 
 
 # ---- restarts

@@ -194,6 +194,38 @@ def test_a_failover_in_the_middle_of_an_upgrade(lost_at: str, tmp_path: Path) ->
     assert not [each for each in found.degraded if not each.over]
 
 
+UNMIRRORED = "  - {at: 50 min, mirror_off: 100 min}\n"
+AT_BOTH = ("at: [A]}}", "at: [A, B]}}")
+SOON: Edits = (FEW, *USUAL, AT_BOTH)
+
+
+def test_at_the_second_side_old_machines_stay_until_the_moves_are_mirrored(tmp_path: Path) -> None:
+    of = ran(tmp_path, upgrade(more=UNMIRRORED), SOON)
+    gone = {
+        site: [
+            at
+            for at, v in rows(of, "truth.cloud_machine")
+            if (v["site"], v["what"]) == (site, "stopped")
+        ]
+        for site in "AB"
+    }
+    mirrored = max(at for at, site, _ in moves(of, "done") if site == "B")
+    assert len(gone["A"]) == len(gone["B"]) == 3
+    assert max(gone["A"]) < 150 * MINUTE < mirrored < min(gone["B"])
+
+
+def test_who_retires_them_before_is_caught_by_a_failover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two scripts run at one time: B serves users of the old farm when its last machines go."""
+    goes = "  - {at: 84 min 30 s, order_failover: {by: dba, planned: true}}\n"
+    edits = (*SOON, ("at_once: 4", "at_once: 2"))
+    more = UNMIRRORED + goes
+    ran(tmp_path, upgrade(more=more), edits)
+    monkeypatch.setattr(Upgrades, "are_moved", lambda *of: True)
+    assert "cloud 12" in broken(world(tmp_path, upgrade(more=more), edits))
+
+
 # ---- the flagship
 def test_an_upgrade_in_the_middle_of_another_is_asked_for_in_vain(tmp_path: Path) -> None:
     """The farm goes on to 12.4, and every figure is what it is without the second line."""

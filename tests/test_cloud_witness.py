@@ -84,11 +84,12 @@ def clean_before_gone(patch: pytest.MonkeyPatch) -> None:
 def forget_to_go_on_with_backups(patch: pytest.MonkeyPatch) -> None:
     """What a job has paused stays so: its clean-up is not run."""
 
-    def clean(self: jobs.JobBook, job: job_room.CloudJob, o: out.Out) -> None:
+    def begin(self: jobs.JobBook, job: job_room.CloudJob, aim: JobState, o: out.Out) -> None:
+        self._move(job, JobMove.CLEAN)
         self._move(job, JobMove.CLEANED_CANCELLED)
         self._ended(job, o)
 
-    patch.setattr(jobs.JobBook, "_clean", clean)
+    patch.setattr(jobs.JobBook, "_begin_cleaning", begin)
 
 
 def older_manager_acts(patch: pytest.MonkeyPatch) -> None:

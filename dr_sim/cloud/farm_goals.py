@@ -3,14 +3,14 @@
 Theory of operation. The goals are the same at both sides. They come from the configuration, until
 people set others, or from a farm's load (load.py). While a farm is being upgraded, it should have
 machines of both images: as many of the new one as the goals say, and also those of the old one
-until all databases have been moved. From then on, at each side, old machines are kept in place of
-new ones that do not run yet; one less, if the new ones have their image and find no room. An
+until all databases have been moved at that side. From then on old machines are kept there in place
+of new ones that do not run yet; one less, if the new ones have their image and find no room. An
 upgrade that replaces machines where they are has as many machines of both images together as the
 goals say, minus those that are being replaced at one time.
 
 A goal may become smaller while machines are still being deployed for the previous goal. Then a
 running machine is removed only when as many others run as the goal says. Until then, the machines
-that are being deployed are the surplus.
+that are being deployed are the surplus. The same holds for the old machines that an upgrade keeps.
 """
 
 from __future__ import annotations
@@ -137,7 +137,8 @@ class FarmGoals:
             count = wanted.get(of, 0) - len(mine)
             missing += [of] * count
             first = _retired_first(mine)[: max(0, -count)]
-            if of[0] not in self._upgrades.on:
+            upgrade = self._upgrades.on.get(of[0])
+            if upgrade is None or upgrade.style is UpgradeStyle.NEW_FARM:
                 first = _while_others_run(first, mine, wanted.get(of, 0))
             too_many += first
         return missing, too_many
@@ -169,7 +170,8 @@ class FarmGoals:
                 continue
             yield new
             before = count
-            if upgrade.phase is UpgradePhase.RETIRING:
+            retiring = upgrade.phase is UpgradePhase.RETIRING
+            if retiring and self._upgrades.are_moved(name, side):
                 before = self._old_ones(new, upgrade.before, side)
             yield Goal(name, role, upgrade.before, before)
 

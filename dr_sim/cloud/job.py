@@ -17,6 +17,7 @@ JOBS: Transitions[JobState, JobMove] = Transitions(
             JobMove.START: JobState.STARTING,
             JobMove.FOUND: JobState.RUNNING,
             JobMove.SIDE_GONE: JobState.CANCELLED,
+            JobMove.NOT_BEGUN: JobState.CANCELLED,
         },
         JobState.STARTING: {
             JobMove.STARTED: JobState.RUNNING,
@@ -24,6 +25,7 @@ JOBS: Transitions[JobState, JobMove] = Transitions(
             JobMove.AGAIN: JobState.QUEUED,
             JobMove.CLEAN: JobState.CLEANING,
             JobMove.SIDE_GONE: JobState.CANCELLED,
+            JobMove.NOT_BEGUN: JobState.CANCELLED,
         },
         JobState.RUNNING: {
             JobMove.DONE: JobState.DONE,
@@ -91,6 +93,9 @@ class CloudJob:
     )
     done_before: bool = (
         False  # it was done in a life that the store has forgotten
+    )
+    never_begun: bool = (
+        False  # it was closed, and its agent has begun no attempt
     )
     lane: tuple[str, str, str] = field(init=False)
     agent: tuple[str, str] = field(init=False)

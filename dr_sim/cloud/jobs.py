@@ -26,23 +26,18 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from dr_sim.cloud.commands import (
-    AskScript,
-    CleanUp,
-    CopyScript,
-    KillScript,
-    Notify,
-    StartScript,
-)
+from dr_sim.cloud.commands import Notify
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import AgentSaid
 from dr_sim.cloud.inventory import chained
 from dr_sim.cloud.job import AS_A_WHOLE, ENDED, JOBS, OPEN, CloudJob
 from dr_sim.cloud.job_dues import JobDues
 from dr_sim.cloud.job_lanes import JobLanes
+from dr_sim.cloud.job_orders import JobOrders
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import (
+    OUT_OF_SERVICE,
     JobKind,
     JobMove,
     JobState,
@@ -96,7 +91,6 @@ class JobBook:
     ) -> None:
         self._config = config.jobs
         self._mappings = mappings
-        self._version = config.version
         self.open: dict[str, CloudJob] = {}
         # whether a job that has not begun may begin, and whether nobody wants it there any more
         self.may_begin: Callable[[CloudJob], bool] = lambda job: True
@@ -108,6 +102,7 @@ class JobBook:
         self._lanes = JobLanes()
         self._busy: dict[tuple[str, str], int] = defaultdict(int)
         self._dues = JobDues(self.open)
+        self._orders = JobOrders(config, self._dues)
         self._asleep = True  # until it is known what agents are doing
         self._unheard: set[tuple[str, str]] = (
             set()
@@ -232,11 +227,11 @@ class JobBook:
         if job.state is JobState.CLEANING and (
             word is None or word.word is not Word.CLEANED
         ):
-            self._clean(job, out)
+            self._orders.clean(job, out)
             return None
         if word is None:
             # asked by name, so that its agent refuses it from now on
-            self._ask(job, out)
+            self._orders.ask(job, out)
             return None
         over = self.said(word, out)
         if over is not None:
@@ -313,19 +308,7 @@ class JobBook:
         self._move(job, _START)
         job.attempt += 1
         self._save(job, out)
-        out.commands.append(
-            StartScript(
-                job.network,
-                job.site,
-                job.id,
-                job.attempt,
-                job.script,
-                self._version,
-                job.change,
-                job.params,
-            )
-        )
-        self._dues.look_at(job, out.mono_us + self._config.retry_us)
+        self._orders.start(job, out)
 
     def look(self, out: Out) -> None:
         """The alarm went off: look at every job whose time has come."""
@@ -341,9 +324,9 @@ class JobBook:
             self._lanes.now_ready(job)
             self.pump(job.agent, out)
         elif state is JobState.CLEANING:
-            self._clean(job, out)
+            self._orders.clean(job, out)
         elif state is JobState.KILLING:
-            self._kill(job, out)
+            self._orders.kill(job, out)
         else:
             if state is JobState.RUNNING:
                 self._move(job, JobMove.LIMIT)
@@ -353,26 +336,7 @@ class JobBook:
                         job.network, Notice.JOB_OVERDUE, job.id, out.utc_us
                     )
                 )
-            self._ask(job, out)
-
-    # ---- orders to agents, which are given again until they are answered
-    def _ask(self, job: CloudJob, out: Out) -> None:
-        out.commands.append(
-            AskScript(job.network, job.site, job.id, job.attempt)
-        )
-        self._dues.look_at(job, out.mono_us + self._config.retry_us)
-
-    def _kill(self, job: CloudJob, out: Out) -> None:
-        out.commands.append(
-            KillScript(job.network, job.site, job.id, job.attempt)
-        )
-        self._dues.look_at(job, out.mono_us + self._config.retry_us)
-
-    def _clean(self, job: CloudJob, out: Out) -> None:
-        out.commands.append(
-            CleanUp(job.network, job.site, job.id, job.attempt, job.params)
-        )
-        self._dues.look_at(job, out.mono_us + self._config.retry_us)
+            self._orders.ask(job, out)
 
     # ---- what agents say
     def said(self, e: AgentSaid, out: Out) -> CloudJob | None:
@@ -399,6 +363,8 @@ class JobBook:
             if self._left_as_stray(job):
                 self._move(job, JobMove.SIDE_GONE)
                 return self._ended(job, out)
+            if state is _STARTING and self._was_never_begun(job):
+                return self._not_begun(job, out)
             self._again(job, out, at_once=True)
         elif (
             e.word in (Word.FAILED, Word.GONE)
@@ -412,6 +378,33 @@ class JobBook:
         ):  # in a life that the store has forgotten
             return self._was_cleaned(job, out)
         return None
+
+    def _was_never_begun(self, job: CloudJob) -> bool:
+        """Return whether a job takes a machine out of service, and no attempt before this one has
+        begun.
+        """
+        return job.kind in OUT_OF_SERVICE and not job.tries
+
+    def _not_begun(self, job: CloudJob, out: Out) -> CloudJob:
+        job.never_begun = True
+        self._move(job, JobMove.NOT_BEGUN)
+        return self._ended(job, out)
+
+    def take_back(self, agent: tuple[str, str], out: Out) -> list[CloudJob]:
+        """Close the jobs that would take machines out of service at that agent and wait. Return
+        them.
+        """
+        waiting = [
+            job
+            for job in self.open.values()
+            if job.agent == agent
+            and job.state is _QUEUED
+            and self._was_never_begun(job)
+        ]
+        # the last one first: none begins in the place of one that is closed
+        for job in sorted(waiting, key=lambda each: -each.order):
+            self._not_begun(job, out)
+        return waiting
 
     def _was_cleaned(self, job: CloudJob, out: Out) -> CloudJob | None:
         """An attempt is over, and nobody knows how. What was moved here came to nothing when it was
@@ -434,7 +427,7 @@ class JobBook:
         elif job.state is JobState.OVERDUE:
             self._move(job, JobMove.KILL)
             self._save(job, out)
-            self._kill(job, out)
+            self._orders.kill(job, out)
             self._dues.set_alarm(out)
 
     def _left_as_stray(self, job: CloudJob) -> bool:
@@ -455,9 +448,7 @@ class JobBook:
             WhyFailed.OLD_SCRIPT,
         )
         if wants_script:
-            out.commands.append(
-                CopyScript(job.network, job.site, job.script, self._version)
-            )
+            self._orders.copy(job, out)
         # a script that is not there says nothing of the change: it is copied, and as many attempts
         # are free; if the copies do not help the job fails all the same. A copy that an earlier
         # life ordered may be lost with it, so only those of this life count
@@ -491,7 +482,7 @@ class JobBook:
         self._move(job, JobMove.CLEAN)
         job.aim = aim
         self._save(job, out)
-        self._clean(job, out)
+        self._orders.clean(job, out)
         self._dues.set_alarm(out)
 
     def _cleaned(

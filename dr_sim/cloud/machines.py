@@ -16,6 +16,11 @@ A machine that falls silent is replaced after a while (vm_repair.py).
 What a site says of itself beats the records (MachinesRead). It is asked at each start of the
 manager, when a side is new, and when a deployment has failed there. Until it has answered nothing
 is decided about it.
+
+A machine that is to be taken out of service serves until its agent begins the script. Meanwhile
+others may fall silent, or this one may answer again. So an order that has not begun is taken back
+when machines fall silent or answer again; one that its agent never got comes to nothing. Then the
+site is asked, and it is decided again.
 """
 
 from __future__ import annotations
@@ -27,7 +32,6 @@ from collections.abc import Callable, Iterator
 from dr_sim.cloud.commands import Notify, ReadMachines
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import (
-    FoundAttempt,
     GoalsSet,
     ImageSaid,
     LoadSeen,
@@ -42,6 +46,7 @@ from dr_sim.cloud.install_points import InstallPoints
 from dr_sim.cloud.job import CloudJob
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.machine_config import ImageConfig
+from dr_sim.cloud.machine_jobs import job_of
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.placing import Used, WantedPlace, place
 from dr_sim.cloud.shortages import Shortages
@@ -57,7 +62,6 @@ from dr_sim.cloud.vm import (
 from dr_sim.cloud.vm_records import Side, VmRecords
 from dr_sim.cloud.vm_repair import VmRepair
 from dr_sim.cloud.words import (
-    SCRIPT_OF,
     ImageWord,
     JobKind,
     JobState,
@@ -152,6 +156,11 @@ class MachineManager:
         self._asked.add(side)
         self._again_us.pop(side, None)
         out.commands.append(ReadMachines(*side, self._reading))
+
+    def _look_again(self, side: Side, out: Out) -> None:
+        """Ask a site what is really there, unless it is being asked already."""
+        if side in self._known:
+            self._read(side, out)
 
     # ---- what a site says of itself
     def read(self, e: MachinesRead, out: Out) -> None:
@@ -250,6 +259,14 @@ class MachineManager:
         """A job that moves a database has ended."""
         self.upgrades.move_ended(job, out)
         self._plan_all(job.network, out)
+
+    def backlog_changed(self, network: str, out: Out) -> None:
+        """Other changes than before are pending at the second side of a network."""
+        if any(
+            upgrade.phase is UpgradePhase.RETIRING
+            for upgrade in self.upgrades.of_network(network)
+        ):
+            self._plan_all(network, out)
 
     def _plan_all(self, network: str, out: Out) -> None:
         for side in sorted(self._known):
@@ -350,45 +367,7 @@ class MachineManager:
         """Add a job of a machine. image: that it gets; '': its own."""
         vm.jobs += 1
         self._records.save(vm, out)
-        word = kind.value
-        name = f"{word} {vm.name} at {vm.site} {vm.jobs}"
-        params = {
-            "machine": vm.name,
-            "farm": vm.farm,
-            "role": vm.role,
-            "image": image or vm.image,
-            "physical": vm.physical,
-        }
-        self._book.add(
-            CloudJob(
-                id=name,
-                order=0,
-                kind=kind,
-                network=vm.network,
-                site=vm.site,
-                entity=vm.name,
-                script=SCRIPT_OF[kind],
-                params=json.dumps(params),
-                change=name,
-            ),
-            out,
-        )
-
-    def found(self, found: FoundAttempt) -> CloudJob:
-        """Return the job, which the store has forgotten, of an attempt that an agent knows."""
-        kinds = {script: kind for kind, script in SCRIPT_OF.items()}
-        return CloudJob(
-            id=found.job,
-            order=0,
-            kind=kinds[found.script],
-            network=found.network,
-            site=found.site,
-            entity=json.loads(found.params)["machine"],
-            script=found.script,
-            params=found.params,
-            change=found.change,
-            attempt=found.attempt,
-        )
+        self._book.add(job_of(vm, kind, image), out)
 
     def taken_up(self, job: CloudJob, out: Out) -> None:
         """A job continues that an agent knows and the store has forgotten: the record of its
@@ -412,10 +391,11 @@ class MachineManager:
         side = (job.network, job.site)
         vm = self.vms.get((job.site, job.entity))
         if vm is None:  # the store has forgotten it: the site knows
-            if side in self._known:
-                self._read(side, out)
+            self._look_again(side, out)
             return
         done = job.state is JobState.DONE
+        if job.never_begun:
+            self._look_again(side, out)
         if job.kind is JobKind.REMOVE:
             self._removed(vm, done, out)
         elif job.kind is JobKind.UPGRADE:
@@ -441,11 +421,10 @@ class MachineManager:
             self._records.move(vm, VmMove.UPGRADED, out)
             return
         self._records.move(vm, VmMove.NOT_UPGRADED, out)
-        about = f"{vm.name} at {vm.site}"
-        self.upgrades.not_upgraded(vm.farm, about, out)
-        side = (vm.network, vm.site)
-        if side in self._known:
-            self._read(side, out)
+        if not job.never_begun:
+            about = f"{vm.name} at {vm.site}"
+            self.upgrades.not_upgraded(vm.farm, about, out)
+        self._look_again((vm.network, vm.site), out)
 
     def _deployed(self, vm: Vm, out: Out) -> None:
         vm.tries = 0
@@ -467,9 +446,7 @@ class MachineManager:
             )
         else:
             self._records.move(vm, VmMove.NOT_DEPLOYED, out)
-        side = (vm.network, vm.site)
-        if side in self._known:
-            self._read(side, out)
+        self._look_again((vm.network, vm.site), out)
 
     def closed(self, job: CloudJob, out: Out) -> None:
         """A job was closed because its side is not used any more; when the side is used again it
@@ -509,7 +486,13 @@ class MachineManager:
             vm = self.vms.get((e.site, name))
             if vm is not None and vm.state is VmState.RUNNING:
                 self._records.move(vm, VmMove.SILENT, out)
+        self._decide_again((e.network, e.site), out)
         self._set_alarm(out)
+
+    def _decide_again(self, side: Side, out: Out) -> None:
+        """Other machines answer now than when some were to be taken out of service there."""
+        for job in self._book.take_back(side, out):
+            self.ended(job, out)
 
     def back(self, e: MachinesBack, out: Out) -> None:
         """Machines answer again."""
@@ -517,6 +500,7 @@ class MachineManager:
             vm = self.vms.get((e.site, name))
             if vm is not None and VMS.allows(vm.state, VmMove.HEARD):
                 self._records.move(vm, VmMove.HEARD, out)
+        self._decide_again((e.network, e.site), out)
         self._plan_site(e.site, out)
         self._set_alarm(out)
 
@@ -529,19 +513,24 @@ class MachineManager:
         for network in self._goals.look(out):
             self._plan_all(network, out)
         again = self._points.rings(out)
-        for side in sorted(self._known):
-            repaired = self._repair.look(side, out)
+        for side in sorted(self._heard_or_not()):
+            repaired = self._repair.look(side, side in self._known, out)
             if repaired or again:
                 self._plan(side, out)
         self._set_alarm(out)
 
     # ---- bookkeeping
+    def _heard_or_not(self) -> set[Side]:
+        """Return the sides that have been read, and those that did not answer when they were."""
+        return self._known | self._again_us.keys()
+
     def _set_alarm(self, out: Out) -> None:
         """One alarm, at the first instant at which something is due."""
+        sides = self._heard_or_not()
         dues = [
             vm.repair_us
             for vm in self.vms.values()
-            if vm.repair_us and (vm.network, vm.site) in self._known
+            if vm.repair_us and (vm.network, vm.site) in sides
         ]
         dues += self._again_us.values()
         dues += self._goals.dues()

@@ -34,6 +34,7 @@ from dr_sim.cloud.events import (
 from dr_sim.cloud.job import ENDED, CloudJob, moved_to
 from dr_sim.cloud.job_dues import LOOK
 from dr_sim.cloud.jobs import JobBook
+from dr_sim.cloud.machine_jobs import found_job
 from dr_sim.cloud.machines import LOOK_AT_MACHINES, MachineManager
 from dr_sim.cloud.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
@@ -108,6 +109,7 @@ class CloudManager:
             self._machines = MachineManager(
                 config, stored, self._book, self._sides, self._add_move
             )
+            self._machines.upgrades.is_pending = self._is_pending
             self._alarms["", LOOK_AT_MACHINES] = self._machines.look
         waiting = stored.get(PROVISION)
         # to where, from where, it answers, since when
@@ -147,6 +149,8 @@ class CloudManager:
         out = Out(event.mono_us, event.utc_us)
         self._handlers[event.__class__](event, out)
         for mirror in self._every:
+            if mirror.backlog.changed and self._machines is not None:
+                self._machines.backlog_changed(mirror.name, out)
             if mirror.backlog.changed or mirror.comparison.unsure:
                 mirror.report(out)
         if self._book.strays:
@@ -212,6 +216,12 @@ class CloudManager:
         )
         return True
 
+    def _is_pending(self, network: str, site: str, entity: str) -> bool:
+        """Return whether something of a thing is not in effect yet at that site."""
+        mirror = self._mirrors[network]
+        at_target = site == mirror.direction.target
+        return at_target and mirror.backlog.holds(entity)
+
     def _sides(self, network: str) -> tuple[str, ...]:
         """Return the sites of a network that are in use, the active one first."""
         direction = self._mirrors[network].direction
@@ -274,7 +284,7 @@ class CloudManager:
     def _adopt(self, found: FoundAttempt, out: Out) -> None:
         """Take up the job, which the store has forgotten, of an attempt that an agent knows."""
         if self._machines is not None and found.script in MACHINE_SCRIPTS:
-            job = self._machines.found(found)
+            job = found_job(found)
             self._book.adopt(job, out)
             self._machines.taken_up(job, out)
         else:

@@ -7,7 +7,8 @@ databases that the farm serves are moved, those of a given number of tenants at 
 is a change, done by a job at the active side and mirrored as any other. A failed move is tried
 again when the others are over, as often as a job is. If it still fails, the upgrade is held with
 both farms, and a notice is raised. When all databases have been moved, the old machines are
-retired: at each side as many as new ones run there, and one more if the new ones find no room.
+retired: at each side as many as new ones run there, and one more if the new ones find no room. At
+the second side they stay until no move is pending there: after a failover they may still be needed.
 
 An upgrade may also replace machines where they are. At each side a given number of machines of a
 role are removed at one time and made again with the new image. Databases stay where they are, no
@@ -182,6 +183,10 @@ class Upgrades:
             farm.name: int(stored.get(NUMBER + farm.name, "0"))
             for farm in config.farms
         }
+        # whether something of that database is not in effect yet at that site of that network
+        self.is_pending: Callable[[str, str, str], bool] = (
+            lambda network, site, database: False
+        )
         self.on: dict[str, FarmUpgrade] = {}
         for key, text in stored.items():
             if key.startswith(UPGRADE):
@@ -191,6 +196,16 @@ class Upgrades:
     def image(self, farm: str) -> str:
         """Return the image of a farm; while it is upgraded, the one before."""
         return self._images[farm]
+
+    def are_moved(self, farm: str, side: tuple[str, str]) -> bool:
+        """Return whether all databases of a farm have been moved at a side, once they have been at
+        the active one.
+        """
+        return not any(
+            self.is_pending(*side, database)
+            for unit in self._farms[farm].units
+            for database in unit
+        )
 
     def of_network(self, network: str) -> Iterator[FarmUpgrade]:
         """Yield the upgrades of a network's farms that are in progress."""

@@ -37,8 +37,10 @@ class VmRepair:
         self._telling = telling
         self._retire = retire
 
-    def look(self, side: Side, out: Out) -> bool:
-        """Repair what is due at a side. Return whether anything was due."""
+    def look(self, side: Side, known: bool, out: Out) -> bool:
+        """Repair what is due at a side. Return whether anything was due. known: the side has said
+        what is there; until then none is replaced, and somebody is told of many.
+        """
         due = [
             vm
             for vm in self._records.at(side)
@@ -51,7 +53,7 @@ class VmRepair:
             if not vm.physical:  # no machine was made of it
                 vm.tries, vm.not_on = 0, ()
                 self._records.move(vm, VmMove.AGAIN, out)
-        if not self._many_failed(side, out):
+        if not self._many_failed(side, out) and known:
             for vm in silent:
                 self._replace(vm, out)
         else:

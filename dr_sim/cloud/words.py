@@ -87,6 +87,10 @@ OF_MACHINES = frozenset(SCRIPT_OF)
 """
 MACHINE_SCRIPTS = frozenset(SCRIPT_OF.values())
 """Scripts of those jobs."""
+OUT_OF_SERVICE = frozenset((JobKind.REMOVE, JobKind.UPGRADE))
+"""Jobs that take a machine out of service. What was decided when one was ordered may be wrong when
+it could begin at last: one that its agent has not begun comes to nothing, and it is decided again.
+"""
 BEGINS = {
     JobKind.CHANGE: 0,
     JobKind.MIRROR: 0,
@@ -142,6 +146,9 @@ class JobMove(enum.StrEnum):
     CLEANED_FAILED = "cleaned after the last failure"
     CLEANED_CANCELLED = "cleaned after it was ended"
     SIDE_GONE = "the side it ran at is gone"
+    NOT_BEGUN = (
+        "not begun"  # by its agent, and whoever ordered it decides again
+    )
 
 
 class Notice(enum.StrEnum):

@@ -189,18 +189,14 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "start_is_asked_about_never", "C2",
         "a script whose start was not answered is not asked about",
-        "cloud/jobs.py",
+        "cloud/job_orders.py",
         "                job.params,\n"
         "            )\n"
         "        )\n"
-        "        self._dues.look_at(job, out.mono_us + self._config.retry_us)\n"
-        "\n"
-        "    def look(",
+        "        self._look_again(job, out)\n",
         "                job.params,\n"
         "            )\n"
-        "        )\n"
-        "\n"
-        "    def look(",
+        "        )\n",
     ),
     one(
         "moved_job_is_not_noted", "C1",

@@ -161,10 +161,10 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "killed_once", "C4",
         "an order to end a script that reached nobody is not given again",
-        "cloud/jobs.py",
+        "cloud/job_orders.py",
         "            KillScript(job.network, job.site, job.id, job.attempt)\n"
         "        )\n"
-        "        self._dues.look_at(job, out.mono_us + self._config.retry_us)\n",
+        "        self._look_again(job, out)\n",
         "            KillScript(job.network, job.site, job.id, job.attempt)\n"
         "        )\n",
     ),

@@ -735,13 +735,13 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "a_silent_site_is_rebuilt", "C7", "every machine of a site that is silent is replaced there",
         "cloud/vm_repair.py",
-        "        if not self._many_failed(side, out):\n",
+        "        if not self._many_failed(side, out) and known:\n",
         "        if side[1] or not self._many_failed(side, out):\n",
     ),
     one(
         "retired_while_in_use", "C9", "the old farm is retired while databases are still moved",
         "cloud/farm_goals.py",
-        "            if upgrade.phase is UpgradePhase.RETIRING:\n"
+        "            if retiring and self._upgrades.are_moved(name, side):\n"
         "                before = self._old_ones(new, upgrade.before, side)\n",
         "            if upgrade.phase is not UpgradePhase.DEPLOYING:\n"
         "                before = self._old_ones(new, upgrade.before, side)\n",
