@@ -63,12 +63,13 @@ _REASONS = (
 
 @dataclass(slots=True)
 class _HasRun:
-    """A machine that runs, or has run."""
+    """A machine that runs, or has run. upgrading: its image is changed where it is."""
 
     farm: str
     role: str
     image: str
     up: bool = True
+    upgrading: bool = False
 
 
 @dataclass(slots=True)
@@ -101,16 +102,16 @@ class _Load:
 class _Goals:
     """Holds what has been read of the journal so far. there: machines that have run. silent: those
     of which the manager was told that they do not answer. removed: those that it has ordered to be
-    removed. goals: each one so far, by farm and role. images: that farms are to have. upgraded:
-    farms that ever were; upgrading: farms whose upgrade is in progress. loads: of the farms that
-    follow one. up_us: when the manager last began or ended a life. told: networks of which people
-    were told why machines are missing. on: events that last.
+    removed. jobs: that remove one. goals: each one so far, by farm and role. images: that farms are
+    to have. upgraded: farms that ever were; upgrading: farms whose upgrade is in progress. loads:
+    of the farms that follow one. up_us: when the manager last began or ended a life. told: networks
+    of which people were told why machines are missing. on: events that last.
     """
 
     there: dict[Place, _HasRun] = field(default_factory=dict)
     silent: set[Place] = field(default_factory=set)
     removed: set[Place] = field(default_factory=set)
-    jobs: set[str] = field(default_factory=set)
+    jobs: dict[str, Place] = field(default_factory=dict)
     goals: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     upgraded: set[str] = field(default_factory=set)
@@ -200,18 +201,16 @@ def _read(v: dict[str, str], seen: _Goals) -> None:
 
 def _machine(v: dict[str, str], seen: _Goals) -> None:
     at: Place = (v["site"], v["machine"])
+    there = seen.there.get(at)
     if v["what"] == RUNNING:
-        if at not in seen.there:
-            seen.silent.discard(
-                at
-            )  # it was half made when its site was read
-        new = _HasRun(v["farm"], v["role"], v["image"])
-        there = seen.there.setdefault(at, new)
-        there.up, there.image = True, v["image"]
+        if there is None or there.upgrading:
+            # it was half made, or being upgraded, when its site was read
+            seen.silent.discard(at)
+        seen.there[at] = _HasRun(v["farm"], v["role"], v["image"])
     elif v["what"] == "removed":
         seen.there.pop(at, None)
-    elif at in seen.there:
-        seen.there[at].up = False
+    elif there is not None:
+        there.up, there.upgrading = False, v["what"] == "upgrading"
 
 
 def _saved(row: Row, spec: Cloud, seen: _Goals) -> Broken:
@@ -220,15 +219,26 @@ def _saved(row: Row, spec: Cloud, seen: _Goals) -> Broken:
     if _REMOVES not in entries:
         return
     for key, value in pairs_from_text(entries):
-        if not key.startswith(_REMOVES) or not value or key in seen.jobs:
+        if not key.startswith(_REMOVES):
             continue
-        seen.jobs.add(key)
+        if not value:
+            _is_over(seen.jobs.get(key), seen)
+            continue
+        if key in seen.jobs:
+            continue
         _, _, _, site, machine, *_ = json.loads(value)
-        at = (site, machine)
+        at = seen.jobs[key] = (site, machine)
         first = at not in seen.removed
         seen.removed.add(at)
         if first:
             yield from _goes(at, row.time_us, spec, seen)
+
+
+def _is_over(at: Place | None, seen: _Goals) -> None:
+    """A job that was to remove a machine is over. One that still runs stays where it is."""
+    there = seen.there.get(at) if at else None
+    if at is not None and there is not None and there.up:
+        seen.removed.discard(at)
 
 
 def _goes(at: Place, now_us: int, spec: Cloud, seen: _Goals) -> Broken:

@@ -81,7 +81,7 @@ class _Watched:
     records: dict[str, str] = field(default_factory=dict)
     copied: dict[str, str] = field(default_factory=dict)
     silent: dict[Place, set[str]] = field(default_factory=dict)
-    jobs: set[str] = field(default_factory=set)
+    jobs: dict[str, Place] = field(default_factory=dict)
     homes: dict[Place, Place] = field(default_factory=dict)
     copied_homes: dict[Place, Place] = field(default_factory=dict)
     upgraded: dict[str, set[str]] = field(default_factory=dict)
@@ -227,7 +227,7 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         yield from _among_others(at, there, spec)
     silent = at[1] in seen.silent.get((there.network, at[0]), ())
     if v["what"] == "stopped" and there.up and not silent:
-        yield from _in_use(at, there, seen)
+        yield from _in_use(at, there, spec, seen)
     there.up = v["what"] == "running"
     there.was_up = there.was_up or there.up
     if there.up:
@@ -354,8 +354,12 @@ def _moved(row: Row, seen: _Watched) -> None:
             seen.homes[here, database] = elsewhere.get(active, newest)
 
 
-def _in_use(at: Place, there: _There, seen: _Watched) -> Broken:
-    """While a farm is upgraded no machine goes that still serves a database's users."""
+def _in_use(
+    at: Place, there: _There, spec: Cloud, seen: _Watched
+) -> Broken:
+    """While a farm is upgraded no machine goes that still serves a database's users, unless as many
+    others are left as the farm is to have.
+    """
     if there.farm not in seen.upgraded or at[0] != seen.sites.active:
         return
     left = sum(
@@ -363,8 +367,9 @@ def _in_use(at: Place, there: _There, seen: _Watched) -> Broken:
         for where, each in seen.machines.items()
         if where != at and where[0] == at[0]
     )
-    if left >= seen.goals.get((there.farm, there.role), left + 1):
-        return  # the farm is to have fewer by now
+    goal = seen.goals.get((there.farm, there.role))
+    if left >= (_first_goal(there, spec) if goal is None else goal):
+        return
     for (site, database), home in seen.homes.items():
         if site == seen.sites.active and home == (there.farm, there.image):
             yield (
@@ -372,6 +377,13 @@ def _in_use(at: Place, there: _There, seen: _Watched) -> Broken:
                 f"{at[1]} is retired, and users of {database} are served by its farm",
             )
             return
+
+
+def _first_goal(there: _There, spec: Cloud) -> int:
+    """Return how many machines of its role the farm of a machine is to have at first."""
+    assert spec.machines is not None
+    farm = next(of for of in spec.machines.farms if of.name == there.farm)
+    return max(1, farm.goal(there.role))
 
 
 # ---- 16, 17
@@ -398,14 +410,24 @@ def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     for key, value in pairs_from_text(entries):
         if key.startswith(_VM):
             seen.records[key.removeprefix(_VM)] = value
-        elif key.startswith(_REMOVES) and value and key not in seen.jobs:
-            seen.jobs.add(key)
+        elif key.startswith(_REMOVES) and not value:
+            _is_over(seen.jobs.get(key), seen)
+        elif key.startswith(_REMOVES) and key not in seen.jobs:
             _, _, network, site, machine, *_ = json.loads(value)
+            seen.jobs[key] = (site, machine)
             if _is_asked_for((site, machine), seen):
                 seen.wished.add((site, machine))
             else:
                 yield from _repaired((network, site), machine, spec, seen)
             seen.removed.add((site, machine))
+
+
+def _is_over(at: Place | None, seen: _Watched) -> None:
+    """A job that was to remove a machine is over. One that still runs stays where it is."""
+    there = seen.machines.get(at) if at else None
+    if at is not None and there is not None and there.up:
+        seen.removed.discard(at)
+        seen.wished.discard(at)
 
 
 def _is_asked_for(at: Place, seen: _Watched) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_sites import SITE_ROWS
-from dr_sim.oracle.cloud_slots import full_sides
+from dr_sim.oracle.cloud_slots import full_sides, others_at_work_us
 from dr_sim.oracle.cloud_told import (
     RUNNING,
     Place,
@@ -56,13 +56,16 @@ class _Upgrade:
 
 @dataclass(slots=True)
 class _Kept:
-    """Holds what has been read of the journal so far. silent: since when the manager knows that a
-    machine is silent. runs: farm, role and image of each machine that runs. fell: when one that ran
-    went down, and what it was. goals: that were set, by farm and role. may_lack: how many machines
-    of a role a farm may lack in its upgrade.
+    """Holds what has been read of the journal so far. databases: all of them. silent: since when
+    the manager knows that a machine is silent. stopped: since when a machine does not run as a
+    script was to remove it. runs: farm, role and image of each machine that runs. fell: when one
+    that ran went down, and what it was. goals: that were set, by farm and role. may_lack: how many
+    machines of a role a farm may lack in its upgrade.
     """
 
+    databases: set[str]
     silent: dict[Place, int] = field(default_factory=dict)
+    stopped: dict[Place, int] = field(default_factory=dict)
     runs: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
     fell: dict[Place, tuple[int, tuple[str, str, str]]] = field(
         default_factory=dict
@@ -80,7 +83,7 @@ def upkeep_broken(
     spec = scenario.cloud
     if spec is None or spec.machines is None:
         return
-    seen = _Kept()
+    seen = _Kept(databases={of.name for of in scenario.databases})
     for row in journal.rows(*_KINDS):
         for number, sentence in _row(row, journal, spec, seen):
             yield CloudBreach(
@@ -137,7 +140,8 @@ def _read(row: Row, seen: _Kept) -> None:
 def _replaced(row: Row, machines: Machines, seen: _Kept) -> Broken:
     machine, _, rest = row.values["about"].partition(" at ")
     site = rest.partition(",")[0]
-    since_us = seen.silent.get((site, machine))
+    at = (site, machine)
+    since_us = seen.stopped.get(at, seen.silent.get(at))
     if since_us is None:
         yield 18, f"{machine} at {site} is replaced, and it answers"
     elif row.time_us - since_us < machines.repair_us:
@@ -156,7 +160,10 @@ def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
     if v["what"] == RUNNING:
         seen.runs[at] = (v["farm"], v["role"], v["image"])
         seen.fell.pop(at, None)
+        seen.stopped.pop(at, None)
         return
+    if v["what"] == "stopped":
+        seen.stopped[at] = row.time_us
     gone = seen.runs.pop(at, None)
     if gone is not None and v["what"] == "down":
         seen.fell[at] = (row.time_us, gone)
@@ -200,13 +207,22 @@ def _least_goal(
 # ---- 20
 def _at_end(row: Row, journal: Journal, spec: Cloud, seen: _Kept) -> Broken:
     """After a calm no database is being moved, if other scripts leave room for those that move."""
-    if row.time_us - seen.last_us < _calm_us(spec):
+    calm_us = _calm_us(spec)
+    since_us, until_us = seen.last_us, row.time_us
+    moving = [
+        (farm, upgrade.to)
+        for farm, upgrade in sorted(seen.upgrades.items())
+        if upgrade.phase == "moving"
+    ]
+    if not moving or until_us - since_us < calm_us:
         return
-    if full_sides(journal, spec, seen.last_us, row.time_us):
+    if full_sides(journal, spec, since_us, until_us):
         return
-    for farm, upgrade in sorted(seen.upgrades.items()):
-        if upgrade.phase == "moving":
-            yield 20, f"the upgrade of {farm} to {upgrade.to} does not end"
+    busy_us = others_at_work_us(journal, seen.databases, since_us, until_us)
+    if until_us - since_us - busy_us < calm_us:
+        return
+    for farm, to in moving:
+        yield 20, f"the upgrade of {farm} to {to} does not end"
 
 
 def _calm_us(spec: Cloud) -> int:
