@@ -212,8 +212,6 @@ class Agenda(simpy.Environment):
         first = self._first()
         return None if first is None else int(first[0])
 
-    def run_until_quiet(self) -> None:
-        """Do everything until the agenda is empty."""
+    def settle(self) -> None:
+        """Do what was to be done before this instant is left."""
         self._leave()
-        while (first := self._first()) is not None:
-            self.run_until(first[0])

@@ -170,9 +170,11 @@ class ExpressLane:
             or context.secondary_site.wall.beyond_us
         )
 
-    def quiet(self, db: PrimaryDatabase) -> RestoreState | None:
-        """Return the state of the database's copy, if a log cut now would be made, landed and
-        restored in the usual way; None: it takes the ordinary steps.
+    def quiet(
+        self, db: PrimaryDatabase, cut_us: int
+    ) -> RestoreState | None:
+        """Return the state of the database's copy, if its next log, which is cut at that instant,
+        would be made, landed and restored in the usual way; None: it takes the ordinary steps.
         """
         if (
             db.running
@@ -187,7 +189,10 @@ class ExpressLane:
         manager, database = absorbing(self.driver.machine), db.spec.name
         assert manager is not None
         position = fits(
-            self._at, self._to, database, *self.primary.written(db)
+            self._at,
+            self._to,
+            database,
+            *self.primary.written_at(db, cut_us),
         )
         if position is None or not manager.quiet(database, *position):
             return None
@@ -211,7 +216,7 @@ class ExpressLane:
         )
         if not all(rates):
             return None  # others are under way: checked first, before checks that take longer
-        state = self.quiet(db)
+        state = self.quiet(db, self.context.agenda._now)
         if state is None:
             return None
         agenda = self.context.agenda

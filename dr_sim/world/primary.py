@@ -6,6 +6,7 @@ The jobs that back them up are in backup_jobs.py, the room that logs need in log
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from dr_sim.backups.model import Kind
 from dr_sim.engines.shipping import Shipped
@@ -32,6 +33,14 @@ REAL_TRANSACTIONS = 4
 """The number of transactions in which a real engine commits what was written since the last backup:
 enough for a log to be applied in part.
 """
+
+
+class DueLog(NamedTuple):
+    """The next log of a database, and its entry on the agenda."""
+
+    db: PrimaryDatabase
+    at_us: int
+    entry: Entry
 
 
 class Primary:
@@ -169,16 +178,15 @@ class Primary:
         self._log_dues[db.index][1].cancel()
         self._schedule_next(db, Kind.LOG, after_us)
 
-    def logs_due(self, at_us: int) -> list[tuple[PrimaryDatabase, Entry]]:
-        """Return the databases whose next log is due at that instant, in the order in which they
-        are cut, each with its entry on the agenda.
+    def logs_ahead(self, from_us: int) -> list[DueLog]:
+        """Return the next log of each database whose next one is cut at that instant or later, in
+        the order of the databases.
         """
-        dues = sorted(
-            (index, entry)
-            for index, (due_us, entry) in self._log_dues.items()
-            if due_us == at_us and not self.stands(index)
-        )
-        return [(self.databases[index], entry) for index, entry in dues]
+        return [
+            DueLog(self.databases[index], due_us, entry)
+            for index, (due_us, entry) in sorted(self._log_dues.items())
+            if due_us >= from_us and not self.stands(index)
+        ]
 
     @property
     def cost_of_logs(self) -> BackupCost:

@@ -51,6 +51,9 @@ class Lives:
     hashed: Sequence[int]
     restored: Sequence[int]
 
+    def __len__(self) -> int:
+        return len(self.cut)
+
 
 @dataclass(slots=True)
 class Left:
@@ -200,6 +203,10 @@ class QuietLogs:
         self.past.quiet_over(db)
         if self._primary.log_space.limit_bytes(db):
             self._primary.log_space.changed(db)
+        self.alarm_goes_to(db, alarm_us)
+
+    def alarm_goes_to(self, db: PrimaryDatabase, alarm_us: int) -> None:
+        """Set the alarm 'window' of a database to that instant; -1: it is unchanged."""
         if alarm_us >= 0:
             key = (db.spec.name, "window")
             self._driver.alarms[key].cancel()

@@ -1,10 +1,13 @@
-"""The plan of a wave: when each step of logs that are cut together will happen if nothing comes
-between.
+"""The plan of a wave: when each step of some logs will happen if nothing else comes between.
+
+A wave begins when a log is cut while no other is on its way. It holds that log and every log that
+is cut before all of them are restored. Logs of one schedule are cut together; where schedules
+differ, a wave may be one log, or many that overtake each other's steps.
 
 The steps are those of the world (backup, link, hash, copy, restore, with the transfers and workers
 that there are), and so is the arithmetic: the same shared rates, on an agenda of their own that
-holds nothing else. The caller decides whether that is true until the end. A wave that is like the
-one before is not computed again: only the instants since the cut count.
+holds nothing else. The caller decides whether that is true until the end. A wave that is like an
+earlier one is not computed again: only the instants since its first cut count.
 """
 
 from __future__ import annotations
@@ -12,15 +15,19 @@ from __future__ import annotations
 import enum
 from collections import deque
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_sim.world.agenda import Agenda
+from dr_sim.world.agenda import Agenda, Class
 from dr_sim.world.sharing import SharedRate
 
 Ints = NDArray[np.int64]
+MOST_CUTS = 1_000
+"""Instants of cuts in one wave: where schedules differ and the load is high, a wave may have no
+end.
+"""
 
 
 class Step(enum.IntEnum):
@@ -60,26 +67,49 @@ class Log(NamedTuple):
     restore_amount: int
 
 
-class Wave:
-    """A wave; instants are microseconds since the cut.
+class CutTogether(Protocol):
+    """Logs that are cut at one instant, in the order of their databases."""
 
-    kinds, logs, keys: the steps in the order in which they happen: the kind, the log, and the place
-    among the things of an instant: 4 * instant, and 2 more if the step comes after the alarms.
+    at_us: int
+    logs: list[Log]
+
+
+class Upcoming(Protocol):
+    """The logs that are cut next. Nothing of a wave may happen at limit_us or later."""
+
+    limit_us: int
+
+    def peek(self, place: int) -> CutTogether | None: ...
+
+
+class Wave:
+    """A wave; instants are microseconds since the first cut.
+
+    cuts: the logs by the instant of their cut; size_bytes: of all;
+    kinds, logs, keys: the steps in the order in which
+    they happen: the kind, the log, and the place among the things of an instant: 4 * instant, and 2
+    more if the step comes after the alarms.
     """
 
     __slots__ = (
         "at_us",
+        "cuts",
         "ends_us",
         "keys",
         "kinds",
         "landing_keys",
         "logs",
-        "waited",
+        "size_bytes",
     )
 
     def __init__(
-        self, steps: list[tuple[int, int, int]], num_logs: int
+        self,
+        cuts: list[tuple[int, list[Log]]],
+        steps: list[tuple[int, int, int]],
     ) -> None:
+        self.cuts = cuts
+        sizes = [log.size for _, logs in cuts for log in logs]
+        self.size_bytes, num_logs = sum(sizes), len(sizes)
         table = np.array(steps, dtype=np.int64).reshape(-1, 3).T
         self.kinds, self.logs, self.keys = table
         keys = np.empty((len(Step), num_logs), dtype=np.int64)
@@ -87,7 +117,6 @@ class Wave:
         self.landing_keys: list[int] = keys[Step.LANDED].tolist()
         self.at_us = np.full((len(Step), num_logs), -1, dtype=np.int64)
         self.at_us[self.kinds, self.logs] = self.keys >> 2
-        self.waited: list[bool] = (self.at_us[Step.SENT] >= 0).tolist()
         self.ends_us = int(self.keys[-1]) >> 2
 
 
@@ -104,6 +133,14 @@ class Planner:
         disk: SharedRate,
     ) -> None:
         self._costs = costs
+        self._like = disks, link, disk
+        # by the database of its first log: the last wave that began with it
+        self._known: dict[int, Wave] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        """Begin with an agenda and rates on which nothing is under way."""
+        disks, link, disk = self._like
         self._agenda = agenda = Agenda()
         self._disks = {
             machine: shared.alike(agenda)
@@ -116,31 +153,77 @@ class Planner:
         self._queue: deque[int] = deque()
         self._waiting: deque[int] = deque()
         self._sending = self._restoring = self._begins_us = 0
-        self._known: tuple[list[Log], Wave] | None = None
+        # the databases whose log is on its way
+        self._alive: set[int] = set()
+        self._overtaken = False
 
-    def plan(self, logs: list[Log]) -> Wave:
-        """Plan logs that are cut together, in this order."""
-        if self._known is not None and self._known[0] == logs:
-            return self._known[1]
-        self._wave, self._steps, agenda = logs, [], self._agenda
-        self._begins_us = agenda.now_us
-        agenda.round = 0
-        costs = self._costs
-        for i, log in enumerate(logs):
-            self._step(Step.CUT, i)
-            self._disks[log.machine].start(
-                log.database,
-                log.size,
-                costs.backup_rate,
-                self._finished,
-                i,
-                0,
-                costs.backup_fixed_us,
-            )
-        agenda.run_until_quiet()
-        wave = Wave(self._steps, len(logs))
-        self._known = (logs, wave)
+    def plan(self, upcoming: Upcoming) -> Wave | None:
+        """Plan the wave that begins with what is cut next. None: it is not over before the limit,
+        or a database's next log is cut before this one is restored.
+        """
+        first = upcoming.peek(0)
+        if first is None:
+            return None
+        database = first.logs[0].database
+        wave = self._known.get(database)
+        if wave is None or not _is_next(wave, upcoming, first.at_us):
+            wave = self._planned(upcoming, first)
+            if wave is None:
+                self._clear()
+            else:
+                self._known[database] = wave
+        if wave is None or first.at_us + wave.ends_us >= upcoming.limit_us:
+            return None
         return wave
+
+    def _planned(
+        self, upcoming: Upcoming, first: CutTogether
+    ) -> Wave | None:
+        self._wave, self._steps, agenda = [], [], self._agenda
+        begins_us = self._begins_us = agenda.now_us
+        ahead_us = begins_us - first.at_us
+        agenda.round = 0
+        cuts = [(0, first.logs)]
+        for log in first.logs:
+            self._cut(log)
+        following = upcoming.peek(1)
+        agenda.settle()
+        while (next_us := agenda.first_us()) is not None:
+            if (
+                following is not None
+                and following.at_us + ahead_us <= next_us
+            ):
+                at_us = following.at_us + ahead_us
+                cuts.append((at_us - begins_us, following.logs))
+                for log in following.logs:
+                    agenda.at(
+                        at_us, Class.JOB, log.database, self._cut, log
+                    )
+                following = upcoming.peek(len(cuts))
+                continue
+            too_late = next_us - ahead_us >= upcoming.limit_us
+            if too_late or self._overtaken or len(cuts) > MOST_CUTS:
+                return None
+            agenda.run_until(next_us)
+        return Wave(cuts, self._steps)
+
+    def _cut(self, log: Log) -> None:
+        if log.database in self._alive:
+            self._overtaken = True
+        self._alive.add(log.database)
+        i = len(self._wave)
+        self._wave.append(log)
+        self._step(Step.CUT, i)
+        costs = self._costs
+        self._disks[log.machine].start(
+            log.database,
+            log.size,
+            costs.backup_rate,
+            self._finished,
+            i,
+            0,
+            costs.backup_fixed_us,
+        )
 
     def _step(self, kind: Step, i: int) -> None:
         agenda = self._agenda
@@ -218,6 +301,19 @@ class Planner:
 
     def _restored(self, i: int) -> None:
         self._step(Step.RESTORED, i)
+        self._alive.discard(self._wave[i].database)
         self._restoring -= 1
         if self._waiting:
             self._begin(self._waiting.popleft())
+
+
+def _is_next(wave: Wave, upcoming: Upcoming, begins_us: int) -> bool:
+    """Return whether the logs that are cut next are those of a wave, and no others."""
+    for place, (after_us, logs) in enumerate(wave.cuts):
+        batch = upcoming.peek(place)
+        if batch is None:
+            return False
+        if batch.at_us - begins_us != after_us or batch.logs != logs:
+            return False
+    following = upcoming.peek(len(wave.cuts))
+    return following is None or following.at_us - begins_us > wave.ends_us

@@ -6,6 +6,7 @@ order of all its steps: each step brings two texts, its own and one that is the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import repeat
 from typing import Any
 
@@ -24,13 +25,15 @@ class WaveTexts:
     """The texts of a stretch of waves: those that each log has for itself, log after log, then
     those that each database has, then those of all.
 
-    left: the remains of the logs, by database; waves: how many logs of each there are. A log is
+    left: the remains of the logs, by database; counts: how many logs of each there are. A log is
     known by its place, database after database.
     """
 
-    def __init__(self, texts: Texts, left: list[Left], waves: int) -> None:
+    def __init__(
+        self, texts: Texts, left: Sequence[Left], counts: Ints
+    ) -> None:
         self._texts = texts
-        self._waves = waves
+        self._counts = counts
         names = [name for its in left for name in its.names]
         keys = [key for its in left for key in its.keys]
         clocks = [clock for its in left for clock in its.clocks]
@@ -52,7 +55,8 @@ class WaveTexts:
         whether it waits for its transfer.
         """
         n = self._logs
-        of_database = 3 * n + logs // self._waves
+        of_each_log = np.repeat(np.arange(self._databases), self._counts)
+        of_database = 3 * n + of_each_log[logs]
         words = 3 * n + 2 * self._databases
         sending, queued, landed, counter = range(words, words + 4)
         nothing = np.full_like(logs, -1)
@@ -80,7 +84,7 @@ class WaveTexts:
         """Return the columns of texts, as quiet_rows.py names them. waited: by log, whether it
         waited for its transfer.
         """
-        n, texts, waves = self._logs, self._texts, self._waves
+        n, texts, counts = self._logs, self._texts, self._counts
         common = self._all[3 * n :]
         of_each = [texts.get(text, -1) for text in common]
         databases = of_each[: self._databases]
@@ -93,6 +97,6 @@ class WaveTexts:
             "sending": np.where(waited, queued, sending),
             "there": repeat(landed),
             "counter": repeat(counter),
-            "database": np.repeat(databases, waves),
-            "clock_key": np.repeat(clock_keys, waves),
+            "database": np.repeat(databases, counts),
+            "clock_key": np.repeat(clock_keys, counts),
         }

@@ -144,10 +144,33 @@ replication: {slots: 3}
     ],
 )
 def test_databases_need_not_be_alike(every: str) -> None:
-    """Where another log is cut before a wave is over, all take the steps."""
-    assert (waves_taken(both_ways(scenario(UNLIKE.replace("EVERY", every)))) > 0) is (
-        every != "every 5 min offset 1 s"
-    )
+    """Where another log is cut before a wave is over, it is in that wave."""
+    assert waves_taken(both_ways(scenario(UNLIKE.replace("EVERY", every)))) > 0
+
+
+STAGGERED = FLEET.replace(
+    "crm: {copies: 12,", "crm: {copies: 4, log: every 5 min offset 2 min,"
+).replace(
+    "primary:",
+    """\
+  one: {copies: 5, size: 1 GB, log_volume: 20 MB per 5 min, full: none, differential: none}
+  two: {copies: 3, size: 1 GB, log_volume: 20 MB per 5 min, full: none, differential: none,
+    log: every 5 min offset 1 s}
+primary:""",
+)
+
+
+def test_logs_that_are_cut_at_different_instants_are_in_waves_too() -> None:
+    """All but those of the first two intervals, and of the last instant."""
+    world = both_ways(scenario(STAGGERED))
+    assert world.waves is not None and world.express is not None
+    assert waves_taken(world) + world.express.taken >= 12 * 34
+
+
+@pytest.mark.parametrize("what", some_or_all(list(ENDS), 6))
+def test_a_staggered_wave_ends_as_the_steps_do(what: str) -> None:
+    events, overrides = ENDS[what]
+    both_ways(scenario(STAGGERED + events, *overrides))
 
 
 # ---- any fleet
@@ -175,6 +198,8 @@ MEMBERS = st.fixed_dictionaries(
                 "every 5 min",
                 "every 5 min",
                 "every 5 min offset 2 min",
+                "every 5 min offset 1 s",
+                "every 5 min offset 3 s",
                 "every 10 min",
                 "every 20 s",
             ]
