@@ -179,16 +179,23 @@ class Progress:
         """Return the log that comes first. Where files have told their LSNs these decide, as a
         primary's clock may have been set back meanwhile.
         """
-        waiting = self._waiting()
-        read = [file for file in waiting if file.header is not None]
-        others = [file for file in waiting if file.header is None]
-        first = sorted(read, key=File.order)[:1]
-        return min(first + others, key=File.age_order, default=None)
+        landed = self._landed()
+        read = [file for file in landed if file.header is not None]
+        others = [file for file in landed if file.header is None]
+        # of hundreds behind a backlog the first one is needed in most cases
+        in_order = sorted(read, key=File.order)
+        first = next(filter(self._needed, in_order), None)
+        found = others if first is None else [first, *others]
+        return min(found, key=File.age_order, default=None)
 
     def _waiting(self) -> list[File]:
         """Return the logs that have landed and are not restored; for a database without logs, the
         backup that is being restored.
         """
+        return [file for file in self._landed() if self._needed(file)]
+
+    def _landed(self) -> list[File]:
+        """Return the same with the logs that are not needed."""
         db = self._db
         if not db.config.log_interval_us:
             return [] if db.files.in_hand is None else [db.files.in_hand]
@@ -198,18 +205,15 @@ class Progress:
             if file.kind is LOG and not file.done
         ]
         here = (Content.CHECKING, Content.WHOLE)
-        return [
-            file
-            for file in logs
-            if file.content in here and self._needed(file)
-        ]
+        return [file for file in logs if file.content in here]
 
     def _needed(self, file: File) -> bool:
-        if file.header is None:
+        db = self._db
+        if file.header is None or not db.config.log_interval_us:
             return True
-        fit = applies(file.header, self._db.state)
+        fit = applies(file.header, db.state)
         return (
             fit is not Fit.STALE
             and fit is not Fit.EMPTY
-            and not strayed(self._db, file, fit)
+            and not strayed(db, file, fit)
         )

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from dr_sim.backups.model import Kind
+from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.machines import Alarm
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery import repairs, standby
+from dr_sim.recovery import progress, repairs, standby
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.events import PrimaryTrouble
 from dr_sim.recovery.files import FULL, INCREMENTAL, kind_of
@@ -1440,6 +1441,25 @@ def test_a_restore_that_never_ends_is_told_though_each_log_lands_half_written_fi
         (40, 18, "error"),
         (45, 18, "error"),
     ]
+
+
+def test_behind_a_backlog_the_oldest_log_is_found_without_looking_into_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = new()
+    ship(world, 2)
+    world.hangs = 1
+    ship(world, 30)
+    looked_at: list[int] = []
+
+    def counted(header: BackupHeader, state: RestoreState) -> Fit:
+        looked_at.append(header.backup_id)
+        return applies(header, state)
+
+    monkeypatch.setattr(progress, "applies", counted)
+    oldest = world.manager.databases[DB].progress._oldest()
+    assert oldest is world.manager.databases[DB].files.in_hand
+    assert len(looked_at) == 1
 
 
 @pytest.mark.parametrize("interval", [5, 10, 15, 20, 30, 60, 120])
