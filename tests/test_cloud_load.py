@@ -285,3 +285,18 @@ def test_the_scenario_by_load_is_as_by_hand() -> None:
     hours = [(short.began_us // HOUR_US + 4, short.began_us % HOUR_US) for short in shorts]
     assert hours == [(hour, 0) for hour in (6, 7, 8, 9, 10, 13, 14)]
     assert {short.site for short in shorts} == {"A"}
+
+
+@pytest.mark.long  # test_load_series.py holds the same cheaper
+def test_the_scenario_load_series_is_as_by_hand() -> None:
+    """20 more at noon and at 13:00, both in one round; at B fewer 30 min after the load has sunk."""
+    path = Path(__file__).parent.parent / "scenarios" / "cloud" / "load_series.yaml"
+    of = World(load_scenario(path))
+    of.run()
+    assert cloud_broken(of.journal, of.scenario) == []
+    shorts = summary(of).cloud.machines.degraded
+    one = MEASURED + 15 * MS + DEPLOY
+    assert [(s.began_us, s.lasted_us) for s in shorts] == [(4 * HOUR_US, one), (5 * HOUR_US, one)]
+    at_b = [at_us for at_us, site in gone(of) if site == "B"]
+    assert len(at_b) == 40
+    assert min(at_b) == 7 * HOUR_US + MEASURED + 30 * MINUTE + 15 * MS

@@ -36,6 +36,7 @@ from dr_sim.scenario.experiment import read_asked
 from dr_sim.scenario.fields import Names
 from dr_sim.scenario.given import NAME, without_echo
 from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.load_files import read_loads
 from dr_sim.scenario.model import (
     Outages,
     Recorded,
@@ -188,6 +189,7 @@ def _scenario(
         folders,
     )
     root = _sections(tree, names, problems)
+    problems.extend(read_loads(root, tree))
     events = read_events(tree.get("events"), kinds, names, problems)
     faults = read_faults(tree.get("faults"), kinds, names, problems)
     tenants = tuple(

@@ -49,12 +49,17 @@ class Image:
 @dataclass(frozen=True, slots=True)
 class Load:
     """Requests that users make: num every den_us on average. shape: 'none' is not known, 'steady',
-    or 'business_hours', by the hourly weights of a log volume.
+    'business_hours', by the hourly weights of a log volume, or 'series'.
+
+    steps: of a series, the requests an hour from each instant on; num and den_us are then its
+    most. repeat_us: after which it begins again; 0: never.
     """
 
     shape: str
     num: int = 0
     den_us: int = 1_000_000
+    steps: tuple[tuple[int, int], ...] = ()
+    repeat_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

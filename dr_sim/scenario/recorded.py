@@ -399,13 +399,7 @@ def _stepwise(
     """The mean in each whole step; each value holds until the next, the last as long as the one
     before it.
     """
-    numbers = []
-    for number, (_, text) in enumerate(rows, start=1):
-        if not _is_number(text) or _number(text) < 0:
-            raise SeriesError(
-                f"{path} row {number}: {text[:30]!r} is no number from 0 up"
-            )
-        numbers.append(_number(text))
+    numbers = _numbers(path, rows)
     instants = [at for at, _ in rows]
     instants.append(instants[-1] + max(1, instants[-1] - instants[-2]))
     steps = max(1, instants[-1] // wanted.step_us)
@@ -421,6 +415,28 @@ def _stepwise(
             totals[step] += rate * (until - begin)
             begin, step = until, step + 1
     return [total / min(wanted.step_us, instants[-1]) for total in totals]
+
+
+def _numbers(path: str, rows: list[tuple[int, str]]) -> list[Fraction]:
+    """Return the values of rows. Raises SeriesError."""
+    numbers = []
+    for number, (_, text) in enumerate(rows, start=1):
+        if not _is_number(text) or _number(text) < 0:
+            raise SeriesError(
+                f"{path} row {number}: {text[:30]!r} is no number from 0 up"
+            )
+        numbers.append(_number(text))
+    return numbers
+
+
+def steps_in(
+    wanted: RecordedFile, scenario_file: str
+) -> list[tuple[int, Fraction]]:
+    """Return (microseconds since the first row, value) of each row. Raises SeriesError."""
+    path = os.path.join(os.path.dirname(scenario_file), wanted.file)
+    rows = _rows(wanted, path)
+    instants = [at for at, _ in rows]
+    return list(zip(instants, _numbers(path, rows), strict=True))
 
 
 def _outages_of(

@@ -1,6 +1,7 @@
 """Loads of farms: how many requests users make, over time, and what the balancer measures.
 
-Theory of operation. A load is constant for a while: for the whole run, or by the hour of the week.
+Theory of operation. A load is constant for a while: for the whole run, by the hour of the week, or
+from one step of a series to the next.
 A surge multiplies it. The balancer counts requests over whole intervals of `deployment.load_every`.
 At the end of an interval it reports the number to the manager if it has changed. Nothing polls: the
 balancer counts in an interval in which the load changes, and in the following ones until a whole
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dr_sim.cloud.events import LoadSeen
-from dr_sim.scenario.machine_model import Farm, FarmLoad
+from dr_sim.scenario.machine_model import Farm, FarmLoad, Load
 from dr_sim.scenario.model import LogVolume, Scenario
 from dr_sim.units import HOUR_US, PPM
 from dr_sim.world.workload import segments
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Week:
-    """A load without surges. levels: requests an hour, for so long each; then from the first on."""
+    """A load without surges, of a week or of the period of a series. levels: requests an hour, for
+    so long each; then from the first on.
+    """
 
     levels: list[int]
     lengths: list[int]
@@ -37,12 +40,27 @@ class Week:
     def of(cls, load: FarmLoad, scenario: Scenario) -> Week:
         """Return the load of a farm from the beginning of a run on."""
         shape, mean = load.load.shape, load.load
+        if shape == "series":
+            return cls._of_series(load.load, scenario)
         volume = LogVolume(shape, mean.num, mean.den_us)
         _, lengths, sums = segments(volume, scenario)
         levels = []
         for i, length in enumerate(lengths):
             levels.append((sums[i + 1] - sums[i]) * HOUR_US // length)
         return cls(levels, lengths)
+
+    @classmethod
+    def _of_series(cls, load: Load, scenario: Scenario) -> Week:
+        """Return a load that was written step by step; without `repeat` its last step lasts to the
+        end of the run.
+        """
+        begins = [at_us for at_us, _ in load.steps]
+        ends_us = load.repeat_us
+        if not ends_us:
+            ends_us = max(begins[-1], scenario.run_for_us) + 1
+        ends = [*begins[1:], ends_us]
+        lengths = [e - b for b, e in zip(begins, ends, strict=True)]
+        return cls([level for _, level in load.steps], lengths)
 
 
 @dataclass(slots=True)
