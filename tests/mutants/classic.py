@@ -42,8 +42,8 @@ CLASSIC: tuple[Mutant, ...] = (
         "window_of_one_interval", "R9",
         "where logs are rare the window for new ones is as long as their interval",
         "recovery/log_window.py",
-        "        return window_us if counts_at_once else interval_us + window_us\n",
-        "        return window_us if counts_at_once else interval_us\n",
+        "            window_us if counts_at_once else interval_us + window_us\n",
+        "            window_us if counts_at_once else interval_us\n",
     ),
     one(
         "overdue_by_the_age_limit", "R12",

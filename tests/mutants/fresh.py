@@ -43,8 +43,8 @@ FRESH: tuple[Mutant, ...] = (
         "newest_that_waits", "R12",
         "of the logs that wait the newest is looked at, not the oldest",
         "recovery/progress.py",
-        "        return min(first + others, key=File.age_order, default=None)\n",
-        "        return max(waiting, key=File.age_order, default=None)\n",
+        "        return min(found, key=File.age_order, default=None)\n",
+        "        return max(self._waiting(), key=File.age_order, default=None)\n",
     ),
     one(
         "hole_is_an_interval_too_old", "R8",

@@ -73,9 +73,9 @@ LATE: tuple[Mutant, ...] = (
     one(
         "freed_claim_is_not_taken", "R14", "a claim that is free again is taken by nobody",
         "recovery/claiming.py",
-        "        f.silence.decline()\n"
+        "        f.save(out)\n"
         "    f.watch_silence(e, out)\n",
-        "        f.silence.decline()\n",
+        "        f.save(out)\n",
     ),
     one(
         "refused_goes_on", "R14", "a copy whose claim is refused after a restart goes on",

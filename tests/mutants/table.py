@@ -81,11 +81,10 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "window_counts_from_the_restore", "R12", "silence counts from the last restore, whatever lands",
         "recovery/log_window.py",
-        "        self.landed_mono_us = mono_us\n"
-        "        if self._db.alerts.begun:",
-        "        if self._db.last is not None and self._db.last.name:\n"
-        "            self.landed_mono_us = self._db.last.mono_us\n"
-        "        if self._db.alerts.begun:",
+        "        self.landed_mono_us = e.mono_us\n        last = self._db.last\n",
+        "        last = self._db.last\n"
+        "        if last is not None and last.name:\n"
+        "            self.landed_mono_us = last.mono_us\n",
     ),
     Mutant(
         "one_clock_for_all_databases", "R12", "a restore of one database resets the minutes of all",
@@ -368,7 +367,7 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "uncopied_is_deleted", "R18", "a file that has not been copied yet is deleted",
         "backups/shelf.py",
-        "            if file.copied and file.name not in uncopied\n", "",
+        "            if each.name not in uncopied\n", "",
     ),
     one(
         "no_count_of_fulls", "R18", "the newest fulls are not kept by count",
