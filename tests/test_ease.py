@@ -117,6 +117,17 @@ def test_explain_alone_begins_with_what_is_asked_first(
     assert ledger == out_of(capsys, "explain", "lost", "--failover", "1")
 
 
+@pytest.mark.parametrize("command", ["compare", "policies", "validate", "check"])
+def test_every_bad_file_is_named_before_anything_runs(
+    here: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    for name in ("one.yaml", "two.yaml"):
+        (here / name).write_text(SCENARIO + "nothing: 1\n", encoding="utf-8")
+    assert main([command, "one.yaml", "two.yaml"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["one.yaml", "two.yaml"]
+
+
 def test_a_comparison_begins_with_what_differs_and_both_verdicts(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,6 +93,7 @@ def add_policies(commands: Any) -> None:
 
 def _compare(a: argparse.Namespace) -> int:
     from dr_sim import api
+    from dr_sim.loading import load_each
     from dr_sim.results.many_folder import (
         comparison_folder,
         write_comparison,
@@ -104,9 +105,10 @@ def _compare(a: argparse.Namespace) -> int:
             "--manager", "is given once, or twice: of A and of B"
         )
     managers = (a.manager * 2)[:2] or ["", ""]
+    loaded = load_each((a.a, a.b), api.load_scenario)
     first, second = (
-        managed(replace(api.load_scenario(path), steps=a.steps), manager)
-        for path, manager in zip((a.a, a.b), managers, strict=True)
+        managed(replace(scenario, steps=a.steps), manager)
+        for scenario, manager in zip(loaded, managers, strict=True)
     )
     with api.shown_progress("compare") as progress:
         found = api.compare(

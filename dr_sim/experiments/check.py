@@ -24,7 +24,7 @@ from dr_sim.experiments.replicate import Course, Progress, looks, play_all
 from dr_sim.experiments.tolerance import DEFAULT, Tolerance
 from dr_sim.experiments.until import plan_of, replicate_until
 from dr_sim.files.reading import read_regular
-from dr_sim.loading import load_scenario
+from dr_sim.loading import load_each, load_scenario
 from dr_sim.measures.verdict import EXIT_SILENT, EXIT_VIOLATION, Outcome
 from dr_sim.scenario.asked_model import Replications
 from dr_sim.scenario.model import Scenario
@@ -172,16 +172,11 @@ def load_all(
     seed: int | None = None,
 ) -> list[tuple[Path, Scenario]]:
     """Every scenario, or InputError with every mistake in any of them."""
-    loaded: list[tuple[Path, Scenario]] = []
-    problems: list[Problem] = []
-    for path in scenario_files(paths):
-        try:
-            loaded.append((path, load_scenario(path, overrides, seed)))
-        except InputError as error:
-            problems += error.problems
-    if problems:
-        raise InputError(problems)
-    return loaded
+    files = list(scenario_files(paths))
+    loaded = load_each(
+        files, lambda path: load_scenario(path, overrides, seed)
+    )
+    return list(zip(files, loaded, strict=True))
 
 
 def told_before(

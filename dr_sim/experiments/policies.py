@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dr_sim.errors import DrSimError
 from dr_sim.errors.bugs import Broken, broken_by
-from dr_sim.loading import load_scenario
+from dr_sim.loading import load_each, load_scenario
 from dr_sim.measures.alerts import (
     MONITOR,
     Alert,
@@ -50,11 +50,7 @@ def policy_table(
     manager).
     """
     lines = []
-    for path in paths:
-        scenario = load_scenario(path, overrides, seed)
-        seed = scenario.seed if seed is None else seed
-        if scenario.seed != seed:
-            scenario = load_scenario(path, overrides, seed)
+    for scenario in _alike_seeded(list(paths), overrides, seed):
         try:
             result = run(played(scenario))
         except DrSimError:
@@ -90,6 +86,18 @@ def policy_table(
             )
         )
     return _markdown(lines)
+
+
+def _alike_seeded(
+    paths: Sequence[Path], overrides: Sequence[str], seed: int | None
+) -> list[Scenario]:
+    """Load all before the first is played, each with the same seed."""
+    loaded = load_each(
+        paths, lambda path: load_scenario(path, overrides, seed)
+    )
+    if seed is None and loaded:
+        return _alike_seeded(paths, overrides, loaded[0].seed)
+    return loaded
 
 
 def _managers(result: Result) -> list[Alert]:

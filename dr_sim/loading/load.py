@@ -9,8 +9,9 @@ values; build.py makes the plain values of model.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -66,6 +67,22 @@ _NO_DATABASE = (
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 """A scenario file, or what one holds as a mapping in Python."""
+
+
+def load_each(
+    paths: Iterable[Path], load: Callable[[Path], Scenario]
+) -> list[Scenario]:
+    """Load several scenarios; InputError with every mistake in any of them."""
+    loaded: list[Scenario] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            loaded.append(load(path))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return loaded
 
 
 def load_scenario(  # noqa: PLR0913, users name what they set

@@ -27,7 +27,8 @@ class MonitorConfig:
     backup_us: between backups; restore_us: between restores; every_us: the alert job runs at whole
     multiples of this; repeat_us: an alert that is up is raised again after so long;
     critical_after_us: and is critical after so long; interval_us: how far apart its backups are by
-    schedule; logs: it has log backups.
+    schedule; logs: it has log backups. postgres: the texts say so in PostgreSQL's words, since the
+    ones of built-in log shipping name a feature that PostgreSQL has not.
     """
 
     name: str
@@ -38,6 +39,7 @@ class MonitorConfig:
     critical_after_us: int
     interval_us: int
     logs: bool
+    postgres: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,28 +163,46 @@ class DatabaseMonitor:
     def _alert(
         self, event_id: int, level: str, now_us: int, sight: Sight
     ) -> MonitorAlert:
-        config = self.config
         if event_id == BACKUP_OVERDUE:
             minutes = (
                 now_us - max(sight.last_backup_us, self.watched_from_us)
             ) // MINUTE_US
-            what = (
-                "backup log operation"
-                if config.logs
-                else "backup operation"
-            )
-            text = (
-                f"The log shipping primary database {config.name} has backup threshold of "
-                f"{config.backup_us // MINUTE_US}"
-                f" minutes and has not performed a {what} for {minutes} minutes."
-            )
+            text = self._overdue(minutes)
             return MonitorAlert(event_id, level, minutes, text)
         minutes = (now_us - sight.last_restore_us) // MINUTE_US
         latency = (now_us - sight.restored_up_to_us) // MINUTE_US
-        text = (
-            f"The log shipping secondary database {config.name} has restore threshold of "
-            f"{config.restore_us // MINUTE_US}"
+        text = self._behind(minutes, latency)
+        return MonitorAlert(event_id, level, minutes, text)
+
+    def _overdue(self, minutes: int) -> str:
+        config = self.config
+        limit = config.backup_us // MINUTE_US
+        if config.postgres:
+            what = (
+                "WAL segment was archived"
+                if config.logs
+                else "backup ended"
+            )
+            return (
+                f"Database {config.name}: no {what} for {minutes} minutes "
+                f"(threshold {limit} minutes)."
+            )
+        what = "backup log operation" if config.logs else "backup operation"
+        return (
+            f"The log shipping primary database {config.name} has backup threshold of {limit}"
+            f" minutes and has not performed a {what} for {minutes} minutes."
+        )
+
+    def _behind(self, minutes: int, latency: int) -> str:
+        config = self.config
+        limit = config.restore_us // MINUTE_US
+        if config.postgres:
+            return (
+                f"Standby of {config.name} is behind: no WAL was replayed for {minutes} minutes "
+                f"(threshold {limit} minutes). It is {latency} minutes behind the primary."
+            )
+        return (
+            f"The log shipping secondary database {config.name} has restore threshold of {limit}"
             f" minutes and is out of sync. No restore was performed for {minutes} minutes."
             f" Restored latency is {latency} minutes."
         )
-        return MonitorAlert(event_id, level, minutes, text)

@@ -63,6 +63,7 @@ def monitor_config(
         critical_after_us=replay.critical_after_us,
         interval_us=interval,
         logs=logs,
+        postgres=scenario.engine.postgres_rules,
     )
 
 

@@ -12,7 +12,13 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
-from dr_sim.monitor.database import BACKUP_OVERDUE, OUT_OF_SYNC
+from dr_sim.monitor.database import (
+    BACKUP_OVERDUE,
+    OUT_OF_SYNC,
+    DatabaseMonitor,
+    MonitorConfig,
+    Sight,
+)
 from dr_sim.record.journal import Row
 from dr_sim.runs.run import Result, run
 
@@ -49,6 +55,27 @@ def test_of_a_dead_manager_only_the_monitor_tells() -> None:
     levels = [r.values["level"] for r in rows(result, "seen.MonitorAlert")]
     assert levels[:5] == ["error"] * 5 and set(levels[5:]) == {"critical"}
     assert rows(ran("faults/manager_dead", "monitor.enabled=false"), "seen.MonitorAlert") == []
+
+
+@pytest.mark.parametrize("postgres", [False, True])
+def test_the_monitor_speaks_of_what_the_engine_has(postgres: bool) -> None:
+    """PostgreSQL has no log shipping jobs: an alert names its WAL and its standby."""
+    config = MonitorConfig(
+        name="crm",
+        backup_us=60 * MINUTE,
+        restore_us=45 * MINUTE,
+        every_us=2 * MINUTE,
+        repeat_us=6 * MINUTE,
+        critical_after_us=30 * MINUTE,
+        interval_us=5 * MINUTE,
+        logs=True,
+        postgres=postgres,
+    )
+    sight = Sight(0, 0, 0, 5 * MINUTE)
+    texts = [a.text for a in DatabaseMonitor(config, 0).look(120 * MINUTE, sight)]
+    assert len(texts) == 2 and all("120 minutes" in text for text in texts)
+    assert all(("WAL" in text) == postgres for text in texts)
+    assert all(("log shipping" in text) != postgres for text in texts)
 
 
 def test_one_job_that_is_off_leaves_the_others_alone(tmp_path: Path) -> None:
