@@ -60,7 +60,7 @@ KIND = EventKind(
     True,
     "a restore turns out to be wrong at its end: the database cannot be brought online "
     "(3414), or people check it and see that its data are unusable. It is restored again "
-    "from a full, at the same place",
+    "from a full, or another copy that stands ready takes over",
     "vendor's list of messages, 3414: restore from a known good backup; incident "
     "report of Resend, 2024: the first restore of 6 h could not be used",
     happen,

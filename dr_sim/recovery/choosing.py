@@ -11,6 +11,11 @@ in which they are written. So if the best one dies at that moment, the next take
 An attempt can fail: nothing could be restored, or less than was offered. Then, as long as nothing
 has been brought online, it is left to another copy that is better by the same policy, if there is
 one. By the policy 'preferred' only an attempt that restored nothing is left.
+
+A copy can also be lost in the middle: it is refused, or cannot be brought online. It is restored
+from a full, which may take hours. Meanwhile the attempt is left to another copy: by the policy
+'preferred' to one that stands ready, with a copy of every database, as soon as it waits for the
+claim; by any other policy to one that is better now.
 """
 
 from __future__ import annotations
@@ -21,9 +26,15 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery import claiming, events
 from dr_sim.recovery.alert_texts import way_text
-from dr_sim.recovery.commands import MakeOffer, ReleaseClaim, YieldClaim
+from dr_sim.recovery.commands import (
+    MakeOffer,
+    OfferToYield,
+    ReleaseClaim,
+    YieldClaim,
+)
 from dr_sim.recovery.estimate import CopyEstimate, estimate, restores_us
 from dr_sim.recovery.failover_table import (
+    BEFORE_RECOVERY,
     EMPTYING,
     FailoverEvent,
     FailoverPhase,
@@ -39,16 +50,19 @@ if TYPE_CHECKING:
 class Choosing:
     """heard: the offers that were heard last, at heard_us. settled_us: since when no other offer is
     waited for; -1: some still are. rests_until_us: an attempt here has failed, and none begins
-    before that instant.
+    before that instant. would_yield: this copy has said that it leaves its attempt to a copy that
+    stands ready. has_left: it has left an attempt so, and has not been restored since.
     """
 
     __slots__ = (
         "_rank",
         "choose",
+        "has_left",
         "heard",
         "heard_us",
         "rests_until_us",
         "settled_us",
+        "would_yield",
     )
 
     def __init__(self, choose: CopyChoice, rank: int) -> None:
@@ -58,6 +72,8 @@ class Choosing:
         self.heard_us = 0
         self.settled_us = -1
         self.rests_until_us = 0
+        self.would_yield = False
+        self.has_left = False
 
     @property
     def by_order(self) -> bool:
@@ -79,6 +95,25 @@ class Choosing:
 
     def rest(self, until_us: int) -> None:
         self.rests_until_us = until_us
+
+    def stands(self) -> None:
+        """Note that all copies stand here, or were never here."""
+        self.would_yield = self.has_left = False
+
+    def offer_to_yield(self, out: list[Command]) -> None:
+        """Say once that the attempt is left to a copy that stands ready."""
+        if not self.would_yield:
+            self.would_yield = True
+            out.append(OfferToYield())
+
+    def was_told(self) -> None:
+        """Note that such a copy waits: if this one stays, it would have to say so again."""
+        self.would_yield = False
+
+    def leave(self, until_us: int) -> None:
+        """Leave the attempt, and begin none before that instant."""
+        self.has_left = True
+        self.rest(until_us)
 
     @property
     def turn(self) -> int:
@@ -222,7 +257,9 @@ def leaves(f: Failover, e: Event, out: list[Command]) -> bool:
     if not any(db.state.exists for db in f.databases.values()):
         _fail(f, e, out)
         return True
-    if f.choosing.by_order or not _another_is_better(f, e):
+    if f.choosing.by_order or not _less_came(f, e):
+        return False
+    if not _another_is_better(f, e):
         return False
     _leave(f, e, out)
     return True
@@ -266,19 +303,97 @@ def _fail(f: Failover, e: Event, out: list[Command]) -> None:
     say_nothing_is_here(f, out)
 
 
-def _another_is_better(f: Failover, e: Event) -> bool:
-    """Return whether less came than was offered, and another copy is better now."""
+def _less_came(f: Failover, e: Event) -> bool:
+    """Return whether this copy holds less than it had offered."""
     offered, now = f.choosing.own, _offer(f, e, 0)
-    if (
-        offered is None
-        or now.holds_until_utc_us >= offered.holds_until_utc_us
-    ):
+    return (
+        offered is not None
+        and now.holds_until_utc_us < offered.holds_until_utc_us
+    )
+
+
+def _another_is_better(f: Failover, e: Event) -> bool:
+    """Return whether another copy is better now, by the policy and what all have offered."""
+    now = _offer(f, e, 0)
+    best = best_first(
+        [*f.choosing.others(e.mono_us), now], f.choosing.choose
+    )
+    return bool(best) and best[0].rank != now.rank
+
+
+# ---- a copy that is lost in the middle
+def leave_if_lost(f: Failover, e: Event, out: list[Command]) -> bool:
+    """Leave the attempt if a copy was lost here that another place has, or offer to leave it.
+    Return whether it was left. Nothing has been brought online.
+    """
+    choosing = f.choosing
+    if f.claiming.alone:
         return False
-    all_now = [*f.choosing.others(e.mono_us), now]
-    return best_first(all_now, f.choosing.choose)[0].rank != now.rank
+    if not _is_lost(f):
+        choosing.stands()
+        return False
+    if not _may_be_left_now(f, e):
+        return False
+    ordered = not f.silence.is_long(e.mono_us)
+    if ordered or not choosing.by_order:
+        if choosing.has_left or not _others_could(f, e, ordered):
+            return False
+        _leave_to_the_ready(f, e, out)
+        return True
+    choosing.offer_to_yield(out)
+    return False
+
+
+def _others_could(f: Failover, e: Event, ordered: bool) -> bool:
+    """Return whether another copy may continue: an order is passed on once the old primary is
+    stopped; after a loss one is better by what all have offered.
+    """
+    return f.fencing.confirmed if ordered else _another_is_better(f, e)
+
+
+def ready_copy_waits(
+    f: Failover, e: events.ReadyCopyWaits, out: list[Command]
+) -> None:
+    """Leave the attempt to it, if a copy that was lost here has not been restored meanwhile."""
+    f.choosing.was_told()
+    if _is_lost(f) and _may_be_left_now(f, e):
+        _leave_to_the_ready(f, e, out)
+
+
+def _is_lost(f: Failover) -> bool:
+    """Return whether the copy of some database was lost here, and has to be restored from a full.
+    At a store no copy stands before it is restored there.
+    """
+    return any(
+        db.had_copy and not db.state.exists and not db.promoted
+        for db in f.databases.values()
+    )
+
+
+def _may_be_left_now(f: Failover, e: Event) -> bool:
+    """Return whether another copy would continue, and nothing is or will be online here. An order
+    to stop before an instant is not passed on.
+    """
+    stops = any(db.stop_before_utc_us for db in f.databases.values())
+    if stops or not f.claiming.held or not _may_be_left(f, e):
+        return False
+    if f.phase is FailoverPhase.RECOVERING:
+        return f.online.none_is_under_way
+    return f.phase in BEFORE_RECOVERY
+
+
+def _leave_to_the_ready(f: Failover, e: Event, out: list[Command]) -> None:
+    """Leave the attempt, and let all others take their turn before this copy does."""
+    f.choosing.leave(e.mono_us + f.config.standbys * f.config.turn_us)
+    _leave(f, e, out)
 
 
 def _leave(f: Failover, e: Event, out: list[Command]) -> None:
     f.fencing.over(out)
     out.append(CancelAlarm("", Timer.FENCE))
-    f.leave_off(e, out)
+    recovers = f.phase is FailoverPhase.RECOVERING
+    f.leave_off(
+        e,
+        out,
+        FailoverEvent.YIELDED if recovers else FailoverEvent.CALLED_OFF,
+    )

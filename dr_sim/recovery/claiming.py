@@ -186,10 +186,10 @@ def resume(f: Failover, out: list[Command]) -> None:
     if f.claiming.alone:
         if f.phase in _CLAIMED_AGAIN:
             f.claiming.doubt()
-            out.append(Claim())
+            out.append(Claim(f.stands_ready))
     elif f.brings_online and f.phase is not FailoverPhase.RECOVERING:
         f.claiming.keep()
     elif f.phase in _NOT_BEGUN:
         out.append(ReleaseClaim(bool(f.silence.declined)))
     else:
-        out.append(Claim())
+        out.append(Claim(f.stands_ready))

@@ -298,7 +298,11 @@ class MakeOffer(Command):
 
 @dataclass(slots=True)
 class Claim(Command):
-    """Claim to take over, as there are other standbys; answered by ClaimGiven or ClaimRefused."""
+    """Claim to take over, as there are other standbys; answered by ClaimGiven or ClaimRefused.
+    ready: a copy of every database stands here, so none has to be restored from a full.
+    """
+
+    ready: bool
 
 
 @dataclass(slots=True)
@@ -313,6 +317,13 @@ class ReleaseClaim(Command):
 @dataclass(slots=True)
 class YieldClaim(Command):
     """Let go what was claimed if another copy waits for it; answered by ClaimYielded if so."""
+
+
+@dataclass(slots=True)
+class OfferToYield(Command):
+    """Say that the claim would be let go for a copy that stands ready; answered by ReadyCopyWaits
+    as soon as one waits for it.
+    """
 
 
 @dataclass(slots=True)
@@ -443,5 +454,6 @@ COMMANDS: tuple[type[Command], ...] = (
     GiveUpBeside,
     MakeOffer,
     YieldClaim,
+    OfferToYield,
 )
 """All commands."""

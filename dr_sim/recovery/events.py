@@ -385,6 +385,11 @@ class ClaimYielded(Event):
 
 
 @dataclass(slots=True)
+class ReadyCopyWaits(Event):
+    """Another copy waits for the claim, and stands ready: it restores nothing from a full."""
+
+
+@dataclass(slots=True)
 class OffersHeard(Event):
     """The open offers of all copies that have made one by now, this one's too. awaited: how many
     copies could make one yet: those whose managers are not known to be dead.
@@ -566,6 +571,7 @@ EVENTS: tuple[type[Event], ...] = (
     Alarm,
     OffersHeard,
     ClaimYielded,
+    ReadyCopyWaits,
     OrderPassedOn,
     BesideCalledOff,
 )

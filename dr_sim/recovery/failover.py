@@ -241,6 +241,11 @@ class Failover:
         return self.brings_online and not self.fencing.confirmed
 
     @property
+    def stands_ready(self) -> bool:
+        """Return whether a copy of every database stands here."""
+        return all(db.state.exists for db in self.databases.values())
+
+    @property
     def needless(self) -> bool:
         """Return whether silence began the failover and has ended."""
         return self.by_silence and self.silence.at_us() is None
@@ -299,7 +304,7 @@ class Failover:
         self.planned, self.by_silence = planned, not operator
         self.claiming.ask(operator)
         self.move(FailoverEvent.CLAIMS, out)
-        out.append(Claim())
+        out.append(Claim(self.stands_ready))
 
     def offers(self, out: list[Command]) -> None:
         """Move on to wait for the offers of other copies: a failover is due by silence."""
@@ -346,6 +351,7 @@ class Failover:
         for db in self.databases.values():
             db.stop_before(0)
         self.emptying.called_off()
+        self.online.called_off(out)
         self.fencing.leave()
 
     def stand_by(self, e: Event, out: list[Command]) -> None:
@@ -487,6 +493,7 @@ ON_EVENT: dict[
     events.OrderPassedOn: passed_on.take_up,
     events.OffersHeard: choosing.heard,
     events.ClaimYielded: choosing.yielded,
+    events.ReadyCopyWaits: choosing.ready_copy_waits,
     events.MachineIsThere: way_over.machine_is_there,
     events.TailTaken: way_over.tail_taken,
     events.TailFailed: way_over.tail_failed,

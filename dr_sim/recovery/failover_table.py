@@ -46,7 +46,7 @@ class FailoverEvent(enum.StrEnum):
     PROVISIONED = "the directory lacks nothing"
     REDIRECTED = "users are sent here"
     CALLED_OFF = "called off"
-    YIELDED = "another standby was given the claim during a restart"
+    YIELDED = "another standby was given the claim during a restart, or stands ready for it"
     GOES_BACK = (
         "nobody can bring it to its end, and the old primary was stopped"
     )
@@ -109,7 +109,7 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
             _E.NOT_UNFENCED: _P.ABANDONED,
         },
         # from here on there is no way back, unless the claim was lost before the first database was
-        # ordered online
+        # ordered online, or nothing could be brought online
         _P.RECOVERING: {
             _E.YIELDED: _P.ABANDONED,
             _E.ONLINE: _P.REDIRECTING,

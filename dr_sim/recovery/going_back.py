@@ -102,7 +102,7 @@ def ordered(
     elif watches:
         f.claiming.ask(e.operator, to_unfence=True)
         f.move(FailoverEvent.CLAIMS, out)
-        out.append(Claim())
+        out.append(Claim(f.stands_ready))
     elif f.phase is not FailoverPhase.UNFENCING:
         reason = OrderRefused(WhyNoFailover.ONE_IS_ON, (f.phase.value,))
         out.append(RefuseOrder(e.operator, reason))

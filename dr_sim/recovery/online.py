@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery import events, telling
 from dr_sim.recovery.alert_texts import error_text
 from dr_sim.recovery.alerts import FILE_MISSING, Danger
@@ -130,6 +130,23 @@ class Online:
         """Raise event 5, and again at every retry."""
         error = self._errors.get(name, _NOTHING_HERE)
         telling.tell_not_recovered(self._databases[name], error, e, out)
+
+    @property
+    def none_is_under_way(self) -> bool:
+        """Return whether it is certain that nothing is online here, nor will be by an order."""
+        online = any(db.promoted for db in self._databases.values())
+        return not (online or self.unanswered or self.ordered_before)
+
+    def called_off(self, out: list[Command]) -> None:
+        """Order nothing again: the failover is left."""
+        if not self.unrecovered and not self._errors:
+            return
+        for name in self._errors:
+            self._databases[name].alerts.over(Danger.NOT_RECOVERED, out)
+        self.unrecovered.clear()
+        self._in_use.clear()
+        self._errors.clear()
+        out.append(CancelAlarm("", Timer.RECOVER))
 
     def nothing_to_recover(self) -> list[str]:
         """Return the databases that could not be recovered because there is no copy of them here,

@@ -32,7 +32,8 @@ def take_up(
     f.claiming.wait_with(e)
     if f.choosing.by_order:
         turn_us = watching.turns(f) * f.config.turn_us
-        out.append(SetAlarm("", Timer.TURN, e.mono_us + turn_us))
+        begin_us = max(e.mono_us, f.choosing.rests_until_us)
+        out.append(SetAlarm("", Timer.TURN, begin_us + turn_us))
     else:
         choosing.begin(f, e, out)
 

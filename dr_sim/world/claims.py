@@ -6,6 +6,9 @@ that claims gets the claim, and may ask for it again at any time. It releases th
 loses it when its recovery manager has been dead for the length of the lease and nothing has been
 ordered online there. Then all standbys that were refused are notified.
 
+A copy that has the claim may offer to let it go for one that stands ready. It is told as soon as
+such a copy waits for the claim, and lets go by itself.
+
 The place also records the offer of each copy, for as long as its manager is alive, or dead for less
 than the lease. A copy with an offer there learns each new offer, and how many of the living copies
 have made none yet. When the claim is released, all offers are void.
@@ -38,10 +41,15 @@ class Claims:
 
     def __init__(self, agenda: Agenda, lease_us: int) -> None:
         self.holder = ""  # the place of the standby that has it
-        self.kept = False  # the holder has ordered a database online: it is never let go
+        # the holder has ordered a database online: it is let go only by itself, where that failed
+        self.kept = False
         self._agenda = agenda
         self._lease_us = lease_us
         self._refused: dict[str, Callable[[bool], None]] = {}
+        # of those, the places where a copy of every database stands
+        self._ready: set[str] = set()
+        # tells the holder, once, that one of them waits
+        self._tell_holder: Callable[[], None] | None = None
         self._expiry: Entry | None = None
         # by place, since when its manager is dead; None: it lives
         self._dead_since_us: dict[str, int | None] = {}
@@ -68,9 +76,11 @@ class Claims:
         dead_us = 0 if since_us is None else self._agenda.now_us - since_us
         return since_us is None or dead_us < self._lease_us
 
-    def claim(self, place: str, freed: Callable[[bool], None]) -> str:
+    def claim(
+        self, place: str, freed: Callable[[bool], None], ready: bool
+    ) -> str:
         """Return the place that has it now: that of the claimant, or another's. freed(declined) is
-        called once when the other has it no more.
+        called once when the other has it no more. ready: a copy of every database stands there.
         """
         if place in self._ended:
             self._ended.discard(place)
@@ -79,7 +89,32 @@ class Claims:
             self.holder = place
         if self.holder != place:
             self._refused[place] = freed
+            self._ready.discard(place)
+            if ready:
+                self._ready.add(place)
+            self._tell_of_the_ready()
         return self.holder
+
+    def would_yield(self, place: str, told: Callable[[], None]) -> None:
+        """Call told once, as soon as a copy that stands ready waits for what that place has."""
+        if self.holder == place:
+            self._tell_holder = told
+            self._tell_of_the_ready()
+
+    def _tell_of_the_ready(self) -> None:
+        waits = [place for place in self._waiting() if place in self._ready]
+        if waits and self._tell_holder is not None:
+            told, self._tell_holder = self._tell_holder, None
+            told()
+
+    def _waiting(self) -> list[str]:
+        """Return the places that were refused, and whose managers live."""
+        return [
+            place
+            for place in self._refused
+            if place != self.holder
+            and self._dead_since_us.get(place) is None
+        ]
 
     def begins(self, place: str, there: Callable[[], bool]) -> None:
         """Note that the only copy has begun a failover. there: whether its place is there; while it
@@ -100,12 +135,13 @@ class Claims:
     def release(self, place: str, declined: bool) -> None:
         self._offers.pop(place, None)
         self._ended.discard(place)
-        if self.holder != place or self.kept:
+        if self.holder != place:
             return
-        self.holder = ""
+        self.holder, self.kept, self._tell_holder = "", False, None
         self._offers.clear()
         self._refused.pop(place, None)
         refused, self._refused = self._refused, {}
+        self._ready.clear()
         for freed in refused.values():
             freed(declined)
         self.ended_hook(place)
@@ -113,16 +149,11 @@ class Claims:
     def keep(self, place: str) -> None:
         """Note that a database was ordered online there: its claim is never let go."""
         if self.holder == place:
-            self.kept = True
+            self.kept, self._tell_holder = True, None
 
     def yields(self, place: str) -> bool:
         """Let go if another copy was refused, and its manager lives. Return whether that is so."""
-        waits = [
-            other
-            for other in self._refused
-            if other != place and self._dead_since_us.get(other) is None
-        ]
-        if self.holder != place or self.kept or not waits:
+        if self.holder != place or self.kept or not self._waiting():
             return False
         self.release(place, False)
         return True
@@ -150,7 +181,8 @@ class Claims:
         if self._is_only_there is not None and self._is_only_there():
             self.died(place)
             return
-        self.release(place, False)
+        if not self.kept:
+            self.release(place, False)
 
 
 def _rank(offer: Offer) -> int:

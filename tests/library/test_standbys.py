@@ -221,8 +221,8 @@ def test_the_one_that_took_over_loses_its_site_later_and_the_third_takes_over() 
 def test_nobody_else_is_given_a_claim_until_it_is_let_go_or_lost() -> None:
     world = World(ran(TWO).scenario)
     claims, told = Claims(world.agenda, 30 * SECOND), []
-    assert claims.claim("near", told.append) == "near"
-    assert claims.claim("far", told.append) == "near"
+    assert claims.claim("near", told.append, True) == "near"
+    assert claims.claim("far", told.append, True) == "near"
     claims.release("far", False)  # who does not have it cannot let it go
     assert (claims.holder, told) == ("near", [])
     claims.died("near")
@@ -232,13 +232,13 @@ def test_nobody_else_is_given_a_claim_until_it_is_let_go_or_lost() -> None:
     claims.died("near")
     world.agenda.run_until(62 * SECOND)
     assert (claims.holder, told) == ("", [False])
-    assert claims.claim("far", told.append) == "far"
+    assert claims.claim("far", told.append, True) == "far"
     claims.keep("near")  # who does not have it cannot keep it
     assert not claims.kept
     claims.keep("far")
     claims.died("far")
     world.agenda.run_until(93 * SECOND)
-    assert claims.claim("near", told.append) == "far"
+    assert claims.claim("near", told.append, True) == "far"
 
 
 def test_two_that_took_over_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +247,7 @@ def test_two_that_took_over_would_be_found(monkeypatch: pytest.MonkeyPatch) -> N
         SCENARIOS / f"{TWO}.yaml",
         ["failover.turn=1 s", "run_for=12 h", "databases.crm.size=5 GB"],
     )
-    monkeypatch.setattr(Claims, "claim", lambda claims, place, freed: place)
+    monkeypatch.setattr(Claims, "claim", lambda claims, place, freed, ready: place)
     found = summary_json(run(scenario).summary)["violations"]
     said = "far was brought online although near has taken over"
     assert said in [one["detail"] for one in found]

@@ -102,3 +102,93 @@ def test_a_manager_that_dies_while_it_is_brought_online_begins_again() -> None:
     (gone,) = rows(result, "truth.copy_gone")
     (online,) = rows(result, "truth.promoted")
     assert gone.time_us < online.time_us
+
+
+# ---- another copy stands ready
+THREE_TB = (
+    TWICE,
+    "copies={near: {}, far: {}}",
+    "databases.crm.size=3 TB",
+    "link.bandwidth=10 Gbit/s",
+    "sla=[]",
+)
+LOST = "{at: 'Mon 10:07', lose: site}"
+SILENT, TURN, FENCE, RETRY = 30 * SECOND, 10 * SECOND, 21 * SECOND, 5 * MINUTE
+ONLINE, SWITCH = 10 * SECOND, 60 * SECOND
+
+
+def broken(when: str) -> str:
+    return f"{{at: '{when}', standby_broken: {{database: crm}}, copy: near}}"
+
+
+WRONG = "{at: 'Mon 10:00', wrong_restore: {database: crm}, copy: near}"
+
+
+@pytest.mark.parametrize("event", [broken("Mon 10:07:20"), broken("Mon 10:07:49"), WRONG])
+def test_a_copy_that_stands_ready_takes_over_from_one_that_must_be_restored(event: str) -> None:
+    """By hand: 30 s of silence, and at near 21 s for the fence and 10 s until it is seen that
+    nothing can be brought online there. A turn of 10 s later far begins: 21 s, 10 s, 60 s. A restore
+    of 3 TB at near would have taken 2 h 22.
+    """
+    result = ran(*THREE_TB, f"events=[{event}, {LOST}]")
+    found = failover(result)
+    assert found["new_primary"] == "far" and found["data_loss_us"] == 2 * MINUTE
+    assert found["phases_us"]["attempt"] == FENCE + ONLINE
+    others = SILENT + TURN + FENCE + ONLINE + SWITCH + found["phases_us"]["warm_up"]
+    assert found["outage_us"] == FENCE + ONLINE + others
+    assert {w["place"]: w["standing"] for w in found["ways"]} == {"near": "failed", "far": "taken"}
+    assert summary_json(result.summary)["violations"] == []
+
+
+@pytest.mark.parametrize(
+    "far",
+    [
+        "{at: 'Mon 10:04', standby_broken: {database: crm}, copy: far}",
+        "{at: 'Mon 10:06', lose_secondary: 8 h, copy: far}",
+    ],
+)
+def test_where_no_other_stands_ready_the_first_one_is_restored(far: str) -> None:
+    """The negative case: nobody waits in vain for another copy."""
+    result = ran(*THREE_TB, "databases.crm.size=500 GB", f"events=[{WRONG}, {LOST}, {far}]")
+    found = failover(result)
+    full_us = SECOND + ceil_div(500 * 10**9, 356 * 10**6)
+    assert found["new_primary"] == "near"
+    assert full_us < found["phases_us"]["drain"] < full_us + 3 * MINUTE
+    assert found["outage_us"] < full_us + 6 * MINUTE
+    assert summary_json(result.summary)["violations"] == []
+
+
+@pytest.mark.parametrize("policy", ["fastest", "least_loss"])
+def test_by_another_policy_all_make_new_offers(policy: str) -> None:
+    result = ran(*THREE_TB, f"failover.choose={policy}", f"events=[{WRONG}, {LOST}]")
+    found = failover(result)
+    assert found["new_primary"] == "far" and found["outage_us"] < 4 * MINUTE
+    assert summary_json(result.summary)["violations"] == []
+
+
+def test_a_planned_failover_is_passed_on_and_loses_nothing() -> None:
+    order = "{at: 'Mon 10:07', order_failover: {by: dba}, copy: near}"
+    result = ran(*THREE_TB, f"events=[{WRONG}, {order}]")
+    found = failover(result)
+    assert (found["new_primary"], found["data_loss_us"]) == ("far", 0)
+    assert found["outage_us"] < 10 * MINUTE
+    assert summary_json(result.summary)["violations"] == []
+
+
+def test_a_database_that_is_online_is_never_left() -> None:
+    """The other database is online at near: only crm is restored there."""
+    two = "databases.web={size: 1 GB}"
+    result = ran(*THREE_TB, two, "databases.crm.size=10 GB", f"events=[{WRONG}, {LOST}]")
+    assert failover(result)["new_primary"] == "near"
+    assert len(rows(result, "seen.OfferToYield")) == 0
+    assert summary_json(result.summary)["violations"] == []
+
+
+def test_a_store_leaves_its_second_restore_to_a_standby() -> None:
+    store = "copies={vault: {store: {}}, near: {}}"
+    event = "{at: 'Mon 10:00', wrong_restore: crm, copy: vault}"
+    result = ran(*THREE_TB, store, "databases.crm.size=10 GB", f"events=[{event}, {LOST}]")
+    found = failover(result)
+    assert found["new_primary"] == "near"
+    assert found["phases_us"]["attempt"] > 10 * MINUTE
+    assert summary_json(result.summary)["violations"] == []

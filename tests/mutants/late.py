@@ -87,7 +87,7 @@ LATE: tuple[Mutant, ...] = (
         "restart_claims_nothing", "R14", "a restart in the middle of a failover does not claim again",
         "recovery/claiming.py",
         "    else:\n"
-        "        out.append(Claim())\n",
+        "        out.append(Claim(f.stands_ready))\n",
         "    else:\n"
         "        assert f.claiming.operator or out is not None\n",
     ),

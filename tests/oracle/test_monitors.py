@@ -231,7 +231,7 @@ def claims(row: Row) -> list[Row]:
     """It claims when it has begun."""
     if not _is(row, "seen.EnterPhase", {"phase": "fencing"}):
         return [row]
-    return [row, Row(0, "seen.Claim", row.time_us, -1, {})]
+    return [row, Row(0, "seen.Claim", row.time_us, -1, {"ready": 1})]
 
 
 def offers_and_claims(row: Row) -> list[Row]:

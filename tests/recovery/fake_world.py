@@ -413,8 +413,8 @@ class FakeWorld:
             case c.MakeOffer(rank, opened, holds, takes) if self.claims is not None:
                 offer = Offer(self.place, rank, opened, holds, takes)
                 self.claims.offer(offer, self.hear_offers)
-            case c.Claim() if self.claims is not None:
-                holder = self.claims.claim(self.place, self.hear_freed)
+            case c.Claim(ready) if self.claims is not None:
+                holder = self.claims.claim(self.place, self.hear_freed, ready)
                 if holder == self.place:
                     self.answer(e.ClaimGiven)
                 else:
@@ -424,7 +424,9 @@ class FakeWorld:
             case c.YieldClaim() if self.claims is not None:
                 if self.claims.yields(self.place):
                     self.answer(e.ClaimYielded)
-            case c.Claim():
+            case c.OfferToYield() if self.claims is not None:
+                self.claims.would_yield(self.place, lambda: self.answer(e.ReadyCopyWaits))
+            case c.Claim(_):
                 if self.claimed_by:
                     self.answer(e.ClaimRefused, self.claimed_by)
                 else:

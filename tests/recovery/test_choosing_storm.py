@@ -253,7 +253,7 @@ def _never_changes_over(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _does_not_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Claims, "claim", lambda claims, place, freed: place)
+    monkeypatch.setattr(Claims, "claim", lambda claims, place, freed, ready: place)
 
 
 @pytest.mark.parametrize(

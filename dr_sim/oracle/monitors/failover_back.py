@@ -107,11 +107,10 @@ def never_two_serve(story: Story) -> Iterator[Breach]:
     this copy has the claim; and once it serves, nothing is ordered online before a new fence.
     """
     for row in story.rows("seen.Unfence"):
-        online = [
-            each
+        online = any(
+            each.seq < row.seq and not _was_refused(story, each, row.seq)
             for each in story.rows("seen.Recover", "truth.promoted")
-            if each.seq < row.seq
-        ]
+        )
         if online or story.phase_at(row.seq) != _UNFENCING:
             yield Breach(
                 "R16", row.seq, row.time_us, -1,
@@ -139,6 +138,16 @@ def never_two_serve(story: Story) -> Iterator[Breach]:
 
 
 # ---- what several ask
+def _was_refused(story: Story, order: Row, before_seq: int) -> bool:
+    """Return whether the answer to an order online was, by then, that it failed."""
+    if order.kind != "seen.Recover":
+        return False
+    return any(
+        order.seq < answer.seq < before_seq
+        for answer in story.rows_of("seen.RecoverFailed", order.entity)
+    )
+
+
 def _not_asked(seq: int, time_us: int) -> Breach:
     return Breach(
         "R15", seq, time_us, -1,

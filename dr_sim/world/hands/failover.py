@@ -44,6 +44,7 @@ class FailoverHands:
             c.Claim: self._claim,
             c.ReleaseClaim: self._release,
             c.YieldClaim: self._yield,
+            c.OfferToYield: self._offer_to_yield,
             c.Fence: self._fence,
             c.Unfence: self._unfence,
             c.GetMachine: self._get_machine,
@@ -92,7 +93,7 @@ class FailoverHands:
         self._driver.answer_after(0, 0, e.OffersHeard, offers, awaited)
 
     def _claim(self, command: c.Claim) -> None:
-        holder = self._claims.claim(self._place, self._freed)
+        holder = self._claims.claim(self._place, self._freed, command.ready)
         if holder == self._place:
             self._driver.soon(e.ClaimGiven)
         else:
@@ -107,6 +108,13 @@ class FailoverHands:
     def _yield(self, command: c.YieldClaim) -> None:
         if self._claims.yields(self._place):
             self._driver.soon(e.ClaimYielded)
+
+    def _offer_to_yield(self, command: c.OfferToYield) -> None:
+        life = self._driver.incarnation
+        self._claims.would_yield(
+            self._place,
+            lambda: self._driver.answer_after(0, life, e.ReadyCopyWaits),
+        )
 
     def _fence(self, command: c.Fence) -> None:
         delay_us, reason = self._promotion.fence(command.planned)
