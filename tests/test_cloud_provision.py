@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.cloud.config import UsualTimes
+from dr_sim.cloud.foretelling import MissingThing, would_take_us
 from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.sampling import from_summary
 from dr_sim.loading import load_scenario
@@ -24,12 +26,11 @@ from dr_sim.measures.way_over import SITE
 from dr_sim.measures.ways import CLOSED, POSSIBLE, ways_at
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud_witness import cloud_broken
-from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.screen.cloud import cloud_facts, cloud_lines
 from dr_sim.units import MINUTE_US
 from dr_sim.world.cloud import missing
+from dr_sim.world.cloud.manager_config import usual_times
 from dr_sim.world.cloud.missing import Shortfall
-from dr_sim.world.cloud.provision import MissingThing, would_take_us
 from dr_sim.world.world import World
 
 BASE = """\
@@ -220,8 +221,8 @@ def test_a_mode_that_is_not_looked_at_is_caught(
 ) -> None:
     """As it was: every mode counted as jobs."""
 
-    def as_jobs(spec: Cloud, networks: list[list[MissingThing]]) -> int:
-        return max(would_take_us(jobs_spec, networks), 0)
+    def as_jobs(usual: UsualTimes, networks: list[list[MissingThing]]) -> int:
+        return max(would_take_us(usual_times(jobs_spec), networks), 0)
 
     path = tmp_path / "jobs.yaml"
     path.write_text(BASE)
@@ -251,7 +252,7 @@ def test_several_networks_wait_for_the_same_people(tmp_path: Path) -> None:
         spec = load_scenario(path, of_mode(mode)).cloud
         assert spec is not None
         two = MissingThing(False, 2)
-        assert would_take_us(spec, [[two], [two]]) == waits * MS
+        assert would_take_us(usual_times(spec), [[two], [two]]) == waits * MS
 
 
 def test_the_ledger_of_an_outage_says_how_the_wait_was_spent(tmp_path: Path) -> None:

@@ -107,6 +107,29 @@ def test_each_standby_waits_for_what_it_lacks(tmp_path: Path) -> None:
     assert run.broken == set()
 
 
+@pytest.mark.parametrize(
+    ("at", "takes_over"), [("apart", "near"), ("secondary", "near"), ("primary", "far")]
+)
+def test_a_policy_counts_the_wait(at: str, takes_over: str, tmp_path: Path) -> None:
+    """near waits on purpose: 12 logs of 1.002 s, 12.03 s more. It is configured, and far is not: 302.06 s.
+    If the manager is lost with the site each of them waits for the limit, and far is the faster one.
+    """
+    base = BASE.replace("near: {}", "near: {replay: {delay: 2 h}}")
+    base = base.replace("size: 1 GB", "size: 1 GB, incremental: none")
+    sets = ("failover.choose=fastest", f"cloud.at={at}")
+    run = played(tmp_path, LOST, sets=sets, base=base)
+    whole = run.whole
+    (leg, *_) = whole.legs
+    ways = {way.place: way.outage_us for way in ways_at(whole, leg, 65 * MINUTE_US, SITE)}
+    assert [site for site, _ in run.waits_us()] == [takes_over]
+    offers = [row.values["takes_us"] for row in run.rows("seen.MakeOffer")]
+    for offer_us, way_us in zip(offers, ways.values(), strict=True):
+        assert way_us is not None and abs(offer_us - way_us) < 3_000 * MS
+    (failover,) = summarise(whole).failovers
+    assert failover.outage_us == ways[takes_over]
+    assert run.broken == set()
+
+
 def test_the_other_standby_is_made_when_it_takes_over(tmp_path: Path) -> None:
     run = played(tmp_path, NEAR_IS_GONE, *THREE, LOST)
     assert run.waits_us() == [("far", ANEW_US)]

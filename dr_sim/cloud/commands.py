@@ -163,6 +163,14 @@ class ReportUpgrade(Command):
     phase: str
 
 
+@dataclass(slots=True)
+class TellConfigurationTime(Command):
+    """Answer how long a failover to a site would wait for its configuration."""
+
+    site: str
+    takes_us: int
+
+
 COMMANDS: tuple[type[Command], ...] = (
     Save,
     SaveAll,
@@ -183,4 +191,5 @@ COMMANDS: tuple[type[Command], ...] = (
     CopyImage,
     ReadMachines,
     ReportUpgrade,
+    TellConfigurationTime,
 )

@@ -63,11 +63,29 @@ class JobsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class UsualTimes:
+    """How long the work of the manager usually takes. asks_us: from a question to an agent to its
+    answer; starts_us: until a script has started; by_hand_us: for people, each piece of work.
+    at_once: scripts that run at one time at one side of a network.
+    """
+
+    mode: MirrorMode
+    at_once: int
+    asks_us: int
+    starts_us: int
+    change_us: int
+    set_us: int
+    rebuild_us: int
+    by_hand_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class CloudConfig:
     networks: tuple[NetworkConfig, ...]
     callers: tuple[CallerConfig, ...]
     mirror: MirrorConfig
     jobs: JobsConfig
     operations: tuple[str, ...]  # that a caller may ask for
+    usual: UsualTimes
     version: int = 1  # of the scripts: those of a newer manager are newer
     machines: MachinesConfig | None = None

@@ -236,6 +236,13 @@ class LoadSeen(Event):
     per_hour: int
 
 
+@dataclass(slots=True)
+class ConfigurationTimeAsked(Event):
+    """A recovery manager asks how long a failover to its place would wait for the configuration."""
+
+    site: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     Alarm,
     Called,
@@ -256,4 +263,5 @@ EVENTS: tuple[type[Event], ...] = (
     RollBackAsked,
     GoalsSet,
     LoadSeen,
+    ConfigurationTimeAsked,
 )

@@ -7,7 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.cloud.api import Api
-from dr_sim.cloud.commands import Notify, SiteProvisioned
+from dr_sim.cloud.commands import (
+    Notify,
+    SiteProvisioned,
+    TellConfigurationTime,
+)
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.drift import LIMIT
 from dr_sim.cloud.events import (
@@ -15,6 +19,7 @@ from dr_sim.cloud.events import (
     AgentsObserved,
     Called,
     CallsAlike,
+    ConfigurationTimeAsked,
     FoundAttempt,
     GoalsSet,
     HandsDone,
@@ -31,6 +36,7 @@ from dr_sim.cloud.events import (
     SiteStands,
     UpgradeAsked,
 )
+from dr_sim.cloud.foretelling import would_take_us
 from dr_sim.cloud.job import ENDED, CloudJob, moved_to
 from dr_sim.cloud.job_dues import LOOK
 from dr_sim.cloud.jobs import JobBook
@@ -74,6 +80,7 @@ class CloudManager:
         self._kept = stored
         self._limit_us = config.mirror.limit_us
         self._retry_us = config.jobs.retry_us
+        self._usual = config.usual
         self._mappings = mappings = {
             network.name: Mapping(
                 network,
@@ -129,6 +136,7 @@ class CloudManager:
             MappingEdited: self._mapping_edited,
             ProvisionAsked: self._provision_asked,
             SiteStands: self._stands,
+            ConfigurationTimeAsked: self._time_asked,
         }
         if self._machines is not None:
             self._handlers[MachinesRead] = self._machines.read
@@ -341,6 +349,16 @@ class CloudManager:
             self._machines.sides_changed(out)
 
     # ---- a failover
+    def _time_asked(self, e: ConfigurationTimeAsked, out: Out) -> None:
+        usual, site = self._usual, e.site
+        lacks = [m.known.lacks(site, usual) for m in self._every]
+        takes_us = would_take_us(usual, lacks)
+        sides = {m.direction.active for m in self._every}
+        sides |= {m.direction.target for m in self._every}
+        if site not in sides:
+            takes_us += usual.asks_us  # what its agents are doing
+        out.commands.append(TellConfigurationTime(site, takes_us))
+
     def _without_second(self) -> str:
         """The active site, if a failover has ended and no second side stands yet; else ''."""
         mirrors = list(self._mirrors.values())

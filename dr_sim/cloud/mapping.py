@@ -62,6 +62,13 @@ class Mapping:
         self._rows[entity, site] = identifier
         self._known.clear()
 
+    def leads_astray(self, entity: str, site: str) -> bool:
+        """Tell whether the row of a thing at a site holds no identifier of that site. A site that
+        is not known has no rows yet.
+        """
+        found = self._rows.get((entity, site))
+        return found is not None and not (found and self.is_of(found, site))
+
     def is_of(self, identifier: str, site: str) -> bool:
         """Tell whether an identifier belongs to that site, or to nobody that is known."""
         return self._owner.get(identifier, site) == site

@@ -24,6 +24,7 @@ from dr_sim.cloud.events import (
     MappingEdited,
     SideRead,
 )
+from dr_sim.cloud.foretelling import Known
 from dr_sim.cloud.inventory import InventoryRow, chained
 from dr_sim.cloud.job import CloudJob, is_moved
 from dr_sim.cloud.out import Out
@@ -49,7 +50,7 @@ _RECONCILE = MirrorMode.RECONCILE
 
 class Mirror:
     """Mirror of one network. direction: where changes are made, and from where to where they go.
-    backlog: what is not in effect at the target yet.
+    backlog: what is not in effect at the target yet. known: what each site lacks.
     """
 
     def __init__(
@@ -83,6 +84,9 @@ class Mirror:
             name, self._spec.limit_us, config.jobs.retry_us
         )
         self.comparison = SideComparison(name, self.rows, means.book)
+        self.known = Known(
+            self.direction, self.backlog, means.mapping, self.rows
+        )
 
     @property
     def taken(self) -> Taken:

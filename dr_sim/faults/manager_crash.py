@@ -52,6 +52,7 @@ class ManagerCrash(Params):
             "PageOperator",
             "RefuseOrder",
             "EnterPhase",
+            "AskConfigurationTime",
             "MakeOffer",
             "Claim",
             "ReleaseClaim",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from dr_sim.recovery.policy import NEVER_US
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,6 +25,8 @@ def long_text(us: int) -> str:
 def way_text(place: str, lost_us: int | None, takes_us: int) -> str:
     """Say what a way back would cost. lost_us: None: all of a database."""
     lost = "all of a database" if lost_us is None else long_text(lost_us)
+    if takes_us >= NEVER_US:
+        return f"{place} loses {lost} and is never back: nobody configures its site"
     return f"{place} loses {lost} and is back in {long_text(takes_us)}"
 
 

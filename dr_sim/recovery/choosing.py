@@ -2,7 +2,8 @@
 the order that follows from all offers (W2).
 
 Theory of operation. When the silence is long enough a copy makes its offer at the place that all
-copies reach, and hears those of the others. It waits for the copies whose managers live and have
+copies reach, and hears those of the others. Where a cloud manager has to configure its site, it
+first asks that how long it would take. It waits for the copies whose managers live and have
 said nothing yet, for one turn at most: one that has nothing says so at once, and the dead are not
 waited for. Then every copy knows the same offers and puts them in the same order (policy.py). The
 first claims at once, the next a turn later, and so on, as with copies that are taken in the order
@@ -27,6 +28,7 @@ from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery import claiming, events
 from dr_sim.recovery.alert_texts import way_text
 from dr_sim.recovery.commands import (
+    AskConfigurationTime,
     MakeOffer,
     OfferToYield,
     ReleaseClaim,
@@ -39,7 +41,13 @@ from dr_sim.recovery.failover_table import (
     FailoverEvent,
     FailoverPhase,
 )
-from dr_sim.recovery.policy import CopyChoice, CopyPolicy, Offer, best_first
+from dr_sim.recovery.policy import (
+    NEVER_US,
+    CopyChoice,
+    CopyPolicy,
+    Offer,
+    best_first,
+)
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
@@ -52,11 +60,13 @@ class Choosing:
     waited for; -1: some still are. rests_until_us: an attempt here has failed, and none begins
     before that instant. would_yield: this copy has said that it leaves its attempt to a copy that
     stands ready. has_left: it has left an attempt so, and has not been restored since.
+    configured_us: how long a failover would wait for its site to be configured, as was said last.
     """
 
     __slots__ = (
         "_rank",
         "choose",
+        "configured_us",
         "has_left",
         "heard",
         "heard_us",
@@ -72,6 +82,7 @@ class Choosing:
         self.heard_us = 0
         self.settled_us = -1
         self.rests_until_us = 0
+        self.configured_us = 0
         self.would_yield = False
         self.has_left = False
 
@@ -92,6 +103,10 @@ class Choosing:
         """Wait for no other offer."""
         if self.settled_us < 0:
             self.settled_us = e.mono_us
+
+    def takes_to_configure(self, us: int) -> None:
+        """Note how long a failover would wait for its site to be configured."""
+        self.configured_us = us
 
     def rest(self, until_us: int) -> None:
         self.rests_until_us = until_us
@@ -144,9 +159,27 @@ def begin(f: Failover, e: Event, out: list[Command]) -> None:
     """Say what this copy offers, as the silence is long enough."""
     f.choosing.begin()
     f.offers(out)
-    offer = _offer(f, e, f.config.costs.before_us)
-    _say(offer, out)
+    if f.config.costs.asks:
+        out.append(AskConfigurationTime())
+    else:
+        _say(_offer(f, e, f.config.costs.before_us), out)
     out.append(SetAlarm("", Timer.CHOOSE, e.mono_us + f.config.turn_us))
+
+
+def told(
+    f: Failover, e: events.ConfigurationTimeTold, out: list[Command]
+) -> None:
+    """Say what this copy offers, as the cloud manager has said how long it would take."""
+    f.choosing.takes_to_configure(_waits_us(f, e.takes_us))
+    if f.phase is FailoverPhase.CHOOSING:
+        _say(_offer(f, e, f.config.costs.before_us), out)
+
+
+def _waits_us(f: Failover, takes_us: int) -> int:
+    """Return for how long a failover would wait. If nobody answers, nobody configures anything."""
+    most_us = f.config.costs.configured_at_most_us
+    most_us = NEVER_US if most_us is None else most_us
+    return most_us if takes_us < 0 else min(takes_us, most_us)
 
 
 def say_nothing_is_here(f: Failover, out: list[Command]) -> None:
@@ -178,7 +211,8 @@ def _offer(f: Failover, e: Event, before_us: int) -> Offer:
         holds = 0
     takes_us = _silent_us(f, e) + before_us
     takes_us += restores_us(each, costs) + costs.after_us
-    return Offer("", rank, True, holds, takes_us)
+    takes_us += f.choosing.configured_us
+    return Offer("", rank, True, holds, min(takes_us, NEVER_US))
 
 
 def _estimates(f: Failover, e: Event) -> list[CopyEstimate]:

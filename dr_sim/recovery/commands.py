@@ -285,6 +285,13 @@ class EnterPhase(Command):
 
 
 @dataclass(slots=True)
+class AskConfigurationTime(Command):
+    """Ask the cloud manager how long a failover to here would wait until the site is configured;
+    answered by ConfigurationTimeTold.
+    """
+
+
+@dataclass(slots=True)
 class MakeOffer(Command):
     """Say to all other copies what this one offers (policy.Offer, whose place is this one); each of
     them that has said so too hears it, and so does this one (OffersHeard).
@@ -455,5 +462,6 @@ COMMANDS: tuple[type[Command], ...] = (
     MakeOffer,
     YieldClaim,
     OfferToYield,
+    AskConfigurationTime,
 )
 """All commands."""

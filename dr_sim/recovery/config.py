@@ -95,7 +95,9 @@ class FailoverCosts:
     restore: by kind, of a full, an incremental and a log. workers: how many restores run at once;
     one_device: all of them read from one device, at device_bytes_s. before_us: what passes between
     silence that is long enough and the first restore; after_us: between the last restore and
-    service.
+    service, without the configuration of the site. asks: a cloud manager has to configure it, and
+    knows how long that takes. configured_at_most_us: for how long a failover waits for that; None:
+    without an end.
     """
 
     restore: tuple[RestoreCost, RestoreCost, RestoreCost]
@@ -105,6 +107,8 @@ class FailoverCosts:
     device_bytes_s: int
     before_us: int
     after_us: int
+    asks: bool
+    configured_at_most_us: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -400,6 +400,13 @@ class OffersHeard(Event):
 
 
 @dataclass(slots=True)
+class ConfigurationTimeTold(Event):
+    """Answer to AskConfigurationTime. takes_us: -1 if the cloud manager does not answer."""
+
+    takes_us: int
+
+
+@dataclass(slots=True)
 class MachineIsThere(Event):
     """A machine to restore onto is there."""
 
@@ -574,5 +581,6 @@ EVENTS: tuple[type[Event], ...] = (
     ReadyCopyWaits,
     OrderPassedOn,
     BesideCalledOff,
+    ConfigurationTimeTold,
 )
 """All events."""

@@ -492,6 +492,7 @@ ON_EVENT: dict[
     events.ClaimFreed: claiming.freed,
     events.OrderPassedOn: passed_on.take_up,
     events.OffersHeard: choosing.heard,
+    events.ConfigurationTimeTold: choosing.told,
     events.ClaimYielded: choosing.yielded,
     events.ReadyCopyWaits: choosing.ready_copy_waits,
     events.MachineIsThere: way_over.machine_is_there,

@@ -13,6 +13,9 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+NEVER_US = 1 << 60
+"""The outage by a copy that is never back: its site is never configured."""
+
 
 class CopyPolicy(enum.StrEnum):
     """By what one of several copies is chosen."""

@@ -39,7 +39,8 @@ def beat_on_way_us(scenario: Scenario) -> int:
 def turn_us(scenario: Scenario) -> int:
     """Return how long this copy waits for its turn, once the silence is long enough here. Copies
     that are taken in their order wait for those before them. By any other policy the one that is
-    chosen waits until all have said what they offer: until the farthest has heard of the silence.
+    chosen waits until all have said what they offer: until the farthest has heard of the silence,
+    and has asked the cloud manager, if there is one.
     """
     f = scenario.failover
     if f.choose.policy == PREFERRED:
@@ -48,4 +49,7 @@ def turn_us(scenario: Scenario) -> int:
         return 0
     own_us = beat_on_way_us(scenario)
     each = [spec.link.distance_us // 2 for spec in scenario.standbys]
-    return max([own_us, *each]) - own_us
+    asks_us = 0
+    if scenario.cloud is not None:
+        asks_us = scenario.cloud.rtt_us // 2 * 2
+    return max([own_us, *each]) - own_us + asks_us

@@ -127,4 +127,8 @@ def _costs(scenario: Scenario) -> FailoverCosts:
         device_bytes_s=disk_bytes_s,
         before_us=before_us,
         after_us=after_the_drain_us(scenario),
+        asks=scenario.cloud is not None,
+        configured_at_most_us=scenario.cloud.provision_us
+        if scenario.cloud is not None
+        else None,
     )

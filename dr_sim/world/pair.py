@@ -220,6 +220,7 @@ class Pair:
             self.directory,
             self.claims,
             None if self.cloud is None else self._provision,
+            None if self.cloud is None else self._foretell,
             scenario.store.machine_us if scenario.store else 0,
             another=ground.sites.another_server,
             unfence=lambda answer: self.unfencing.order(self, answer),
@@ -282,6 +283,11 @@ class Pair:
         if self.is_store:
             site, store = self.sites.machine_of(site), site.name
         self.cloud.sites.provision(site.name, done, store)
+
+    def _foretell(self, answer: Callable[[int], None]) -> None:
+        """Ask how long a failover to here would wait until its site is configured."""
+        assert self.cloud is not None
+        self.cloud.sites.foretell(self.roles.secondary, answer)
 
     def open_lanes(self) -> None:
         self.express = ExpressLane(

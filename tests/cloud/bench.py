@@ -15,6 +15,7 @@ from dr_sim.cloud import (
     NetworkConfig,
 )
 from dr_sim.cloud.commands import AnswerCall, StartScript
+from dr_sim.cloud.config import UsualTimes
 from dr_sim.cloud.events import AgentSaid, AgentsObserved, Called
 from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
 from dr_sim.machines import Alarm, Command, Event, SaveAll, SetAlarm
@@ -22,6 +23,7 @@ from dr_sim.stores import MemoryStore
 
 MINUTE = 60_000_000
 UTC = 1_800_000_000_000_000
+USUAL = UsualTimes(MirrorMode.JOBS, 4, 0, 0, MINUTE, MINUTE, MINUTE, MINUTE)
 
 
 def config(
@@ -47,6 +49,7 @@ def config(
         ),
         jobs=JobsConfig(30 * MINUTE, 5 * MINUTE, attempts, at_once),
         operations=("rotate", "add"),
+        usual=USUAL,
     )
 
 

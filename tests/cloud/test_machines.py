@@ -21,6 +21,7 @@ from dr_sim.cloud.placing import Used, WantedPlace, place
 from dr_sim.cloud.vm import VMS, VmState
 from dr_sim.cloud.words import ImageWord, MirrorMode, Notice, OnFailure, WhyFailed, Word
 from dr_sim.machines import Alarm, Command, SetAlarm
+from tests.cloud.bench import USUAL
 
 MINUTE = 60_000_000
 GB = 10**9
@@ -82,6 +83,7 @@ class Told:
             mirror=MirrorConfig(MirrorMode.JOBS, 0, 0, 15 * MINUTE, OnFailure.RETRY),
             jobs=JobsConfig(30 * MINUTE, 5 * MINUTE, 3, 4),
             operations=(),
+            usual=USUAL,
             machines=with_first(machines, ("A", "B")),
         )
         self.at = 0

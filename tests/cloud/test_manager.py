@@ -19,9 +19,11 @@ from dr_sim.cloud.commands import (
     ReportDrift,
     SiteProvisioned,
     StartScript,
+    TellConfigurationTime,
 )
 from dr_sim.cloud.events import (
     AgentsObserved,
+    ConfigurationTimeAsked,
     HandsDone,
     MappingEdited,
     MirrorSwitched,
@@ -36,6 +38,31 @@ from dr_sim.machines import CancelAlarm, IllegalTransitionError, SaveAll, TakeIn
 from dr_sim.stores import MemoryStore
 
 from .bench import MINUTE, UTC, Bench, config
+
+
+# ---- what a failover would wait
+def test_it_says_what_each_site_would_wait_for() -> None:
+    """A change that is pending at B is one script of 1 min; at C both things are made anew."""
+    bench = Bench(config(every_us=5 * MINUTE))
+
+    def told_us(site: str) -> int:
+        asked = ConfigurationTimeAsked(bench.now_us, UTC + bench.now_us, 0, site)
+        (answer,) = bench.tell(asked)
+        assert isinstance(answer, TellConfigurationTime) and answer.site == site
+        return answer.takes_us
+
+    assert [told_us(site) for site in "ABC"] == [0, 0, MINUTE]
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.call("r2")
+    bench.say("ops/r2", Word.DONE)
+    assert [told_us(site) for site in "ABC"] == [0, 2 * MINUTE, MINUTE]
+    wrong = MappingEdited(bench.now_us, UTC + bench.now_us, 0, "prod", "crm", "B", "crm-at-A")
+    bench.tell(wrong)
+    usual = replace(bench.config.usual, by_hand_us=10 * MINUTE)
+    bench.config = replace(bench.config, usual=usual)
+    bench.start()
+    assert told_us("B") == 20 * MINUTE  # people do both
 
 
 # ---- requests

@@ -16,7 +16,7 @@ from dr_sim.runs.run import Result
 from dr_sim.units import HOUR_US, MINUTE_US
 from dr_sim.world.world import World
 
-from .runs import SCENARIOS, ran
+from .runs import SCENARIOS, clock, ran, rows
 
 CLOUD_KINDS = {kind.name for kind in KINDS if kind.needs_cloud}
 HERE = SCENARIOS / "cloud" / "faults"
@@ -231,3 +231,27 @@ def test_the_standby_that_is_not_mirrored_is_made_when_it_takes_over() -> None:
         "near script": 2,
     }
     assert summary.cloud.jobs.scripts["begins"] == 6
+
+
+def test_the_policy_counts_the_time_of_the_configuration() -> None:
+    """The arithmetic is in the scenario: near is back after 2:59.6, far would be after 7:11.6."""
+    result = ran("cloud/fastest")
+    (failover,) = result.summary.failovers
+    ways = {way.place: way.outage_us for way in failover.ways}
+    assert ways == {"near": failover.outage_us, "far": 431_550_000}
+    (near, far) = [row.values["takes_us"] for row in rows(result, "seen.MakeOffer")]
+    assert near < 181_000_000 and far == 431_550_000
+
+
+def test_a_restore_from_a_store_waits_for_the_configuration() -> None:
+    """The arithmetic is in the scenario: 5:02 of 26:25, and machines after 39:08 and 50:30."""
+    summary = ran("cloud/restored").summary
+    for failover in summary.failovers:
+        lines = failover.outage_ledger.lines
+        waits = [x.duration_us for x in lines if x.cause == "provision"]
+        assert waits == [600_000_000, 302_060_000]
+    assert clock(summary.failovers[0].outage_us or 0) == "26:25"
+    machines = summary.cloud.machines
+    assert machines is not None
+    assert [clock(x.lasted_us) for x in machines.degraded] == ["39:08", "39:08"]
+    assert [clock(x.lasted_us) for x in machines.to_goal] == ["50:30", "50:30"]

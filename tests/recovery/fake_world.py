@@ -46,6 +46,8 @@ COSTS = FailoverCosts(
     device_bytes_s=1000,
     before_us=20 * SECOND,
     after_us=MINUTE,
+    asks=False,
+    configured_at_most_us=None,
 )
 
 

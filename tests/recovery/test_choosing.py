@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.policy import CopyChoice, CopyPolicy, Offer
+from dr_sim.recovery.policy import NEVER_US, CopyChoice, CopyPolicy, Offer
 from tests.recovery.fake_world import MINUTE, SECOND, START_UTC, FakeWorld, begun, config
 from tests.recovery.test_claiming import count, freed
 from tests.recovery.test_failover import WAY, dies, order, phases, shipped
@@ -85,6 +87,29 @@ def test_a_copy_of_which_nothing_is_here_says_so_and_claims_nothing() -> None:
     world.wait(60 * SECOND)
     assert offered(world)[0] == (False, 0, 0)
     assert phases(world) == []
+
+
+@pytest.mark.parametrize(
+    ("told_us", "at_most_us", "counts_us"),
+    [
+        (3 * MINUTE, None, 3 * MINUTE),
+        (3 * MINUTE, 2 * MINUTE, 2 * MINUTE),
+        (-1, 2 * MINUTE, 2 * MINUTE),  # nobody answers, so nobody configures anything
+        (-1, None, NEVER_US),
+    ],
+)
+def test_the_time_of_the_configuration_is_in_what_it_offers(
+    told_us: int, at_most_us: int | None, counts_us: int
+) -> None:
+    of = config(standbys=(3, 0), choose=LEAST_LOSS)
+    costs = replace(of.failover.costs, asks=True, configured_at_most_us=at_most_us)
+    of = replace(of, failover=replace(of.failover, costs=costs))
+    world = shipped(begun(FakeWorld(of)))
+    dies(world)
+    world.wait(30 * SECOND)
+    assert (count(world, c.AskConfigurationTime), offered(world)) == (1, [])
+    world.tell(e.ConfigurationTimeTold(world.mono_us, world.utc_us, 0, told_us))
+    assert offered(world) == [(True, LAST_CUT, min(ALONE_US + counts_us, NEVER_US))]
 
 
 def test_an_offer_is_withdrawn_when_the_machines_are_heard_again() -> None:

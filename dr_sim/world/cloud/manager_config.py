@@ -10,6 +10,7 @@ from dr_sim.cloud import (
     MirrorConfig,
     NetworkConfig,
 )
+from dr_sim.cloud.config import UsualTimes
 from dr_sim.cloud.texts import OPERATORS
 from dr_sim.cloud.words import MirrorMode, OnFailure
 from dr_sim.scenario.cloud_model import (
@@ -67,5 +68,20 @@ def cloud_config(spec: Cloud, scenario: Scenario) -> CloudConfig:
             jobs.time_limit_us, jobs.retry_us, jobs.attempts, jobs.at_once
         ),
         operations=tuple(name for name, _, _ in OPERATIONS),
+        usual=usual_times(spec),
         machines=machines_config(spec, scenario, sites),
+    )
+
+
+def usual_times(spec: Cloud) -> UsualTimes:
+    """Return how long the manager's work usually takes."""
+    return UsualTimes(
+        mode=MirrorMode(spec.mirror.mode),
+        at_once=spec.jobs.at_once,
+        asks_us=spec.rtt_us // 2 * 2,
+        starts_us=spec.jobs.start_us,
+        change_us=spec.takes.a,
+        set_us=spec.jobs.set.a,
+        rebuild_us=spec.jobs.rebuild.a,
+        by_hand_us=spec.jobs.by_hand.a,
     )

@@ -11,8 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dr_sim.cloud.config import UsualTimes
+from dr_sim.cloud.foretelling import (
+    MissingThing,
+    by_people,
+    would_take_us,
+)
 from dr_sim.world.cloud.configuration import ANEW
-from dr_sim.world.cloud.provision import MissingThing, would_take_us
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
@@ -23,9 +28,10 @@ At = tuple[int, str, str]
 
 
 class Shortfall:
-    def __init__(self, world: CloudWorld) -> None:
+    def __init__(self, world: CloudWorld, usual: UsualTimes) -> None:
         self._world = world
         self._spec = world.spec
+        self._usual = usual
         mirror = world.spec.mirror
         # the second side may be left without a change
         self._may_skip = (
@@ -113,11 +119,11 @@ class Shortfall:
             things = world.names.entities(network)
             anew = [self._anew((index, site, entity)) for entity in things]
             lacks.append(tuple(anew))
-        return self._spec.rtt_us // 2 * 2 + self._would_take(tuple(lacks))
+        return self._usual.asks_us + self._would_take(tuple(lacks))
 
     def _anew(self, at: At) -> MissingThing:
         one = MissingThing(True, 0)
-        return self._by_people(one) if at in self._astray else one
+        return by_people(self._usual, one) if at in self._astray else one
 
     def _would_take(
         self, lacks: tuple[tuple[MissingThing, ...], ...]
@@ -126,7 +132,7 @@ class Shortfall:
         if known is None:
             if len(self._takes_us) >= _MOST_KNOWN:
                 self._takes_us.clear()
-            known = would_take_us(self._spec, lacks)
+            known = would_take_us(self._usual, lacks)
             self._takes_us[lacks] = known
         return known
 
@@ -165,15 +171,8 @@ class Shortfall:
             later = [c for c in later if c not in (brings_in or ())]
             one = MissingThing(False, len(later), is_set=True)
         if self._astray and at in self._astray:
-            return self._by_people(one)
+            return by_people(self._usual, one)
         return one
-
-    def _by_people(self, lacks: MissingThing) -> MissingThing:
-        """Return it as the work of people: no script can be given the right identifier."""
-        each = lacks.changes
-        if lacks.anew or self._spec.mirror.mode == "reconcile":
-            each = int(lacks.anew or lacks.changes > 0)
-        return MissingThing(False, 0, by_hand=each + lacks.is_set)
 
     def _has_skipped(self, at: At, changes: list[str]) -> bool:
         """Tell whether one of these changes was given up there: all its attempts were made."""

@@ -24,6 +24,7 @@ from dr_sim.cloud.commands import (
     ReportUpgrade,
     SiteProvisioned,
     StartScript,
+    TellConfigurationTime,
 )
 from dr_sim.cloud.events import (
     EVENTS,
@@ -130,7 +131,7 @@ class CloudWorld:
         self._half_us = spec.rtt_us // 2  # one way
         self._is_apart = spec.at == "apart"  # nothing of a site cuts it off
         self._reaches_all = self._is_apart
-        self.missing = Shortfall(self)
+        self.missing = Shortfall(self, self._config.usual)
         # by standby that is not mirrored: what was recorded last
         self._elsewhere_us: dict[str, int] = {}
         self._cut: dict[
@@ -149,6 +150,7 @@ class CloudWorld:
                 Notify: self._notified,
                 ReportDrift: _recorded_only,
                 SiteProvisioned: self.sites.provisioned,
+                TellConfigurationTime: self.sites.foretold,
             }
         )
         if self.hardware is not None:

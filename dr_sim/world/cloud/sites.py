@@ -17,14 +17,22 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dr_sim.cloud.commands import SiteProvisioned
-from dr_sim.cloud.events import ProvisionAsked, SiteStands
+from dr_sim.cloud.commands import SiteProvisioned, TellConfigurationTime
+from dr_sim.cloud.events import (
+    ConfigurationTimeAsked,
+    ProvisionAsked,
+    SiteStands,
+)
 from dr_sim.world.agenda import Class, Entry
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
     from dr_sim.world.link import PairLink
     from dr_sim.world.primary import Primary
+
+
+NO_ANSWER_US = -1
+"""The word of a cloud manager that cannot be reached on how long it would take."""
 
 
 class CloudSites:
@@ -45,6 +53,8 @@ class CloudSites:
             ""  # where a failover goes that the manager has not ended yet
         )
         self._waits: Callable[[int], None] | None = None  # who waits for it
+        # who has asked how long the configuration of a place would take
+        self._asked: dict[str, Callable[[int], None]] = {}
         self._next = ""  # a second site that is in place, of which the manager is to be notified
         self._limit: Entry | None = None
         self._since_us = -1  # when the roles last changed; -1: never
@@ -115,6 +125,32 @@ class CloudSites:
             world.lives.site_back()
 
     # ---- a failover
+    def foretell(self, place: str, answer: Callable[[int], None]) -> None:
+        """Ask the manager how long a failover to that place would wait; answer(that, or
+        NO_ANSWER_US where nobody can be reached) is called when the word is back.
+        """
+        self._world.catch_up()
+        self._context.in_step()
+        self._asked[place] = answer
+        half_us = self._world.spec.rtt_us // 2
+        self._world.soon(self._context.now_us + half_us, self._ask, place)
+        self._context.catch_up()
+
+    def _ask(self, place: str) -> None:
+        lives = self._world.lives
+        if lives.up and self.connected(place):
+            self._world.driver.tell_new(ConfigurationTimeAsked, place)
+        else:
+            self.foretold(TellConfigurationTime(place, NO_ANSWER_US))
+
+    def foretold(self, command: TellConfigurationTime) -> None:
+        """Send the manager's word to whoever has asked."""
+        answer = self._asked.pop(command.site, None)
+        if answer is not None:
+            half_us = self._world.spec.rtt_us // 2
+            at_us = self._context.now_us + half_us
+            self._world.soon(at_us, answer, command.takes_us)
+
     def provision(
         self, site: str, done: Callable[[int], None], store: str = ""
     ) -> None:

@@ -31,6 +31,7 @@ class FailoverHands:
         self._promotion = around.promotion
         self._directory = around.directory
         self._configure = around.configure
+        self._foretell = around.foretell
         self._around = around
         self._machine_ready_us: int | None = None
         # called when a failover begins
@@ -40,6 +41,7 @@ class FailoverHands:
         self._has_begun = False
         self.table: dict[type, Callable[[Any], None]] = {
             c.EnterPhase: self._enter_phase,
+            c.AskConfigurationTime: self._ask_time,
             c.MakeOffer: self._offer,
             c.Claim: self._claim,
             c.ReleaseClaim: self._release,
@@ -78,6 +80,15 @@ class FailoverHands:
             self._secondary.job.by_hand(
                 command.phase is FailoverPhase.DRAINING
             )
+
+    def _ask_time(self, command: c.AskConfigurationTime) -> None:
+        assert self._foretell is not None
+        life = self._driver.incarnation
+
+        def told(takes_us: int) -> None:
+            self._driver.answer(life, e.ConfigurationTimeTold, takes_us)
+
+        self._foretell(told)
 
     def _offer(self, command: c.MakeOffer) -> None:
         offer = Offer(
