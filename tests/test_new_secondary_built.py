@@ -89,3 +89,57 @@ def test_there_must_be_machines_to_build_it_of(tmp_path: Path) -> None:
     path.write_text("databases: {crm: {}}\nafter_failover: {new_secondary: built}\n")
     with pytest.raises(InputError, match="no machines to build it of"):
         load_scenario(path)
+
+
+# ---- beside other copies
+TWO: Edits = (
+    LONG,
+    (
+        "B: {compute: 4}}",
+        "B: {compute: 4}, C: {compute: 4}, D: {compute: 4}}\ncopies: {B: {}, C: {}}",
+    ),
+    ("at: [A, B]", "at: [A, B, C]"),
+)
+
+
+def told_us(of: World, site: str) -> int:
+    """When the cloud manager was first told to build a site."""
+    found = rows(of, "cloud.SitesToBuild")
+    return next(at_us for at_us, v in found if f'"{site}"' in v["sites"])
+
+
+def test_beside_a_standby_it_is_built_while_that_one_is_mirrored(tmp_path: Path) -> None:
+    of = ran(tmp_path, built(), TWO)
+    assert [v["site"] for _, v in rows(of, "truth.cloud_stands")] == ["C"]
+    assert in_place(of) == [(told_us(of, "D") + BUILT_IN, "D")]
+    # C gets its machines at the same time: it has the image, and had none before
+    to_goal = {each.site: each for each in summary(of).cloud.machines.to_goal}
+    assert to_goal["C"].lasted_us < to_goal["D"].lasted_us and to_goal["D"].reached
+
+
+def test_what_is_being_built_goes_on_behind_the_next_primary(tmp_path: Path) -> None:
+    """The next loss is 50 min later: the image is at D, and its machines are half made."""
+    of = ran(tmp_path, built("{at: 170 min, lose: site}"), TWO)
+    assert in_place(of)[0] == (told_us(of, "D") + BUILT_IN, "D")
+    assert in_place(of)[1] == (told_us(of, "E") + BUILT_IN, "E")
+
+
+def test_an_image_that_was_cut_off_is_copied_from_the_next_primary(tmp_path: Path) -> None:
+    of = ran(tmp_path, built("{at: 130 min, lose: site}"), TWO)
+    images = summary(of).cloud.machines.images
+    assert [(x.site, x.arrived) for x in images] == [("D", False), ("D", True), ("E", True)]
+    at_us = told_us(of, "E") + BUILT_IN
+    assert in_place(of) == [(at_us, "D"), (at_us, "E")]
+
+
+def test_a_site_that_is_back_first_ends_what_is_built_beside(tmp_path: Path) -> None:
+    of = ran(tmp_path, built("{at: 140 min, site_returns: A}"), TWO)
+    assert [site for _, site in in_place(of)] == ["A"]
+    assert rows(of, "cloud.SitesToBuild")[-1][1]["sites"] == "[]"
+
+
+def test_beside_a_store_it_is_built_too(tmp_path: Path) -> None:
+    edits = (TWO[0], ("B: {compute: 4}}", "B: {compute: 4}}\ncopies: {B: {}, vault: {store: {}}}"))
+    of = ran(tmp_path, built(), edits)
+    ((at_us, site),) = in_place(of)
+    assert at_us == told_us(of, site) + BUILT_IN

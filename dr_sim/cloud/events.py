@@ -237,6 +237,15 @@ class LoadSeen(Event):
 
 
 @dataclass(slots=True)
+class SitesToBuild(Event):
+    """The sites that are put up beside the two sides: they get the machines of all farms. sites:
+    JSON, a list.
+    """
+
+    sites: str
+
+
+@dataclass(slots=True)
 class ConfigurationTimeAsked(Event):
     """A recovery manager asks how long a failover to its place would wait for the configuration."""
 
@@ -264,4 +273,5 @@ EVENTS: tuple[type[Event], ...] = (
     GoalsSet,
     LoadSeen,
     ConfigurationTimeAsked,
+    SitesToBuild,
 )

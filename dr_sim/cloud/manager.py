@@ -34,6 +34,7 @@ from dr_sim.cloud.events import (
     RollBackAsked,
     SideRead,
     SiteStands,
+    SitesToBuild,
     UpgradeAsked,
 )
 from dr_sim.cloud.foretelling import would_take_us
@@ -62,8 +63,9 @@ from dr_sim.machines import (
     TakeInventory,
 )
 
-PROVISION = "provision"
-"""Key in the store: of a failover that waits."""
+PROVISION, BUILT = "provision", "built"
+"""Keys in the store: of a failover that waits, and of sites that get machines beside the two sides.
+"""
 FAILOVER = "failover"
 """Alarm of a failover that has not ended."""
 
@@ -118,6 +120,7 @@ class CloudManager:
             )
             self._machines.upgrades.is_pending = self._is_pending
             self._alarms["", LOOK_AT_MACHINES] = self._machines.look
+        self._built: list[str] = json.loads(stored.get(BUILT) or "[]")
         waiting = stored.get(PROVISION)
         # to where, from where, it answers, since when
         self._provision: tuple[str, str, bool, int] | None = None
@@ -137,6 +140,7 @@ class CloudManager:
             ProvisionAsked: self._provision_asked,
             SiteStands: self._stands,
             ConfigurationTimeAsked: self._time_asked,
+            SitesToBuild: self._to_build,
         }
         if self._machines is not None:
             self._handlers[MachinesRead] = self._machines.read
@@ -231,10 +235,14 @@ class CloudManager:
         return at_target and mirror.backlog.holds(entity)
 
     def _sides(self, network: str) -> tuple[str, ...]:
-        """Return the sites of a network that are in use, the active one first."""
+        """Return the sites of a network that are in use, the active one first. In a failover
+        nothing begins at the sites beside it.
+        """
         direction = self._mirrors[network].direction
         second = (direction.target,) if direction.target else ()
-        return tuple(dict.fromkeys((direction.active, *second)))
+        beside = self._built if self._provision is None else ()
+        sites = (direction.active, *second, *beside)
+        return tuple(dict.fromkeys(sites))
 
     def _observed(self, e: AgentsObserved, out: Out) -> None:
         found = [
@@ -285,6 +293,7 @@ class CloudManager:
                 mirror.direction.active,
                 mirror.direction.source,
                 mirror.direction.target,
+                *self._built,
             )
             if site != given_up
         }
@@ -348,6 +357,15 @@ class CloudManager:
         if self._machines is not None:
             self._machines.sides_changed(out)
 
+    def _to_build(self, e: SitesToBuild, out: Out) -> None:
+        self._builds(json.loads(e.sites), out)
+        self._sides_changed(out)
+
+    def _builds(self, sites: list[str], out: Out) -> None:
+        if sites != self._built:
+            self._built = sites
+            out.saves[BUILT] = json.dumps(sites) if sites else ""
+
     # ---- a failover
     def _time_asked(self, e: ConfigurationTimeAsked, out: Out) -> None:
         usual, site = self._usual, e.site
@@ -381,6 +399,7 @@ class CloudManager:
             )  # it has been done
             return
         old = mirrors[0].direction.source
+        self._builds([s for s in self._built if s != e.site], out)
         self._goes_on((e.site, old, e.old_answers, out.utc_us), out)
         for mirror in mirrors:
             mirror.provision(e.site, out)
@@ -438,7 +457,7 @@ class CloudManager:
     def _forgotten_sites(self, old: str, new: str) -> list[str]:
         """Return the other sites of which the store has open jobs: it is an old copy."""
         sites = {job.site for job in self._book.open.values()}
-        return sorted(sites - {old, new})
+        return sorted(sites - {old, new, *self._built})
 
     def _move_to(self, job: CloudJob, site: str, out: Out) -> None:
         """Do at the new side what a caller asked for and the old side did not do."""

@@ -37,8 +37,8 @@ def at_end(
     if not seen.sites.second:
         yield from _failover_is_open(seen)
         return
-    if len(seen.sites.there()) < 2:
-        return  # one of them is lost
+    if seen.sites.lost & {seen.sites.active, seen.sites.second}:
+        return
     if spec.mirror.mode == "runbook" or spec.mirror.on_failure == "skip":
         return
     for key, attempt in seen.alive.items():

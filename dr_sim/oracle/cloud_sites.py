@@ -12,6 +12,7 @@ from dr_sim.scenario.cloud_model import FIRST, SECOND, Cloud
 SITE_ROWS = (
     "truth.cloud_provision",
     "truth.cloud_stands",
+    "truth.cloud_built",
     "truth.cloud_site_lost",
     "truth.cloud_site_back",
 )
@@ -19,11 +20,12 @@ SITE_ROWS = (
 
 @dataclass(slots=True)
 class SitesInUse:
-    """second: '' where there is none."""
+    """second: '' where there is none. built: those that get machines beside the two."""
 
     active: str = FIRST
     second: str = SECOND
     lost: set[str] = field(default_factory=set)
+    built: list[str] = field(default_factory=list)
 
     @classmethod
     def at_first(cls, spec: Cloud) -> SitesInUse:
@@ -35,8 +37,13 @@ class SitesInUse:
         v = row.values
         if row.kind == "truth.cloud_provision" and v["begins"]:
             self.active, self.second = v["site"], ""
+            self.built = [each for each in self.built if each != v["site"]]
         elif row.kind == "truth.cloud_stands":
             self.second = v["site"]
+        elif row.kind == "truth.cloud_built" and v["builds"]:
+            self.built.append(v["site"])
+        elif row.kind == "truth.cloud_built":
+            self.built.remove(v["site"])
         elif row.kind == "truth.cloud_site_lost":
             self.lost.add(v["site"])
         elif row.kind == "truth.cloud_site_back":
@@ -44,5 +51,5 @@ class SitesInUse:
 
     def there(self) -> tuple[str, ...]:
         """Return the sites that are in use and not lost, the active one first."""
-        sites = (self.active, self.second)
+        sites = dict.fromkeys((self.active, self.second, *self.built))
         return tuple(s for s in sites if s and s not in self.lost)

@@ -437,6 +437,8 @@ CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
     # the manager is told of a new second site, and is to configure it
     ("truth.cloud_stands", (("site", "str"),)),
+    # a site gets machines beside the two sides, or gets no more
+    ("truth.cloud_built", (("site", "str"), ("builds", "int"))),
     # a virtual machine; what: provisioning, running, down, stopped, removed
     (
         "truth.cloud_machine",

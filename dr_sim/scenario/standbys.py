@@ -25,7 +25,6 @@ from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.kind import ALL, PRIMARY
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.quantities import BUILT
 from dr_sim.scenario.sources import merged
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
@@ -125,18 +124,6 @@ def check_copies(
     for line in lines:
         yield from _line(line, names)
     yield from check_stores(root, tree, lines)
-    if len(names) < 2:
-        return
-    copies = tree.at((COPIES,))
-    for wrong in _not_together(root, tree):
-        told = f"copies: several standbys do not go with {wrong} yet"
-        yield copies.key_problem(f"{told}; leave out one of the two")
-
-
-def _not_together(root: Any, tree: Node) -> Iterator[str]:
-    after = getattr(root, "after_failover", None)
-    if getattr(after, "new_secondary", None) == BUILT:
-        yield "after_failover.new_secondary: built"
 
 
 def _line(

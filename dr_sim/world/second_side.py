@@ -61,14 +61,19 @@ class SecondSides:
         return self._world.sites.put_up_another(), later_us
 
     def build(self, pair: Pair) -> None:
-        """Begin to build the second side of a pair that waits for it."""
+        """Begin to build the second side of a pair that waits for it. Where other copies stand
+        behind the same primary it is built beside the one that is mirrored.
+        """
         scenario, cloud = self._world.scenario, pair.cloud
         if not (scenario.new_secondary_built and pair.protection.waits):
             return
         if cloud is None or cloud.hardware is None:
             return
         site = pair.roles.secondary
-        cloud.sites.stands(pair.roles.primary, site)
+        if len(pair.together) > 1:
+            cloud.sites.build(pair.roles.primary, site)
+        else:
+            cloud.sites.stands(pair.roles.primary, site)
         cloud.hardware.farms.when_complete(
             site, lambda: self._built(pair, site)
         )
@@ -133,6 +138,8 @@ class SecondSides:
         )
 
     def _stands_behind(self, pair: Pair, waits: Pair) -> None:
+        if waits.cloud is not None:
+            waits.cloud.sites.leave(waits.roles.secondary)
         copies = copies_at(pair, waits.roles.heirs or {})
         waits.protection.second_side_is(pair.roles.primary_site, copies)
         before = waits.lead.before

@@ -278,7 +278,8 @@ class World:
             )
         for pair in self.pair.together:
             pair.start()
-        self._second_sides.build(self.pair)
+        for pair in self.pair.together:
+            self._second_sides.build(pair)
         if old.lead.coming_back.closed:
             note_what_is_there(old, self.pair)
         for pair, going_on in zip(self.pair.together, carried, strict=True):

@@ -243,6 +243,17 @@ def test_the_policy_counts_the_time_of_the_configuration() -> None:
     assert near < 181_000_000 and far == 431_550_000
 
 
+def test_a_site_is_built_beside_a_standby() -> None:
+    """The arithmetic is in the scenario: D after 1 h 12, C after 45:28, unprotected for 4:02."""
+    summary = ran("cloud/built_beside").summary
+    (failover,) = summary.failovers
+    assert clock(failover.unprotected_us or 0) == "4:02"
+    machines = summary.cloud.machines
+    assert machines is not None
+    to_goal = {each.site: clock(each.lasted_us) for each in machines.to_goal}
+    assert to_goal == {"C": "45:28", "D": "1:12:08"}
+
+
 def test_a_restore_from_a_store_waits_for_the_configuration() -> None:
     """The arithmetic is in the scenario: 5:02 of 26:25, and machines after 39:08 and 50:30."""
     summary = ran("cloud/restored").summary

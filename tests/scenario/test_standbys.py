@@ -100,10 +100,6 @@ REFUSED = [
     (MISSING, "copies.far.recorded.link: "),
     ("copies: {near: {}, far: {recorded: {link: {values: 1 2, step: 100 ms}}}}",
      "copies.far.recorded.link: this run may have about 12,096,000 changes, more than "),
-    (TWO + "after_failover: {new_secondary: built}\nphysical: {A: {compute: 1}}\nimages: {web: {size: 1 GB, "
-     "at: [A]}}\nfarms: {content: {image: web, front_end: 1}}",
-     "copies: several standbys do not go with after_failover.new_secondary: built yet; "
-     "leave out one of the two"),
     (TWO + "physical: {A: {compute: 1}, near: {compute: 1}}\nimages: {web: {size: 1 GB, at: [A]}}\n"
      "farms: {content: {image: web, front_end: 1}}",
      "physical: 'near' is no site; sites are A, B, C and so on, so name the standby by a letter too, "

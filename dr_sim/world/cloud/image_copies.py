@@ -26,13 +26,14 @@ _PRIORITY = 2  # as a full backup
 
 @dataclass(slots=True, eq=False)
 class ImageCopy:
-    """A copy that is under way. flow: None while the link is down."""
+    """A copy that is under way over that link. flow: None while the link is down."""
 
     source: str
     site: str
     image: str
     bits: int
     left_bits: int
+    link: PairLink
     flow: Flow | None = None
 
 
@@ -41,7 +42,6 @@ class ImageCopies:
         self._world = world
         self._hardware = hardware
         self._under_way: dict[tuple[str, str], ImageCopy] = {}
-        self._link: PairLink | None = None
 
     def order(self, site: str, image: str, size_bytes: int) -> None:
         """Begin a copy, unless the image is there or on its way."""
@@ -54,28 +54,24 @@ class ImageCopies:
         assert self._world.context.plays_along, (
             "an image cannot cross the link in the past"
         )
-        if site != sites.second:
+        link = sites.link_to(site)
+        if link is None:
             self._say(site, image, ImageWord.INTERRUPTED)
             return
         if not self._hardware.has_image(sites.active, image):
             self._say(site, image, ImageWord.NO_SOURCE)
             return
-        self._hear_link(sites.link)
-        bits = size_bytes * 8
-        copy = ImageCopy(sites.active, site, image, bits, bits)
-        self._under_way[site, image] = copy
-        self._note(copy, "copying")
-        if sites.link.forward_up:
-            self._send(copy)
-
-    def _hear_link(self, link: PairLink) -> None:
-        self._link = link
         if self._link_changed not in link.on_change:
             link.on_change.append(self._link_changed)
+        bits = size_bytes * 8
+        copy = ImageCopy(sites.active, site, image, bits, bits, link)
+        self._under_way[site, image] = copy
+        self._note(copy, "copying")
+        if link.forward_up:
+            self._send(copy)
 
     def _send(self, copy: ImageCopy) -> None:
-        link = self._link
-        assert link is not None
+        link = copy.link
         copy.flow = link.shared.start(
             -1,
             copy.left_bits,
@@ -90,17 +86,15 @@ class ImageCopies:
         self._world.context.asked(self._follow_link)
 
     def _follow_link(self) -> None:
-        link = self._link
-        assert link is not None
         for copy in self._under_way.values():
-            if not link.forward_up:
+            if not copy.link.forward_up:
                 self._stop(copy)
             elif copy.flow is None:
                 self._send(copy)
 
     def _stop(self, copy: ImageCopy) -> None:
-        if copy.flow is not None and self._link is not None:
-            copy.left_bits = self._link.shared.stop(copy.flow)
+        if copy.flow is not None:
+            copy.left_bits = copy.link.shared.stop(copy.flow)
             copy.flow = None
 
     def _arrived(self, copy: ImageCopy) -> None:

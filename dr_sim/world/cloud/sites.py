@@ -22,6 +22,7 @@ from dr_sim.cloud.events import (
     ConfigurationTimeAsked,
     ProvisionAsked,
     SiteStands,
+    SitesToBuild,
 )
 from dr_sim.world.agenda import Class, Entry
 
@@ -53,6 +54,9 @@ class CloudSites:
             ""  # where a failover goes that the manager has not ended yet
         )
         self._waits: Callable[[int], None] | None = None  # who waits for it
+        # that get machines beside the two sides, now, or when a failover has ended
+        self._built: list[str] = []
+        self._to_build: list[str] = []
         # who has asked how long the configuration of a place would take
         self._asked: dict[str, Callable[[int], None]] = {}
         self._next = ""  # a second site that is in place, of which the manager is to be notified
@@ -80,6 +84,13 @@ class CloudSites:
             link for link in self._links if link.receiver == self.second
         )
         return next(to_second, self._links[0])
+
+    def link_to(self, site: str) -> PairLink | None:
+        """Return the link over which a site gets images; None if it is not to have machines."""
+        if site == self.second:
+            return self.link
+        links = (link for link in self._links if link.receiver == site)
+        return next(links, None) if site in self._built else None
 
     def not_mirrored(self) -> list[str]:
         """Return the other standbys behind the primary."""
@@ -172,6 +183,8 @@ class CloudSites:
             # it is not mirrored; or the failover before has not ended, and never will
             self._next = site
             self._stands(store)
+        self._built = [each for each in self._built if each != site]
+        self._to_build = []
         context.note("truth.cloud_provision", -1, site, 1, 0)
         limit_us = world.spec.provision_us
         if limit_us is not None:
@@ -211,7 +224,7 @@ class CloudSites:
                     change,
                 )
             configuration.go_over(command.site)
-        if self._next:
+        if self._next or self._to_build or self._built:
             # its own commands come before the next event
             self._world.soon(self._since_us, self._next_stands)
         self._brought_in = command.changes + command.rebuilt
@@ -220,8 +233,11 @@ class CloudSites:
 
     def _next_stands(self) -> None:
         """Report a second site that was in place before the failover ended."""
-        if self._next and not self._goes_to:
+        if self._goes_to:
+            return
+        if self._next:
             self._stands()
+        self._begin_to_build()
 
     def _goes_on(self, ready: bool, changes: int) -> None:
         done, self._waits = self._waits, None
@@ -245,6 +261,8 @@ class CloudSites:
                 tell(
                     SiteStands, self.second, self._identifiers(self.second)
                 )
+        if self._built:
+            tell(SitesToBuild, json.dumps(self._built))
         if self._goes_to:
             tell(ProvisionAsked, self._goes_to, self._answers())
 
@@ -307,4 +325,45 @@ class CloudSites:
             configuration.stands(site, fresh)
         world.lives.tell_until_heard(
             SiteStands, site, self._identifiers(site)
+        )
+
+    # ---- sites beside it
+    def build(self, active: str, site: str) -> None:
+        """Have machines made at a site that is put up behind that active one, beside the second
+        side: when the failover has ended.
+        """
+        if site in self._built:
+            return  # it was begun behind the primary before
+        self._world.catch_up()
+        self._to_build.append(site)
+        if self.active == active and not self._goes_to:
+            self._begin_to_build()
+        self._context.catch_up()
+
+    def leave(self, site: str) -> None:
+        """Make no machines at that site: another one takes its place."""
+        self._to_build = [each for each in self._to_build if each != site]
+        if site in self._built:
+            self._world.catch_up()
+            self._built.remove(site)
+            self._context.note("truth.cloud_built", -1, site, 0)
+            self._tell_built()
+            self._context.catch_up()
+
+    def _begin_to_build(self) -> None:
+        world = self._world
+        sites, self._to_build = self._to_build, []
+        for site in sites:
+            if all(at != site for _, at in world.agents):
+                world.add_site(site)
+                assert world.hardware is not None
+                world.hardware.new_site(site)
+            self._built.append(site)
+            self._context.note("truth.cloud_built", -1, site, 1)
+        if self._built:
+            self._tell_built()
+
+    def _tell_built(self) -> None:
+        self._world.lives.tell_until_heard(
+            SitesToBuild, json.dumps(self._built)
         )
