@@ -205,7 +205,7 @@ def test_after_a_failover_users_are_served_by_what_has_room(tmp_path: Path) -> N
     assert new.site == "C" and new.over
     assert told(of)[0] == ("no room", "6 machines of content have no room at B")
     lines = "\n".join(cloud_lines(summary(of), of.scenario))
-    assert "at the worst 66 % of the front ends ran; it lasted to the end" in lines
+    assert "at the worst 66 % of the front ends served; it lasted to the end" in lines
 
 
 def test_a_change_begins_before_machines_that_wait_longer(tmp_path: Path) -> None:

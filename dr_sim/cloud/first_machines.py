@@ -14,7 +14,8 @@ from dr_sim.cloud.placing import Used, WantedPlace, place
 def with_first(
     config: MachinesConfig, sites: tuple[str, str]
 ) -> MachinesConfig:
-    """Return the configuration with them, placed in the order of the farms."""
+    """Return the configuration with them, placed in the order of the farms, those on
+    which others depend first."""
     images = {image.name: image for image in config.images}
     found: list[FirstMachine] = []
     for site in sites:
@@ -23,7 +24,7 @@ def with_first(
             farm.network: Room(config, farm.network, ())
             for farm in config.farms
         }
-        for farm in config.farms:
+        for farm in sorted(config.farms, key=lambda of: not of.federated):
             room = rooms[farm.network]
             image = images[farm.image]
             if site not in image.sites:

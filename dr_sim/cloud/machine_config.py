@@ -49,7 +49,8 @@ class LoadConfig:
 class FarmConfig:
     """A farm: its network, the image of its machines, how many of each role it is to have at first,
     and the databases that it serves. units: those databases, in groups that are moved together.
-    load: None where people set all goals. tenant: whose it is; '': nobody's alone.
+    load: None where people set all goals. tenant: whose it is; '': nobody's alone. federated: it
+    serves the other farms of its network, so its machines are made first.
     """
 
     name: str
@@ -59,6 +60,7 @@ class FarmConfig:
     units: tuple[tuple[str, ...], ...] = ()
     load: LoadConfig | None = None
     tenant: str = ""
+    federated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,10 @@ class MachinesConfig:
     first: tuple[FirstMachine, ...] = field(default=())
     apart: frozenset[str] = frozenset()
     quotas: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def others_wait(self, farm: str) -> bool:
+        """Return whether the other farms of its network depend on a farm."""
+        return any(of.federated for of in self.farms if of.name == farm)
 
     def tenant(self, farm: str) -> str:
         """Return whose a farm is; '': nobody's alone."""

@@ -293,7 +293,10 @@ class MachineManager:
         self._place_waiting(side[1], out)
 
     def _make(self, side: Side, missing: list[OfFarm], out: Out) -> None:
-        """Make records of machines that are missing, as many as the network may have at a site."""
+        """Make records of machines that are missing, as many as the network may have at a site:
+        first those on which other farms depend.
+        """
+        missing.sort(key=lambda of: not self.config.others_wait(of[0]))
         room = self._records.room(side)
         beyond = 0
         over: Counter[str] = Counter()
@@ -332,6 +335,7 @@ class MachineManager:
             and vm.state is VmState.WAITING
             and (vm.network, site) in self._known
         ]
+        waiting.sort(key=lambda vm: not self.config.others_wait(vm.farm))
         used = self._used(site) if waiting else {}
         physical = self.config.at(site) if waiting else ()
         no_room: dict[tuple[str, str], int] = {}

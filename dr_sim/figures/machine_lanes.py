@@ -75,7 +75,7 @@ def _front_ends(timeline: Timeline, found: FoundMachines) -> Chart:
         words = f"Fewer front ends served than the goals say for {clock(short)}."
     return Chart(
         "machines",
-        "Machines: front ends that ran, of their goal",
+        "Machines: front ends that served, of their goal",
         words,
         timeline.lane(
             {"kind": "number", "title": "%", "least": 1}, marks, 170

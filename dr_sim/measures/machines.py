@@ -215,11 +215,13 @@ class _Sides:
 
     def _front_ends(self, site: str, farm: str) -> int:
         """Return how many front ends of a farm run at a site."""
-        front_ends = (site, farm, FRONT_END)
+        return self._runs(site, farm, FRONT_END)
+
+    def _runs(self, site: str, farm: str, role: str) -> int:
+        """Return how many machines of a role of a farm run at a site."""
+        wanted = (site, farm, role)
         return sum(
-            count
-            for of, count in self._counts.items()
-            if of[:3] == front_ends
+            count for of, count in self._counts.items() if of[:3] == wanted
         )
 
     def _lacks(self, farm: Farm, site: str) -> bool:
@@ -231,18 +233,38 @@ class _Sides:
         )
 
     def _part(self, site: str) -> int | None:
-        """Return the part of all front ends' goals that runs there."""
-        goals = {
-            name: of.get(FRONT_END, 0) for name, of in self._goals.items()
-        }
-        goal = sum(goals.values())
-        if site not in self._sites.there() or not goal:
-            return None
-        runs = 0
+        """Return the part of all front ends' goals that serves there. In a network with federated
+        farms it is at most the part that runs of their machines.
+        """
+        goals: Counter[str] = Counter()
+        run: Counter[str] = Counter()
         for farm in self._farms:
-            there = self._front_ends(site, farm.name)
-            runs += min(there, goals[farm.name])
-        return runs * PPM // goal
+            if farm.federated:
+                continue
+            goal = self._goals[farm.name].get(FRONT_END, 0)
+            goals[farm.network] += goal
+            run[farm.network] += min(
+                goal, self._front_ends(site, farm.name)
+            )
+        if site not in self._sites.there() or not goals.total():
+            return None
+        serve = 0
+        for network, goal in goals.items():
+            most = goal * self._federated_ppm(site, network)
+            serve += min(run[network] * PPM, most)
+        return serve // goals.total()
+
+    def _federated_ppm(self, site: str, network: str) -> int:
+        """Return the smallest part of a role's goal that runs of a network's federated farms."""
+        least = PPM
+        for farm in self._farms:
+            if not farm.federated or farm.network != network:
+                continue
+            for role, goal in self._goals[farm.name].items():
+                if goal:
+                    runs = self._runs(site, farm.name, role)
+                    least = min(least, runs * PPM // goal)
+        return least
 
 
 def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:

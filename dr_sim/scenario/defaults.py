@@ -450,6 +450,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ),
     ("farms", "{}", "assumed: nothing is deployed"),
     ("farms.*.network", "main", "assumed: the network if none is named"),
+    ("farms.*.kind", "content", "assumed: it serves users"),
     ("farms.*.databases", "all", "assumed: those that no other farm names"),
     ("farms.*.front_end", "0", "assumed: none but those that are written"),
     (

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from dr_sim.errors import Problem
 from dr_sim.scenario.cloud_model import FIRST, CloudNetwork
+from dr_sim.scenario.farm_kinds import FEDERATED, check_kind
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.limit_checks import check_limits, own_of
@@ -89,6 +90,11 @@ class ImageKeys(Section):
 class FarmKeys(Section):
     network: str = about("the network that its machines are in")
     image: str = about("the image that its machines are made of")
+    kind: Literal["content", "federated"] = about(
+        "content: it serves users; federated: it serves the other farms "
+        "of its network, for example with search or profiles. Without it "
+        "they are degraded, so its machines are made first"
+    )
     tenant: Tenants = about(
         "the tenant that it belongs to: its machines count towards the "
         "tenant's quota (networks.*.quotas); none: it belongs to no "
@@ -213,7 +219,7 @@ def _farms(
     found = []
     for name, farm in root.farms.items():
         mine = tuple(order[database] for database in farm.databases)
-        if not farm.databases:
+        if not farm.databases and farm.kind != FEDERATED:
             mine, rest[farm.network] = rest[farm.network], ()
         goals = tuple((role, getattr(farm, role)) for role in ROLES)
         found.append(
@@ -225,6 +231,7 @@ def _farms(
                 mine,
                 _load(farm),
                 next(iter(farm.tenant), ""),
+                farm.kind == FEDERATED,
             )
         )
     return tuple(found)
@@ -253,6 +260,7 @@ def check_machines(
     for name, farm in _items(root, "farms"):
         problems += _farm(root, tree, name, farm, farms_of)
         problems += _wrong_load(tree, name, farm)
+        problems += check_kind(root, tree, name, farm)
     problems += check_limits(root, tree)
     problems += _databases(root, tree)
     problems += _too_long(root, tree)

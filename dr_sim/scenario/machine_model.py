@@ -92,6 +92,7 @@ class Farm:
     databases: tuple[int, ...]
     load: FarmLoad | None = None
     tenant: str = ""  # whose it is; '': nobody's alone
+    federated: bool = False  # it serves the other farms of its network
 
     def goal(self, role: str) -> int:
         return dict(self.goals).get(role, 0)

@@ -74,9 +74,9 @@ def _facts(cloud: CloudSummary) -> list[tuple[str, str]]:
 
 
 def degraded_words(stretches: Sequence[ShortSummary]) -> str:
-    """'for 31:10 in all, at least 66 % of the front ends ran'."""
+    """'for 31:10 in all, at least 66 % of the front ends served'."""
     if not stretches:
-        return "never: as many front ends ran as the goals say"
+        return "never: as many front ends served as the goals say"
     all_us = sum(each.lasted_us for each in stretches)
     least = min(each.least_ppm for each in stretches)
     more = (
@@ -86,7 +86,7 @@ def degraded_words(stretches: Sequence[ShortSummary]) -> str:
     )
     return (
         f"for {clock(all_us)}, {counted(len(stretches), 'time')}; "
-        f"at the worst {_part(least)} of the front ends ran{more}"
+        f"at the worst {_part(least)} of the front ends served{more}"
     )
 
 
@@ -98,7 +98,7 @@ def second_words(stretches: Sequence[ShortSummary]) -> str:
     all_us = sum(each.lasted_us for each in stretches)
     return (
         f"short of front ends for {clock(all_us)}; at the worst "
-        f"{_part(worst.least_ppm)} of them ran at {worst.site}"
+        f"{_part(worst.least_ppm)} of them would have served at {worst.site}"
     )
 
 

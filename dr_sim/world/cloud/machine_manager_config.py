@@ -125,6 +125,7 @@ def _farm(farm: Farm, machines: Machines, scenario: Scenario) -> FarmConfig:
         _units(farm, scenario),
         follows,
         farm.tenant,
+        farm.federated,
     )
 
 
