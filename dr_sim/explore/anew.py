@@ -95,6 +95,8 @@ _AS_LEFT: dict[type, dict[Any, Any]] = {
     },
 }
 """Holds the state in which a later life takes up one whose answer went with this life."""
+_PLAIN = (int, str, bool, type(None))
+"""The types of most values."""
 _GRID = 24
 """How often a run is stopped at equal distances."""
 _MINUTES_AFTER = (2, 3, 5, 8, 11, 14, 16, 18, 21, 25, 31)
@@ -138,6 +140,10 @@ def _by_recovery(pair: Pair) -> Iterator[str]:
 
 def unlike(live: Any, anew: Any, where: str = "") -> Iterator[str]:
     """Yield the values that two managers, or two parts of them, do not have in common."""
+    if type(live) in _PLAIN:
+        if live != anew:
+            yield _said(where, live, anew)
+        return
     names = KNOWN.get(type(live).__name__)
     if isinstance(live, Phase):
         live, anew = live.state, anew.state

@@ -44,11 +44,17 @@ def under(
     has no '/': with one it is of a database whose name begins as this one's does.
     """
     begins = len(prefix)
-    return {
-        key[begins:]: read(key, text, parse)
-        for key, text in saved.items()
-        if key.startswith(prefix) and text and "/" not in key[begins:]
-    }
+    found: dict[str, T] = {}
+    parsed: dict[str, T] = {}  # most files were read once
+    for key, text in saved.items():
+        if not (key.startswith(prefix) and text):
+            continue
+        name = key[begins:]
+        if "/" not in name:
+            if text not in parsed:
+                parsed[text] = read(key, text, parse)
+            found[name] = parsed[text]
+    return found
 
 
 def of_files(saved: Mapping[str, str]) -> dict[str, str]:
