@@ -16,8 +16,11 @@ import pytest
 
 from dr_sim.cli.help import next_step
 from dr_sim.cli.main import main
-from dr_sim.experiments import executor
+from dr_sim.errors import InputError
+from dr_sim.experiments import executor, store
+from dr_sim.experiments.sample import Sample
 from dr_sim.files.output import argument, json_rows
+from dr_sim.loading import load_scenario
 from dr_sim.record import journal_file
 from dr_sim.screen.distribution import _row
 from dr_sim.screen.progress import part_of
@@ -85,6 +88,22 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     assert capsys.readouterr().err == (
         f"{place}: cannot be written (No space left on device); name another folder with --out\n"
     )
+    assert [path.name for path in here.iterdir()] == ["short.yaml"]
+
+
+def test_a_disk_that_is_full_at_the_first_batch_is_left_as_it_was(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = store.BatchStore(here / "results/short/x", load_scenario(here / "short.yaml"))
+    assert (here / "results/short/x" / store.BATCHES).is_dir()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "write_whole", full)
+    one = Sample(0, [], [], 0)
+    with pytest.raises(InputError, match="cannot be written"):
+        kept.keep([one], b"")
     assert [path.name for path in here.iterdir()] == ["short.yaml"]
 
 

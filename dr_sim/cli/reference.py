@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dr_sim.loading.reference import Key
 
 _NARROW, _WIDE = 60, 100
+_MOST_MEANT = 3  # names in one question
 
 
 def add_reference(commands: Any) -> None:
@@ -136,6 +137,13 @@ def _faults(a: argparse.Namespace) -> int:
             show("\n".join(lines))
         return 0
     if a.name not in BY_NAME:
+        word = a.name.lower().replace("-", "_")
+        also = [kind.name for kind in KINDS if word in kind.also]
+        if also:
+            message = (
+                f"there is no {a.name[:60]!r}; did you mean {also[0]}?"
+            )
+            raise input_error("dr-sim faults", message)
         raise unknown("faults", a.name, list(BY_NAME))
     found = kind_reference(BY_NAME[a.name])
     out = [
@@ -168,12 +176,37 @@ def unknown(
     """The error about a name that is not there, with the nearest one. command: lists all of them;
     where: the command that was given, if it is another one.
     """
-    near = difflib.get_close_matches(name, known, 1, 0.5)
+    near = _nearest(name, known)
     hint = (
-        f"did you mean {near[0]}?"
+        f"did you mean {' or '.join(near)}?"
         if near
         else f"`dr-sim {command}` lists all of them"
     )
     return input_error(
         f"dr-sim {where or command}", f"there is no {name[:60]!r}; {hint}"
+    )
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    """Return up to three paths with that word in them, else one that is spelt like it, or one whose
+    last word is.
+    """
+    with_it = [path for path in known if _holds(path, name)]
+    if with_it:
+        return sorted(with_it, key=len)[:_MOST_MEANT]
+    near = difflib.get_close_matches(name, known, 1, 0.6)
+    if near:
+        return near
+    by_last = {path.rpartition(".")[2]: path for path in reversed(known)}
+    return [
+        by_last[word]
+        for word in difflib.get_close_matches(name, by_last, 1, 0.7)
+    ]
+
+
+def _holds(path: str, name: str) -> bool:
+    """Tell whether a step of a path is that word, or begins with it."""
+    return any(
+        step == name or step.startswith(f"{name}_")
+        for step in path.split(".")
     )

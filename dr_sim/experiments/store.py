@@ -10,6 +10,7 @@ with another's.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -91,6 +92,7 @@ class BatchStore:
         self.folder = folder
         self.key = key_of(scenario)
         self.samples: dict[int, Sample] = {}
+        self._made: list[Path] = []
         try:
             self._claim()
             for path in sorted((folder / BATCHES).glob("*.batch")):
@@ -119,8 +121,14 @@ class BatchStore:
             raise _refused(
                 self.folder, "is there and holds no replications"
             )
-        with folder_made(self.folder / BATCHES):
-            tidy(self.folder / BATCHES)
+        batches = self.folder / BATCHES
+        self._made = [
+            place
+            for place in (batches, *batches.parents)
+            if not place.exists()
+        ]
+        with folder_made(batches):
+            tidy(batches)
             if not mark.exists():
                 write_whole(mark, json.dumps({"key": self.key}) + "\n")
 
@@ -134,10 +142,20 @@ class BatchStore:
                 tidy_first=False,
             )
         except OSError as error:
+            self._leave_nothing()
             raise _refused(
                 self.folder,
                 f"cannot be written ({why_not(error)})",
             ) from None
+
+    def _leave_nothing(self) -> None:
+        """Remove the folders that were made here, if no batch was kept in them."""
+        if not self._made or any((self.folder / BATCHES).iterdir()):
+            return
+        (self.folder / KEY_FILE).unlink(missing_ok=True)
+        for place in self._made:
+            with suppress(OSError):
+                place.rmdir()
 
 
 def _read(path: Path) -> list[Sample]:

@@ -60,7 +60,14 @@ def test_a_kind_is_shown_with_its_keys_and_examples(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    ("argv", "hint"), [(["keys", "lnk"], "link"), (["faults", "losse"], "lose")]
+    ("argv", "hint"),
+    [
+        (["keys", "lnk"], "link"),
+        (["keys", "slots"], "replication.slots"),
+        (["keys", "silent"], "failover.silent_for or deployment.silent_for"),
+        (["faults", "losse"], "lose"),
+        (["faults", "crash"], "lose"),
+    ],
 )
 def test_a_slip_of_the_pen_gets_a_hint(
     argv: list[str], hint: str, capsys: pytest.CaptureFixture[str]
