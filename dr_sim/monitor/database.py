@@ -128,11 +128,13 @@ class DatabaseMonitor:
 
     def flows(self, now_us: int, sight: Sight) -> bool:
         """Return whether nothing is up, and everything is restored but what was made within the
-        last interval.
+        last interval; and nothing becomes due as long as each backup is restored before the next
+        one is made.
         """
         interval_us = self.config.interval_us
+        soonest_us = min(self.config.backup_us, self.config.restore_us)
         recent = (
-            now_us - sight.last_backup_us <= 2 * interval_us
+            now_us - sight.last_backup_us <= 2 * interval_us <= soonest_us
             and not self.begun
         )
         return recent and (

@@ -1,6 +1,6 @@
 """Quiet logs in one step: the changes of a history that the witness would record log by log.
 
-A quiet log is made, lands intact and is restored at the first attempt before the next one is made.
+A quiet log is made, lands intact and is restored at the first attempt before the next one lands.
 The fast paths of the world record a whole stretch of them at once.
 """
 

@@ -29,8 +29,8 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True)
 class WitnessedLogs:
-    """Quiet logs, each made, landed and restored before the next was made: all but the last as a
-    run, if there are others, and the last. commits, lsn: up to which each goes.
+    """Quiet logs, each restored before the next one landed: all but the last as a run, if there
+    are others, and the last. commits, lsn: up to which each goes.
     """
 
     run: LogRun | None

@@ -199,8 +199,8 @@ class Primary:
         commits: int,
         cut_us: int,
     ) -> BackupFile:
-        """Record quiet logs, each finished and restored before the next was cut; commits, cut_us:
-        of the last. Return the last.
+        """Record quiet logs, each finished before the next was cut; commits, cut_us: of the last.
+        Return the last.
         """
         index, by_name = db.index, self.context.by_name[db.index]
         run, contents, last = made.run, made.contents, made.last

@@ -2,7 +2,9 @@
 
 A wave begins when a log is cut while no other is on its way. It holds that log and every log that
 is cut before all of them are restored. Logs of one schedule are cut together; where schedules
-differ, a wave may be one log, or many that overtake each other's steps.
+differ, a wave may be one log, or many whose steps overlap. A log may wait behind others until its
+database has cut the next one, or more, as long as each lands after the one before it has been
+restored, and in time: then the recovery manager sees what it always sees.
 
 The steps are those of the world (backup, link, hash, copy, restore, with the transfers and workers
 that there are), and so is the arithmetic: the same shared rates, on an agenda of their own that
@@ -44,7 +46,8 @@ class Step(enum.IntEnum):
 @dataclass(frozen=True, slots=True)
 class Costs:
     """Rates in bytes a second (link: bits), times in microseconds. copy_rate 0: copying takes no
-    time.
+    time. A log that is still on its way when its database cuts the next one is unusual unless it is
+    restored within late_us of its cut, and within stuck_us of its landing.
     """
 
     backup_fixed_us: int
@@ -55,6 +58,8 @@ class Costs:
     restore_rate: int
     slots: int
     workers: int
+    late_us: int
+    stuck_us: int
 
 
 class Log(NamedTuple):
@@ -153,13 +158,16 @@ class Planner:
         self._queue: deque[int] = deque()
         self._waiting: deque[int] = deque()
         self._sending = self._restoring = self._begins_us = 0
-        # the databases whose log is on its way
-        self._alive: set[int] = set()
-        self._overtaken = False
+        # by database: the logs that are on their way, and the one that is being made
+        self._on_way: dict[int, deque[int]] = {}
+        self._making: set[int] = set()
+        self._cut_us: list[int] = []
+        self._landed_us: dict[int, int] = {}
+        self._unusual = False
 
     def plan(self, upcoming: Upcoming) -> Wave | None:
         """Plan the wave that begins with what is cut next. None: it is not over before the limit,
-        or a database's next log is cut before this one is restored.
+        or a log is unusual: it lands before the one before it is restored, or is late.
         """
         first = upcoming.peek(0)
         if first is None:
@@ -179,7 +187,8 @@ class Planner:
     def _planned(
         self, upcoming: Upcoming, first: CutTogether
     ) -> Wave | None:
-        self._wave, self._steps, agenda = [], [], self._agenda
+        self._wave, self._steps, self._cut_us = [], [], []
+        agenda = self._agenda
         begins_us = self._begins_us = agenda.now_us
         ahead_us = begins_us - first.at_us
         agenda.round = 0
@@ -202,17 +211,19 @@ class Planner:
                 following = upcoming.peek(len(cuts))
                 continue
             too_late = next_us - ahead_us >= upcoming.limit_us
-            if too_late or self._overtaken or len(cuts) > MOST_CUTS:
+            if too_late or self._unusual or len(cuts) > MOST_CUTS:
                 return None
             agenda.run_until(next_us)
-        return Wave(cuts, self._steps)
+        return None if self._unusual else Wave(cuts, self._steps)
 
     def _cut(self, log: Log) -> None:
-        if log.database in self._alive:
-            self._overtaken = True
-        self._alive.add(log.database)
         i = len(self._wave)
         self._wave.append(log)
+        self._cut_us.append(self._agenda.now_us)
+        if log.database in self._making:
+            self._unusual = True
+        self._making.add(log.database)
+        self._on_way.setdefault(log.database, deque()).append(i)
         self._step(Step.CUT, i)
         costs = self._costs
         self._disks[log.machine].start(
@@ -238,6 +249,7 @@ class Planner:
 
     def _finished(self, i: int) -> None:
         self._step(Step.FINISHED, i)
+        self._making.discard(self._wave[i].database)
         if self._sending < self._costs.slots:
             self._send(i)
         else:
@@ -258,6 +270,9 @@ class Planner:
         self._sending -= 1
         self._step(Step.LANDED, i)
         log = self._wave[i]
+        if self._on_way[log.database][0] != i:
+            self._unusual = True
+        self._landed_us[i] = self._agenda.now_us
         self._disk.start(
             log.database, log.size, self._costs.hash_rate, self._hashed, i
         )
@@ -301,7 +316,14 @@ class Planner:
 
     def _restored(self, i: int) -> None:
         self._step(Step.RESTORED, i)
-        self._alive.discard(self._wave[i].database)
+        now, costs = self._agenda.now_us, self._costs
+        since_us = now - self._landed_us.pop(i)
+        later = self._on_way[self._wave[i].database]
+        later.popleft()
+        if later:  # else it is restored before the next one is cut
+            late = now - self._cut_us[i] >= costs.late_us
+            if late or since_us >= costs.stuck_us:
+                self._unusual = True
         self._restoring -= 1
         if self._waiting:
             self._begin(self._waiting.popleft())

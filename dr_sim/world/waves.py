@@ -18,9 +18,12 @@ from typing import Any
 
 from dr_sim.backups.model import Kind
 from dr_sim.recovery.absorb import window_alarm_goes_to_us
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.agenda import NEVER_US, Entry
 from dr_sim.world.cut_stream import CutStream, Member
 from dr_sim.world.express import ExpressLane
+from dr_sim.world.outside import monitor_config
 from dr_sim.world.primary import DueLog
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.quiet_logs import Left, Lives
@@ -44,6 +47,7 @@ class WaveLane:
         self._context = lane.context
         # until this instant nothing is tried: it would be refused too
         self._refused_until_us = -1
+        self._limits_us = _limits_us(lane.context.scenario)
         self._planner: Planner | None = None
         self._planner_for: Any = None
         self.taken = 0
@@ -200,6 +204,7 @@ class WaveLane:
             spec.restore[Kind.LOG].rate_bytes_s,
             scenario.replication.slots,
             scenario.replay.workers,
+            *self._limits_us,
         )
         capacities = [
             each.capacity for each in (link, disk, *disks.values())
@@ -353,6 +358,20 @@ class WaveLane:
                     )
                 first_log += len(its_lives)
             first_ring += len(member.rings)
+
+
+def _limits_us(scenario: Scenario) -> tuple[int, int]:
+    """Return how long after its cut, and after its landing, a log may be restored without anybody
+    noticing that its database has cut another one meanwhile: neither the recovery manager, which
+    looks at the age of a log and at one that waits (lag.py, progress.py), nor the monitor.
+    """
+    late_us, stuck_us = scenario.replay.age_us, NEVER_US
+    for database in scenario.databases:
+        if database.log.kind != "none":
+            config = monitor_config(scenario, database)
+            late_us = min(late_us, config.restore_us - config.interval_us)
+            stuck_us = min(stuck_us, longest_gap_us(database.log))
+    return late_us, stuck_us
 
 
 def _comes_first(members: Sequence[Member], limit_us: int) -> bool:

@@ -92,6 +92,22 @@ ENDS = {
         ),
     ),
     "a window shorter than the wave's way": ("", ("replay.window=5 s",)),
+    "a monitor that alerts before the second cut after": (
+        "",
+        (
+            "monitor.restore_threshold=6 min",
+            "link.bandwidth=20 Mbit/s",
+            "databases.crm.log_volume={bytes: 1000000 50000000, interval: 5 min}",
+        ),
+    ),
+    "logs that wait until others are cut": (
+        "",
+        (
+            "link.bandwidth=7 Mbit/s",
+            "databases.crm.log_volume={bytes: 5000000 5000000 30000000 5000000 5000000, "
+            "interval: 5 min}",
+        ),
+    ),
     "retention": (
         "",
         (
