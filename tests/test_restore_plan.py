@@ -594,6 +594,16 @@ def test_a_file_that_is_gone_still_tells_how_the_forks_hang_together(
     assert [(gap["fork"], gap["first_lsn"], gap["last_lsn"]) for gap in answer["missing"]] == [
         ("fork aaaa", "200", "250"), ("fork bbbb", "250", "300"),
     ]  # fmt: skip
+    rows[1] |= {"is_damaged": 1}
+    path.write_text(json.dumps(rows))
+    code, damaged = planned(capsys, str(path))
+    assert (code, files_of(damaged)) == (0, files_of(whole))
+    code, damaged = planned(capsys, str(path), "--without", "3.bak")
+    assert (code, damaged["missing"]) == (1, answer["missing"])
+    rows[1] |= {"LastLSN": "x"}  # nothing of a row that cannot be read is known
+    path.write_text(json.dumps(rows))
+    code, _ = planned(capsys, str(path))
+    assert code == 1
 
 
 def wal(timeline: int, number: int) -> str:

@@ -124,6 +124,7 @@ class SqlServerSource:
     kind: str = "sqlserver"
     costs: RestoreCosts = field(default_factory=RestoreCosts)
     strange: Sequence[StrangeRow] = ()
+    damaged: Sequence[HistoryEntry] = ()
 
     def knows(self, name: str) -> bool:
         return bool(self._named(name))
@@ -180,7 +181,7 @@ class SqlServerSource:
 
     def _guids(self) -> dict[str, int]:
         known: dict[str, int] = {}
-        for entry in self.entries:
+        for entry in (*self.entries, *self.damaged):
             numbers = dict.fromkeys(
                 (entry.header.fork, entry.header.first_fork)
             )
@@ -188,11 +189,12 @@ class SqlServerSource:
         return known
 
     def _forks(self, forks: Forks) -> dict[int, tuple[int, int]]:
-        """Return fork points by number, as the history tells them, also of files that are gone, and
-        as they are given; a parent that no backup names gets a number of its own.
+        """Return fork points by number, as the history tells them, also of files that are gone or
+        damaged, and as they are given; a parent that no backup names gets a number of its own.
         """
         known = self._guids()
-        told = forks_of(entry.header for entry in self.entries)
+        everything = (*self.entries, *self.damaged)
+        told = forks_of(entry.header for entry in everything)
         for child, (parent, point) in forks.guids.items():
             if child in known:
                 told[known[child]] = (
@@ -461,9 +463,19 @@ def sources_in(data: bytes, file: str) -> list[Source]:
             for row in history.strange
             if name == row.name or name.startswith(f"{row.name} (")
         ]
-        found_there.append(
-            SqlServerSource(name, entries, history.remarks, strange=strange)
+        damaged = [
+            entry
+            for entry in history.damaged
+            if entry.header.database == name
+        ]
+        source = SqlServerSource(
+            name,
+            entries,
+            history.remarks,
+            strange=strange,
+            damaged=damaged,
         )
+        found_there.append(source)
     return found_there
 
 

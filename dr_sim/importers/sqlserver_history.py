@@ -153,12 +153,14 @@ class HistoryEntry:
 @dataclass(slots=True)
 class ImportedHistory:
     """entries in the order of the file; remarks: what was skipped, and what was kept apart.
-    strange: rows that were skipped for their instants.
+    strange: rows that were skipped for their instants. damaged: backups that cannot be restored;
+    they tell how recovery forks hang together.
     """
 
     entries: list[HistoryEntry]
     remarks: list[str] = field(default_factory=list)
     strange: list[StrangeRow] = field(default_factory=list)
+    damaged: list[HistoryEntry] = field(default_factory=list)
 
 
 class _SkippedError(Exception):
@@ -181,6 +183,7 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
             "holds no backups: a history of at least one backup is needed",
         )
     entries: list[HistoryEntry] = []
+    damaged: list[HistoryEntry] = []
     skipped: Counter[str] = Counter()
     mistakes = Mistakes()
     strange: list[StrangeRow] = []
@@ -190,6 +193,10 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
     for number, (line, row) in enumerate(rows, 1):
         place = RowPlace(file, f"backup {number}", line)
         try:
+            is_damaged = optional(row, as_bool, "is_damaged")
+            if is_damaged:
+                damaged += _what_is_known(number, row, ids, forks)
+                raise _SkippedError("damaged")
             entry = _entry(number, row, ids, forks)
         except _SkippedError as why:
             skipped[str(why)] += 1
@@ -216,9 +223,12 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
             "whole database is needed",
         )
     headers = [entry.header for entry in entries]
-    rows_by_identity = [(entry.header, entry.identity) for entry in entries]
+    everything = [*entries, *damaged]
+    rows_by_identity = [
+        (entry.header, entry.identity) for entry in everything
+    ]
     remarks += keep_apart(rows_by_identity)
-    remarks += _name_crossings(entries)
+    remarks += _name_crossings(everything)
     remarks += forks_without_a_tie(rows_by_identity)
     without_base = _name_bases(headers)
     if without_base:
@@ -226,7 +236,7 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
             f"{counted(without_base, 'differential')} without a base LSN (it is 0 or absent), "
             "which no plan uses"
         )
-    return ImportedHistory(entries, remarks, strange)
+    return ImportedHistory(entries, remarks, strange, damaged)
 
 
 def _rows(text: str, file: str) -> list[Row]:
@@ -256,6 +266,19 @@ def _rows(text: str, file: str) -> list[Row]:
     return csv_rows(text, file, "database_name", _NEITHER)
 
 
+def _what_is_known(
+    number: int,
+    row: Mapping[str, object],
+    ids: dict[str, int],
+    forks: dict[str, int],
+) -> list[HistoryEntry]:
+    """Return a damaged backup, if its row can be read."""
+    try:
+        return [_entry(number, row, ids, forks)]
+    except (_SkippedError, BadValueError):
+        return []
+
+
 def _entry(
     number: int,
     row: Mapping[str, object],
@@ -268,8 +291,6 @@ def _entry(
     kind = required(
         row, _as_kind, "Type", "BackupTypeDescription", "BackupType"
     )
-    if optional(row, as_bool, "is_damaged"):
-        raise _SkippedError("damaged")
     finishes = [row[fold(key)] for key in _FINISH if fold(key) in row]
     if finishes and all(map(_is_open, finishes)):
         raise _SkippedError("unfinished")
