@@ -54,6 +54,28 @@ def test_a_loss_that_nobody_ordered_has_no_order() -> None:
     assert failover(text).ordered_us is None
 
 
+LEFT = """\
+run_for: 90 min
+databases: {crm: {size: 1 GB, log_volume: 1 MB per 5 min}}
+link: {bandwidth: 100 Mbit/s}
+heartbeat: {path: data link}
+failover: {mode: automatic, silent_for: 90 s}
+events:
+  - {at: 50 min, link_outage: 20 min}
+  - {at: 50 min 1 s, order_failover: {by: dba, planned: true}}
+  - {at: 50 min 2 s, call_off_failover: {by: dba}}
+"""
+
+
+def test_a_failover_by_silence_is_not_ordered_though_one_before_it_was() -> None:
+    """The order of 0:50:01 is called off, and reaches nobody: the link is down. The silence begins
+    a failover of its own.
+    """
+    found = failover(LEFT)
+    assert found.failure_class == "none" and found.served_again_us is not None
+    assert (found.ordered_us, found.ordered_by) == (None, None)
+
+
 def test_a_standby_beside_a_planned_failover_is_in_no_danger_behind_the_old_primary() -> None:
     """The old primary takes no writes from 1:02:05 on: what its other standby lacks then is no
     danger that anybody has to be told of. A link that is down for two hours before is one.

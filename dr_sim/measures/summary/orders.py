@@ -95,18 +95,16 @@ def _orders(t: Tables) -> list[tuple[int, str, str]]:
 def obeyed(whole: Whole, leg: Leg, f: FailoverOutcome) -> GivenOrder | None:
     """Return the order that this failover began with; None if it was begun without one."""
     t = whole.each[leg.number - 1][1]
-    begun = [
-        r.time_us
-        for r in t.rows("seen.EnterPhase")
-        if r.values["phase"] == "fencing"
-    ]
-    if f.promoted_us is not None:
-        begun = [at for at in begun if at <= f.promoted_us]
-    elif f.by_itself:
-        begun = [at for at in begun if at <= f.failed_us]
+    begun = _entered(t, "fencing")
+    left = _entered(t, "abandoned")
+    until_us = f.failed_us if f.by_itself else f.promoted_us
+    if until_us is not None:
+        begun = [at for at in begun if at <= until_us]
+        left = [at for at in left if at < until_us]
     # not those of a failover that was left before
     ended_us = [until for _, until in undone_stops_us(t)]
-    since_us = max((at for at in ended_us if at <= f.failed_us), default=0)
+    left += [at for at in ended_us if at <= f.failed_us]
+    since_us = max(left, default=0)
     begun = [at for at in begun if at >= since_us]
     mine = [
         (at, who)
@@ -116,6 +114,15 @@ def obeyed(whole: Whole, leg: Leg, f: FailoverOutcome) -> GivenOrder | None:
     if mine:
         return _order((leg, t), *mine[-1])
     return _passed_on(t, begun, whole.at(leg))
+
+
+def _entered(t: Tables, phase: str) -> list[int]:
+    """Return when a failover entered that phase."""
+    return [
+        row.time_us
+        for row in t.rows("seen.EnterPhase")
+        if row.values["phase"] == phase
+    ]
 
 
 def _passed_on(
