@@ -137,6 +137,18 @@ def test_tenants_are_moved_so_many_at_one_time(
     assert list(by_start.values()) == starts
 
 
+@pytest.mark.long  # test_tenants_are_moved_so_many_at_one_time is cheaper
+def test_stores_of_a_tenant_are_moved_together_and_pause_their_own_backups() -> None:
+    found = of_library("cloud/tenant_stores").summary
+    begun = 2 * HOUR_US + DEPLOY + 45 * MS
+    assert [(each.database, each.began_us, each.lasted_us) for each in found.cloud.pauses] == [
+        ("acme-content", begun, MOVE),
+        ("acme-app", begun, MOVE),
+        ("contoso-content", begun + MOVE + 30 * MS, MOVE),
+        ("contoso-app", begun + MOVE + 30 * MS, MOVE),
+    ]
+
+
 def test_a_move_that_failed_is_tried_again_when_the_others_are_over(tmp_path: Path) -> None:
     fails = "  - {at: 1 h, script_fails: {script: move_database, site: A, times: 3}}\n"
     of = ran(tmp_path, upgrade(more=fails), (("run_for: 4 h", "run_for: 6 h"), *USUAL))
