@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from dr_sim.formatting.words import counted, size
+from dr_sim.measures.machines import LoadNeeds
 from dr_sim.measures.summary.cloud_types import (
     CloudSummary,
     FarmUpgradeSummary,
     ImageSummary,
-    LoadSummary,
     PauseSummary,
     QuotaSummary,
     ShortSummary,
@@ -111,7 +111,7 @@ def _longest(found: Sequence[_Lasted]) -> list[_Lasted]:
     return sorted(by_length[:_MOST], key=lambda each: each.began_us)
 
 
-def _load(each: LoadSummary) -> str:
+def _load(each: LoadNeeds) -> str:
     """'content: 40 to 1,200 requests per s needed 4 to 24 front ends, up to 24 ran'."""
     least, most = each.least_per_hour // 3_600, each.most_per_hour // 3_600
     asked = f"{least:,} to {most:,}" if least != most else f"{most:,}"

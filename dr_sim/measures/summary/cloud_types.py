@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dr_sim.measures.machines import LoadNeeds
 from dr_sim.measures.summary.curve_types import CurveSummary, PartedCurve
 from dr_sim.measures.summary.fields import OMITTED
 
@@ -135,20 +136,6 @@ class FarmUpgradeSummary:
 
 
 @dataclass(slots=True)
-class LoadSummary:
-    """The least and the most of a load that a farm follows, in requests an hour, and the front ends
-    that it needed then. ran: the most that ran at one time at an active side.
-    """
-
-    farm: str
-    least_per_hour: int
-    most_per_hour: int
-    least: int
-    most: int
-    ran: int
-
-
-@dataclass(slots=True)
 class QuotaSummary:
     """A tenant's quota of machines in a network. most: that ran at one time at a site."""
 
@@ -172,7 +159,7 @@ class MachinesSummary:
     images: list[ImageSummary]
     upgrades: list[FarmUpgradeSummary]
     counts: dict[str, int]
-    loads: list[LoadSummary] | None = field(default=None, metadata=OMITTED)
+    loads: list[LoadNeeds] | None = field(default=None, metadata=OMITTED)
     quotas: list[QuotaSummary] | None = field(
         default=None, metadata=OMITTED
     )

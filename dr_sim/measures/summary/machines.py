@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from dr_sim.measures.machines import (
     ImageMoved,
-    LoadNeeds,
     Short,
     ToGoal,
     machines_found,
@@ -16,7 +15,6 @@ from dr_sim.measures.quotas import quota_use
 from dr_sim.measures.summary.cloud_types import (
     FarmUpgradeSummary,
     ImageSummary,
-    LoadSummary,
     MachinesSummary,
     PauseSummary,
     QuotaSummary,
@@ -53,7 +51,7 @@ def machines_summary(
             for each in found.upgrades
         ],
         counts=dict(sorted(found.counts.items())),
-        loads=list(map(_load, found.loads)) or None,
+        loads=list(found.loads) or None,
         quotas=_quotas(t, scenario) or None,
     )
 
@@ -64,17 +62,6 @@ def _quotas(t: Tables, scenario: Scenario) -> list[QuotaSummary]:
         QuotaSummary(each.network, each.tenant, each.quota, each.most)
         for each in quota_use(t, scenario.cloud)
     ]
-
-
-def _load(each: LoadNeeds) -> LoadSummary:
-    return LoadSummary(
-        each.farm,
-        each.least_per_hour,
-        each.most_per_hour,
-        each.least,
-        each.most,
-        each.ran,
-    )
 
 
 def pauses_summary(t: Tables, scenario: Scenario) -> list[PauseSummary]:
