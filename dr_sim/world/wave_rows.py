@@ -170,10 +170,13 @@ class WaveRows:
         cut, finished, sent, landed, hashed, restored = steps.at_us
         members = self._with_logs
         firsts = [its.first for its in self._left]
+        indices = [member.db.index for member in members]
+        forks = [header.fork for header in firsts]
+        commits = [member.commits for member in members]
         same = {
-            "index": self._each([member.db.index for member in members]),
-            "fork": self._each([header.fork for header in firsts]),
-            "commits": _joined([member.commits for member in members]),
+            "index": self._each(indices),
+            "fork": self._each(forks),
+            "commits": _joined(commits),
         }
         numbers = self._numbers()
         bases = [member.state.differential_base_lsn for member in members]
@@ -225,12 +228,15 @@ class WaveRows:
         if not rung:
             return
         texts = self._journal.texts
+        rings = [ring for _, ring in rung]
+        indices = [db.index for db, _ in rung]
+        names = [texts[db.spec.name] for db, _ in rung]
         self._lane.rows.rings(
-            [ring for _, ring in rung],
+            rings,
             {
                 "seq": seqs,
-                "index": [db.index for db, _ in rung],
-                "scope": [texts[db.spec.name] for db, _ in rung],
+                "index": indices,
+                "scope": names,
                 **self._who(),
             },
         )
