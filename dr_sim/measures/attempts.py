@@ -83,8 +83,8 @@ def begun_again(t: Tables) -> list[BegunAgain]:
     """Return the restores of a failover that were begun again, in the order of time. A database
     that is restored while others are online already is none of them.
     """
-    lost = t.rows("truth.copy_gone")
-    if not lost:
+    failed = _nothing_came_online(t)
+    if not failed:
         return []
     phases = [
         (r.time_us, r.values["phase"]) for r in t.rows("seen.EnterPhase")
@@ -92,22 +92,50 @@ def begun_again(t: Tables) -> list[BegunAgain]:
     begins = [at for at, phase in phases if phase == "draining"]
     orders = [r.time_us for r in t.rows("seen.Recover")]
     found: list[BegunAgain] = []
-    for row in lost:
-        gone_us = row.time_us
-        before = [phase for at, phase in phases if at < gone_us]
+    for failed_us in failed:
+        before = [phase for at, phase in phases if at < failed_us]
         if not before or before[-1] != "recovering":
             continue
-        next_us = min((at for at in orders if at > gone_us), default=-1)
-        moves = [at for at, _ in phases if gone_us <= at]
-        waited = not moves or 0 <= next_us < moves[0]
+        next_us = min((at for at in orders if at > failed_us), default=-1)
+        moves = [move for move in phases if move[0] >= failed_us]
+        waited = (
+            not moves or moves[0][1] in _LEFT or 0 <= next_us < moves[0][0]
+        )
         if not waited:
             continue
-        since_us = max(at for at in begins if at < gone_us)
+        since_us = max(at for at in begins if at < failed_us)
         if found:
             since_us = max(since_us, found[-1].until_us)
-        if since_us < gone_us:
-            found.append(BegunAgain(since_us, gone_us, next_us))
+        if since_us < failed_us:
+            found.append(BegunAgain(since_us, failed_us, next_us))
     return found
+
+
+def _nothing_came_online(t: Tables) -> list[int]:
+    """Return when a copy turned out to be unusable, or an order online was refused and a restore
+    followed it.
+    """
+    found = {r.time_us for r in t.rows("truth.copy_gone")}
+    refused = t.rows("seen.RecoverFailed")
+    if not refused:
+        return sorted(found)
+    restores = [(r.time_us, r.entity) for r in t.rows("seen.Restore")]
+    orders = [(r.time_us, r.entity) for r in t.rows("seen.Recover")]
+    for row in refused:
+        later = [
+            at
+            for at, entity in orders
+            if entity == row.entity and at > row.time_us
+        ]
+        until_us = min(later, default=None)
+        if any(
+            entity == row.entity
+            and row.time_us <= at
+            and (until_us is None or at < until_us)
+            for at, entity in restores
+        ):
+            found.add(row.time_us)
+    return sorted(found)
 
 
 def _in_vain(t: Tables, place: str) -> Iterator[FailedAttempt]:

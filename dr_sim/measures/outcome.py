@@ -270,10 +270,20 @@ def _came_back(
                 spans=spans,
                 by_itself=True,
                 fell=begin in fell,
-                unfenced=(begin, end, cls) in left,
+                unfenced=(begin, end, cls) in left
+                or _was_left(t, begin, end),
             )
         )
     return found
+
+
+def _was_left(t: Tables, begin_us: int, end_us: int) -> bool:
+    """Return whether a failover was begun in that time, and left for the old primary."""
+    return any(
+        begin_us <= r.time_us <= end_us
+        for r in t.rows("seen.EnterPhase")
+        if r.values["phase"] == "unfencing"
+    )
 
 
 def _class_of_left(t: Tables, stop_us: int) -> str:

@@ -111,6 +111,7 @@ FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
         # from here on there is no way back, unless the claim was lost before the first database was
         # ordered online, or nothing could be brought online
         _P.RECOVERING: {
+            _E.GOES_BACK: _P.UNFENCING,
             _E.YIELDED: _P.ABANDONED,
             _E.ONLINE: _P.REDIRECTING,
             _E.ONLINE_WITHOUT_ENTRIES: _P.PROVISIONING,

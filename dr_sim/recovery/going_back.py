@@ -8,6 +8,9 @@ If it never can, the old primary is sound and stopped for nothing. So the failov
 
 - where nothing at all could be restored here, and the machines of the primary are heard;
 
+- where a database still has to be restored from a full here, and the machines of the primary are
+  heard again: that may take hours, and the old primary has all its data;
+
 - by the order of an operator.
 
 Two primaries must never accept writes, so it goes back only while no copy can have taken over: in a
@@ -50,6 +53,7 @@ class WhyBack(enum.StrEnum):
     LIMIT = "it was planned, and has waited for too long"
     NOTHING_CAME = "nothing could be restored at the secondary"
     ORDERED = "an operator has ordered so"
+    HEARD = "the primary is heard again, and a full is still being restored at the secondary"
 
 
 # ---- when
@@ -73,6 +77,29 @@ def limit_rang(f: Failover, e: Event, out: list[Command]) -> None:
     else:
         again_us = e.mono_us + f.config.silent_for_us
         out.append(SetAlarm("", Timer.PLANNED, again_us))
+
+
+def if_better(f: Failover, e: Event, out: list[Command]) -> bool:
+    """Go back if the old primary, which has stopped and is heard again, serves sooner and with all
+    its data. Return whether it does.
+    """
+    if f.claiming.held and f.needless and _takes_long(f):
+        go_back(f, WhyBack.HEARD, e, out)
+        return True
+    return False
+
+
+def _takes_long(f: Failover) -> bool:
+    """Return whether a database still has to be restored from a full here, and nothing is online or
+    will be by an order.
+    """
+    if not f.fencing.confirmed:
+        return False
+    if all(db.state.exists for db in f.databases.values()):
+        return False
+    if f.phase is FailoverPhase.RECOVERING:
+        return f.online.none_is_under_way
+    return f.phase in BEFORE_RECOVERY
 
 
 def in_vain(f: Failover, e: Event, out: list[Command]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Event
-from dr_sim.recovery import events, way_over
+from dr_sim.recovery import events, going_back, way_over
 from dr_sim.recovery.failover_table import BEFORE_RECOVERY, FailoverPhase
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def heard_again(
 ) -> None:
     """Handle a machine of the old primary that is heard again during a failover, or after it."""
     fencing = f.fencing
+    if going_back.if_better(f, e, out):
+        return
     if f.phase in BEFORE_RECOVERY:
         if not f.needless or fencing.asked:
             return  # it was begun by an order, or the answer to the fence decides

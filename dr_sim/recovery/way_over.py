@@ -52,7 +52,7 @@ def _drain(
 
 def progress(f: Failover, e: Event, out: list[Command]) -> None:
     """Check after every event of a failover whether this phase's work is done."""
-    if choosing.leave_if_lost(f, e, out):
+    if going_back.if_better(f, e, out) or choosing.leave_if_lost(f, e, out):
         return
     emptying = f.emptying
     empties = f.phase in EMPTYING

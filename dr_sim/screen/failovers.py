@@ -208,13 +208,12 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
             f"the database server crashed {instant(f.failed_us, scenario)}"
         )
     if f.unfenced:
+        nothing_failed = f.failure_class in ("planned", "none")
         began = _ordered(f, scenario)
-        began = (
-            began or f"{failed}, stopped {instant(f.failed_us, scenario)}"
-        )
-        return (
-            f"{began}; it was called off, and the old primary serves again"
-        )
+        if not began and nothing_failed:
+            began = f"{failed}, stopped {instant(f.failed_us, scenario)}"
+        what = "it" if began else "the failover"
+        return f"{began or failed}; {what} was called off, and the old primary serves again"
     if f.by_itself:
         return f"{failed} and came back by itself, without a failover"
     begun = _ordered(f, scenario)

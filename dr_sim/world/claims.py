@@ -41,7 +41,7 @@ class Claims:
 
     def __init__(self, agenda: Agenda, lease_us: int) -> None:
         self.holder = ""  # the place of the standby that has it
-        # the holder has ordered a database online: it is let go only by itself, where that failed
+        # the holder has ordered a database online: it is never let go, unless the order failed
         self.kept = False
         self._agenda = agenda
         self._lease_us = lease_us
@@ -135,9 +135,9 @@ class Claims:
     def release(self, place: str, declined: bool) -> None:
         self._offers.pop(place, None)
         self._ended.discard(place)
-        if self.holder != place:
+        if self.holder != place or self.kept:
             return
-        self.holder, self.kept, self._tell_holder = "", False, None
+        self.holder, self._tell_holder = "", None
         self._offers.clear()
         self._refused.pop(place, None)
         refused, self._refused = self._refused, {}
@@ -150,6 +150,13 @@ class Claims:
         """Note that a database was ordered online there: its claim is never let go."""
         if self.holder == place:
             self.kept, self._tell_holder = True, None
+
+    def keep_no_longer(self, place: str) -> None:
+        """Note that no database is online there, nor will be by an order: what was ordered has
+        failed.
+        """
+        if self.holder == place:
+            self.kept = False
 
     def yields(self, place: str) -> bool:
         """Let go if another copy was refused, and its manager lives. Return whether that is so."""
@@ -181,8 +188,7 @@ class Claims:
         if self._is_only_there is not None and self._is_only_there():
             self.died(place)
             return
-        if not self.kept:
-            self.release(place, False)
+        self.release(place, False)
 
 
 def _rank(offer: Offer) -> int:

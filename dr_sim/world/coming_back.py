@@ -137,8 +137,28 @@ class ComingBack:
                 standby.outside.turn()
             self.opened_hook()
 
+    def start_again(self) -> None:
+        """Bring those online whose tails were taken, as the failover is left: they open later."""
+        for index in sorted(self.closed - self._starting):
+            if any(
+                standby.remote.has_tail(index)
+                for standby in self._pair.together
+            ):
+                self._start_again(self._pair.primary.databases[index])
+
+    def _start_again(self, db: PrimaryDatabase) -> None:
+        context = self._pair.context
+        self._starting.add(db.index)
+        draw = context.streams.of(db.spec.name, "start again", "unfenced")
+        takes_us = draw.law(
+            context.now_us // HOUR_US, context.scenario.failover.recover
+        )
+        at_us = context.now_us + takes_us
+        context.agenda.at(at_us, Class.FAULT, db.index, self._started, db)
+
     def _open(self, db: PrimaryDatabase) -> None:
         pair, context, index = self._pair, self._pair.shared, db.index
+        context.primary_engine.serve_again(db.spec.name)
         self.closed.discard(index)
         refused = context.workloads[index].accept_from(context.now_us)
         context.note("truth.opened", index, refused)

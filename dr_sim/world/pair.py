@@ -198,6 +198,9 @@ class Pair:
             context, self.link, self._silent, self._heard
         )
         self.coming_back = ComingBack(self)
+        promotion.is_closed = lambda database: (
+            database in self.lead.coming_back.closed
+        )
         remote.may_open = lambda database: self.lead.coming_back.may_open(
             database
         )

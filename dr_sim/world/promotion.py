@@ -71,6 +71,8 @@ class Promotion:
         self.confirmed_hook: Callable[[], None] = lambda: None
         # until then an order to stop is on its way, or carried out
         self.fence_due_us = 0
+        # is a database back after a failure, and takes no writes yet?
+        self.is_closed: Callable[[int], bool] = lambda database: False
         # called when a fence has arrived, and the primary has stopped
         self.fenced_hook: Callable[[], None] = lambda: None
 
@@ -129,7 +131,9 @@ class Promotion:
         stopped = [
             db.writes_until_us
             for db in self._primary.databases
-            if not db.failed and db.writes_until_us is not None
+            if not db.failed
+            and db.writes_until_us is not None
+            and not self.is_closed(db.index)
         ]
         if stopped and not self.fenced and not self._stopped_before:
             self._stopped_before = True

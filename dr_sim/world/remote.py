@@ -235,6 +235,10 @@ class Remote:
             del self._tail_asked[database]
         return reason
 
+    def has_tail(self, database: int) -> bool:
+        """Return whether the database's tail has been taken: it has stopped where that ends."""
+        return database in self._tails
+
     def forget_tails(self) -> None:
         """Note that the primary takes writes again: its next tail is another one."""
         self._tails.clear()

@@ -173,6 +173,7 @@ class Unfencing:
             self._refuse()
             return
         self._lead.primary.quiesced = False
+        self._lead.coming_back.start_again()
         for pair in self._lead.together:
             pair.promotion.unfenced()
             pair.remote.forget_tails()

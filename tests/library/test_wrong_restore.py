@@ -192,3 +192,49 @@ def test_a_store_leaves_its_second_restore_to_a_standby() -> None:
     assert found["new_primary"] == "near"
     assert found["phases_us"]["attempt"] > 10 * MINUTE
     assert summary_json(result.summary)["violations"] == []
+
+
+# ---- the lost host is back
+BACK = "after_failover/host_is_back"
+
+
+def returns(when: str, broken_at: str = "Mon 10:06:30") -> str:
+    return (
+        f"events=[{{at: '{broken_at}', standby_broken: {{database: crm, how: dropped}}}}, "
+        f"{{at: 'Mon 10:07', lose: host}}, {{at: '{when}', host_returns: {{}}}}]"
+    )
+
+
+@pytest.mark.parametrize(
+    "when, outage_us",
+    [
+        ("Mon 10:37", 30 * MINUTE + 20 * SECOND),
+        # it is heard at 10:07:40, when its tail has been taken: it is brought online in 10 s
+        ("Mon 10:07:25", 50 * SECOND),
+    ],
+)
+def test_a_host_that_is_back_while_a_full_is_restored_serves_again(
+    when: str, outage_us: int
+) -> None:
+    result = ran(BACK, "sla=[]", returns(when))
+    found = failover(result)
+    assert (found["data_loss_us"], found["outage_us"]) == (0, outage_us)
+    assert found["unfenced"] and found["by_itself"]
+    assert summary_json(result.summary)["violations"] == []
+    assert [r.values["event_id"] for r in rows(result, "seen.RaiseAlert", event_id=25)] == [25]
+    assert rows(result, "seen.RaiseAlert", event_id=26) == []
+
+
+def test_a_host_that_is_back_is_not_waited_for_where_the_copy_stands() -> None:
+    """The negative case: the standby is whole, and takes over in two minutes."""
+    events = "events=[{at: 'Mon 10:07', lose: host}, {at: 'Mon 10:07:30', host_returns: {}}]"
+    result = ran(BACK, "sla=[]", events)
+    assert failover(result)["new_primary"]
+    assert summary_json(result.summary)["violations"] == []
+
+
+def test_it_does_not_go_back_once_one_database_is_online() -> None:
+    result = ran(BACK, "sla=[]", "databases.web={size: 1 GB}", returns("Mon 10:37"))
+    assert failover(result)["new_primary"]
+    assert rows(result, "seen.Unfence") == []
+    assert summary_json(result.summary)["violations"] == []

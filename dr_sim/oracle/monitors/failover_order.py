@@ -41,7 +41,7 @@ NEXT = {
     "draining": ("tail", "unfencing", "abandoned"),
     "tail": ("recovering", "unfencing", "abandoned"),
     "unfencing": ("abandoned",),
-    "recovering": ("provisioning", "redirecting", "abandoned"),
+    "recovering": ("provisioning", "redirecting", "unfencing", "abandoned"),
     "provisioning": ("redirecting",),
     "redirecting": ("serving",),
     "serving": (),

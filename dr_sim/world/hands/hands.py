@@ -44,6 +44,9 @@ class Hands:
             around.heartbeats,
         )
         self.standby.recover_hook = lambda: around.claims.keep(around.place)
+        self.standby.none_online_hook = lambda: (
+            around.claims.keep_no_longer(around.place)
+        )
         self.other_side = OtherSideHands(
             context, driver, around.remote, around.promotion.reach
         )

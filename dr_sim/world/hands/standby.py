@@ -52,6 +52,8 @@ class StandbyHands:
         secondary.landed_hook = self._landed
         # called when a database is ordered online
         self.recover_hook: Callable[[], None] = lambda: None
+        # called when an order online has failed, and no database is online or is being brought so
+        self.none_online_hook: Callable[[], None] = lambda: None
         self.table: dict[type, Callable[[Any], None]] = {
             TakeInventory: self._take_inventory,
             c.Validate: self._validate,
@@ -284,6 +286,8 @@ class StandbyHands:
             index, outcome or self._bring_online(index)
         )
         if number:
+            if not self._under_way and not self._promotion.online_us:
+                self.none_online_hook()
             self._driver.answer(
                 incarnation, e.RecoverFailed, database, number, text
             )
