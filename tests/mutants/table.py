@@ -16,6 +16,7 @@ from tests.mutants.fresh import FRESH
 from tests.mutants.late import LATE
 from tests.mutants.outside import OUTSIDE
 from tests.mutants.planting import Edit, Mutant, one
+from tests.mutants.refusing import REFUSING
 from tests.mutants.strangers import STRANGERS
 
 EARLIER: tuple[Mutant, ...] = (
@@ -786,4 +787,5 @@ MUTANTS = (
     *OUTSIDE,
     *STRANGERS,
     *CLASSIC,
+    *REFUSING,
 )
