@@ -35,7 +35,7 @@ def goes_back_for_a_reason(story: Story) -> Iterator[Breach]:
         reasons = (
             is_called_off(story, -1, entered.seq)
             or _limit_is_over(story, entered)
-            or _nothing_was_restored(story, entered)
+            or nothing_was_restored(story, entered.seq)
         )
         if not reasons:
             yield Breach(
@@ -244,14 +244,14 @@ def _limit_is_over(story: Story, entered: PhaseRow) -> bool:
     return False
 
 
-def _nothing_was_restored(story: Story, entered: PhaseRow) -> bool:
-    """Return whether no copy of any database is here."""
+def nothing_was_restored(story: Story, seq: int) -> bool:
+    """Return whether no copy of any database was here when that row was written."""
     for database in story.databases:
         gone = story.of("truth.copy_gone", database)
-        since = gone["seq"][gone["seq"] < entered.seq]
+        since = gone["seq"][gone["seq"] < seq]
         since_seq = int(since[-1]) if len(since) else -1
         restored = story.of("truth.restored", database)["seq"]
-        if ((restored > since_seq) & (restored < entered.seq)).any():
+        if ((restored > since_seq) & (restored < seq)).any():
             return False
         if story.scenario.databases[database].seeded and since_seq < 0:
             return story.scenario.store is not None
