@@ -17,6 +17,7 @@ from tests.mutants.late import LATE
 from tests.mutants.outside import OUTSIDE
 from tests.mutants.planting import Edit, Mutant, one
 from tests.mutants.refusing import REFUSING
+from tests.mutants.stalled import STALLED
 from tests.mutants.strangers import STRANGERS
 
 EARLIER: tuple[Mutant, ...] = (
@@ -788,4 +789,5 @@ MUTANTS = (
     *STRANGERS,
     *CLASSIC,
     *REFUSING,
+    *STALLED,
 )
