@@ -29,7 +29,7 @@ _ORDERED = ("seen.BesideOrdered", _TO_POINT)
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class RefusedFor:
     """A kind of refusal. words: what it says; a group names the database or the phase. holds:
     returns whether it is true of a refusal; about: what the group holds.
     """
@@ -175,18 +175,18 @@ def _stop_of(story: Story, row: Row) -> int | None:
 
 
 _REASONS = (
-    Reason(re.compile(r"(?P<about>)not authorised"), _may_not_order),
-    Reason(re.compile(r"a failover is (?P<about>.*) already"), _is_in_phase),
-    Reason(re.compile(r"(?P<about>)no database has been restored here yet"), _nothing_is_here),
-    Reason(
+    RefusedFor(re.compile(r"(?P<about>)not authorised"), _may_not_order),
+    RefusedFor(re.compile(r"a failover is (?P<about>.*) already"), _is_in_phase),
+    RefusedFor(re.compile(r"(?P<about>)no database has been restored here yet"), _nothing_is_here),
+    RefusedFor(
         re.compile(r"database \[(?P<about>.*)\] is already being restored beside the service"),
         _is_on_beside,
     ),
-    Reason(
+    RefusedFor(
         re.compile(r"no complete full of database \[(?P<about>.*)\] that ended before .* is here"),
         _lacks_an_early_full,
     ),
-    Reason(
+    RefusedFor(
         re.compile(
             r"the copy of database \[(?P<about>.*)\] already holds data that were written after .*"
         ),
