@@ -62,6 +62,10 @@ class Silence:
     def decline(self) -> None:
         self.declined = set(self.silent)
 
+    def is_declined(self, machine: str) -> bool:
+        """Return whether the operator has said no for that machine."""
+        return machine in self.declined
+
     @property
     def declined_all(self) -> bool:
         """Return whether the operator has declined exactly for the machines that are silent."""

@@ -58,8 +58,11 @@ def lost(f: Failover, e: events.HeartbeatLost, out: list[Command]) -> None:
 
 def back(f: Failover, e: events.HeartbeatBack, out: list[Command]) -> None:
     hear(f, e.machine, heard=True)
+    declined = f.silence.is_declined(e.machine)
     if not f.silence.back(e.machine):
         return
+    if declined:
+        f.save(out)  # the operator's no is over, also for a later life
     over = f.silence.at_us() is None
     if f.phase is FailoverPhase.DECIDING and over:
         f.abandon(FailoverEvent.DECLINED, out)

@@ -100,6 +100,16 @@ def test_that_the_operator_of_the_other_said_no_is_saved() -> None:
     assert '"declined": []' not in world.store["failover"]
 
 
+def test_that_a_no_is_over_is_saved_when_the_machine_is_heard() -> None:
+    world = standby(1, claimed_by="near")
+    dies(world)
+    world.wait(60 * SECOND)
+    freed(world, declined=True)
+    for machine in ("sql1", "sql2"):
+        world.tell(e.HeartbeatBack(world.mono_us, world.utc_us, 0, machine))
+    assert '"declined": []' in world.store["failover"]
+
+
 def test_an_order_is_refused_where_another_takes_over() -> None:
     world = standby(0, claimed_by="far")
     order(world, "anna", planned=True)
