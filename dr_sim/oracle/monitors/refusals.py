@@ -39,7 +39,7 @@ class RefusedFor:
 
 
 def refusals_are_true(story: Story) -> Iterator[Breach]:
-    """What an order is refused for is true."""
+    """Find the orders that are refused for a reason that is not true."""
     for row in story.rows("seen.RefuseOrder", BESIDE):
         said = row.values["reason"]
         for reason in _REASONS:
@@ -88,6 +88,19 @@ def _is_in_phase(story: Story, row: Row, about: str) -> bool:
 
 def _nothing_is_here(story: Story, row: Row, about: str) -> bool:
     return nothing_was_restored(story, row.seq)
+
+
+def _may_be_broken(story: Story, row: Row, about: str) -> bool:
+    """Return whether anything of that database has been in trouble before."""
+    database = story.database(about)
+    if any(
+        each.seq < row.seq and each.values["database"] == about
+        for each in story.rows("seen.RaiseAlert")
+    ):
+        return True
+    kinds = ("seen.RestoreFailed", "seen.ValidationFailed", "seen.TakeBackup",
+             "truth.copy_gone", "truth.file_gone")  # fmt: skip
+    return story.any_between(kinds, database, -1, row.seq)
 
 
 def _is_on_beside(story: Story, row: Row, about: str) -> bool:
@@ -177,6 +190,10 @@ def _stop_of(story: Story, row: Row) -> int | None:
 _REASONS = (
     RefusedFor(re.compile(r"(?P<about>)not authorised"), _may_not_order),
     RefusedFor(re.compile(r"a failover is (?P<about>.*) already"), _is_in_phase),
+    RefusedFor(
+        re.compile(r"the chain of database \[(?P<about>.*)\] is broken: data would be lost"),
+        _may_be_broken,
+    ),
     RefusedFor(re.compile(r"(?P<about>)no database has been restored here yet"), _nothing_is_here),
     RefusedFor(
         re.compile(r"database \[(?P<about>.*)\] is already being restored beside the service"),
