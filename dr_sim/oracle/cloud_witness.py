@@ -7,7 +7,8 @@ a change by hand, a manager that was down.
 
 The numbers are those of docs/cloud.md. Requests are here; jobs and their effects are in
 cloud_scripts.py, the calm at a run's end in cloud_calm.py, drift in cloud_drift.py, failovers in
-cloud_failover.py, and machines in cloud_machines.py and cloud_goals.py.
+cloud_failover.py, machines in cloud_machines.py and
+cloud_goals.py, and requests that wait in cloud_waiting.py.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from dr_sim.oracle.cloud_seen import Broken, CloudSeen
 from dr_sim.oracle.cloud_sites import SitesInUse
 from dr_sim.oracle.cloud_tenants import tenants_broken
 from dr_sim.oracle.cloud_upkeep import upkeep_broken
+from dr_sim.oracle.cloud_waiting import waiting_broken
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
@@ -80,6 +82,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += upkeep_broken(journal, scenario)
     found += goals_broken(journal, scenario)
     found += tenants_broken(journal, scenario)
+    found += waiting_broken(journal, scenario)
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
 
 
