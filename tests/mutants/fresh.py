@@ -71,8 +71,8 @@ FRESH: tuple[Mutant, ...] = (
         "a machine that is heard again is taken for silent when a backup is to be asked for",
         "recovery/watching.py",
         "    hear(f, e.machine, heard=True)\n"
-        "    if not f.silence.back(e.machine):\n",
-        "    if not f.silence.back(e.machine):\n",
+        "    declined =",
+        "    declined =",
     ),
     # ---- repairs
     one(
