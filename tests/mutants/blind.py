@@ -360,10 +360,10 @@ BLIND: tuple[Mutant, ...] = (
         "        self._rows[entity, site] = identifier\n"
         "        self._known.clear()\n"
         "\n"
-        "    def is_of",
+        "    def leads_astray",
         "        self._rows[entity, site] = identifier\n"
         "\n"
-        "    def is_of",
+        "    def leads_astray",
     ),
     one(
         "ids_of_the_primary_pass", "C5", "an identifier of the primary is used at the secondary",
