@@ -72,8 +72,8 @@ class _Watched:
     which the manager was told that they are. jobs: that remove a machine. homes: by site and
     database, the farm and image that serve its users. upgraded: images of each farm that is or was
     upgraded; target: the last of them. goals: that were set, by farm and role, or the least that a
-    load has needed; by_hand: farms whose front ends follow no load any more. wished: machines that
-    are on their way out as fewer are wanted, or others.
+    load has needed; by_hand: farms whose front ends follow no load any more. removed: machines that
+    are on their way out.
     """
 
     machines: dict[Place, _There] = field(default_factory=dict)
@@ -89,7 +89,6 @@ class _Watched:
     goals: dict[Place, int] = field(default_factory=dict)
     by_hand: set[str] = field(default_factory=set)
     removed: set[Place] = field(default_factory=set)
-    wished: set[Place] = field(default_factory=set)
     sites: SitesInUse = field(default_factory=SitesInUse)
     last_us: int = 0  # when something last happened
 
@@ -231,6 +230,7 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
     there.up = v["what"] == "running"
     there.was_up = there.was_up or there.up
     if there.up:
+        seen.removed.discard(at)
         there.image = v["image"]  # it may have been upgraded where it is
         yield from _of_one_version(at, there, seen)
 
@@ -415,9 +415,9 @@ def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         elif key.startswith(_REMOVES) and key not in seen.jobs:
             _, _, network, site, machine, *_ = json.loads(value)
             seen.jobs[key] = (site, machine)
-            if _is_asked_for((site, machine), seen):
-                seen.wished.add((site, machine))
-            else:
+            at = (site, machine)
+            # one that was judged is not judged again
+            if at not in seen.removed and not _is_asked_for(at, seen):
                 yield from _repaired((network, site), machine, spec, seen)
             seen.removed.add((site, machine))
 
@@ -427,7 +427,6 @@ def _is_over(at: Place | None, seen: _Watched) -> None:
     there = seen.machines.get(at) if at else None
     if at is not None and there is not None and there.up:
         seen.removed.discard(at)
-        seen.wished.discard(at)
 
 
 def _is_asked_for(at: Place, seen: _Watched) -> bool:
@@ -450,7 +449,9 @@ def _is_asked_for(at: Place, seen: _Watched) -> bool:
 def _repaired(
     side: Place, machine: str, spec: Cloud, seen: _Watched
 ) -> Broken:
-    """While a large part of a network's machines at a site is silent none of them is replaced."""
+    """While a large part of a network's machines at a site is silent none of them is replaced.
+    Those that are on their way out are none of them: they have been judged.
+    """
     assert spec.machines is not None
     network, site = side
     silent = seen.silent.get(side, set())
@@ -461,7 +462,7 @@ def _repaired(
         for (where, name), each in seen.machines.items()
         if where == site
         and each.network == network
-        and (where, name) not in seen.wished
+        and (where, name) not in seen.removed
     }
     part = len(silent & there) * PPM
     if part > spec.machines.most_silent_ppm * len(there):
