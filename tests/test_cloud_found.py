@@ -132,6 +132,98 @@ events: [{at: 2137 s, upgrade: {farm: content, to: web 2, style: new_farm}},
   {at: 2927 s, bad_machine: {machine: A-compute-2, duration: 20 min}},
   {at: 3283 s, agent_silent: {site: A, duration: 20 min}}]
 """,
+    # an old machine that waits for its image takes no place of a new one that runs (12)
+    "a machine that waits in an upgrade that is taken back": """\
+run_for: 4 h
+seed: 400
+databases: {a: {size: 1 GB}, b: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+physical: {A: {compute: 2}, B: {compute: 4}, C: {compute: 2}}
+images: {web 1: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B, C]}, web 2: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A]}}
+farms: {content: {image: web 1, front_end: 3, timer: 1}}
+failover: {mode: manual}
+after_failover: {new_secondary: 10 min}
+cloud: {mirror: {mode: jobs, every: 1 min, audit: 0 s, on_failure: rebuild}, provision: {at_most: 5 min, otherwise: redirect}}
+jobs: {at_once: 4, time_limit: 15 min, retry: 5 min, attempts: 2, set: 3 min, rebuild: 3 min, by_hand: 5 min}
+changes: {rate: 0 per hour, takes: 5 min, fail: 0 %}
+events: [{at: 4765 s, order_failover: {by: dba, planned: true}},
+  {at: 5193 s, upgrade: {farm: content, to: web 2, style: replaced, machines_at_once: 2}},
+  {at: 7220 s, roll_back_upgrade: content}]
+""",
+    # it is decided again, as another image is wanted (12)
+    "an order that waits when the upgrade is taken back": """\
+run_for: 4 h
+seed: 464
+databases: {a: {size: 1 GB}, b: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+physical: {A: {compute: 6}, B: {compute: 2}, C: {compute: 2}}
+images: {web 1: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B, C]}, web 2: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B, C]}}
+farms: {content: {image: web 1, front_end: 3, timer: 1}}
+failover: {mode: manual}
+after_failover: {new_secondary: 10 min}
+cloud: {mirror: {mode: runbook, every: 1 min, audit: 0 s, on_failure: retry}, provision: {at_most: 5 min, otherwise: redirect}}
+jobs: {at_once: 1, time_limit: 15 min, retry: 10 s, attempts: 3, set: 3 min, rebuild: 3 min, by_hand: 5 min}
+changes: {rate: 0 per hour, takes: 30 s, fail: 0 %}
+events: [{at: 2171 s, lose: site},
+  {at: 2763 s, upgrade: {farm: content, to: web 2, style: replaced, machines_at_once: 2}},
+  {at: 3522 s, roll_back_upgrade: content}]
+""",
+    # an old machine that runs stays until a new one runs in its place (19)
+    "a new machine that has died in place": """\
+run_for: 4 h
+seed: 459
+databases: {a: {size: 1 GB}, b: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+physical: {A: {compute: 2}, B: {compute: 4}, C: {compute: 2}}
+images: {web 1: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B, C]}, web 2: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A]}}
+farms: {content: {image: web 1, front_end: 3, timer: 1}}
+failover: {mode: automatic}
+after_failover: {new_secondary: none}
+cloud: {mirror: {mode: runbook, every: 1 min, audit: 0 s, on_failure: retry}, provision: {at_most: 5 min, otherwise: redirect}}
+jobs: {at_once: 4, time_limit: 15 min, retry: 5 min, attempts: 1, set: 10 s, rebuild: 3 min, by_hand: 5 min}
+changes: {rate: 0 per hour, takes: 5 min, fail: 0 %}
+events: [{at: 5266 s, upgrade: {farm: content, to: web 2, style: in_place, machines_at_once: 1}},
+  {at: 5458 s, lose: site},
+  {at: 5755 s, bad_machine: {machine: B-compute-1, duration: 20 min}},
+  {at: 6087 s, script_hangs: {site: B, times: 2}}]
+""",
+    # the site is read first (19)
+    "machines that died before it was heard that they were made": """\
+run_for: 4 h
+seed: 476
+databases: {a: {size: 1 GB}, b: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+physical: {A: {compute: 3}, B: {compute: 2}, C: {compute: 3}}
+images: {web 1: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B, C]}, web 2: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A]}}
+farms: {content: {image: web 1, front_end: 3, timer: 1}}
+failover: {mode: manual}
+after_failover: {new_secondary: none}
+cloud: {mirror: {mode: jobs, every: 5 min, audit: 0 s, on_failure: rebuild}, provision: {at_most: 5 min, otherwise: redirect}}
+jobs: {at_once: 4, time_limit: 15 min, retry: 20 s, attempts: 1, set: 10 s, rebuild: 3 min, by_hand: 5 min}
+changes: {rate: 0 per hour, takes: 30 s, fail: 0 %}
+events: [{at: 2311 s, upgrade: {farm: content, to: web 2, style: new_farm, tenants_at_once: 2}},
+  {at: 2410 s, bad_image: {image: web 2, after: 5 min}},
+  {at: 2515 s, agent_silent: {site: B, duration: 40 min}}]
+""",
+    # one that is replaced is judged once, and not counted for the others (17)
+    "machines that die again and again": """\
+run_for: 4 h
+seed: 436
+databases: {a: {size: 1 GB}, b: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+copies: {B: {}, C: {}}
+physical: {A: {compute: 4}, B: {compute: 2}, C: {compute: 4}}
+images: {web 1: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A, B, C]}, web 2: {role: front_end, size: 4 GB, cpus: 8, ram: 32 GB, at: [A]}}
+farms: {content: {image: web 1, front_end: 2, timer: 1}}
+failover: {mode: automatic}
+after_failover: {new_secondary: none}
+cloud: {mirror: {mode: runbook, every: 0 s, audit: 0 s, on_failure: retry}, provision: {at_most: 1 h, otherwise: redirect}}
+jobs: {at_once: 1, time_limit: 15 min, retry: 20 s, attempts: 2, set: 10 s, rebuild: 3 min, by_hand: 5 min}
+changes: {rate: 0 per hour, takes: 30 s, fail: 0 %}
+events: [{at: 4677 s, upgrade: {farm: content, to: web 2, style: new_farm, tenants_at_once: 1}},
+  {at: 5101 s, lose: site},
+  {at: 6048 s, bad_image: {image: web 2, after: 5 min}}]
+""",
 }
 
 

@@ -191,17 +191,19 @@ class FarmGoals:
     ) -> Iterator[Goal]:
         """Yield the goals of both images while machines are replaced where they are: an old one
         goes as long as not too many are missing, and a new one is made when an old one has gone.
-        Where the new image is yet to be copied nothing goes.
+        Where the new image is yet to be copied nothing goes. A new one that runs stays, whatever is
+        left of old ones, and an old one that waits keeps no place.
         """
         made = _states(self._made_of(new, new.image, side))
         old = _states(self._made_of(new, upgrade.before, side))
         wanted, stay = made.total(), old.total() - old[VmState.STOPPED]
         if self._points.has(side[1], new.image):
-            wanted = max(0, new.count - old.total())
-            runs = old[VmState.RUNNING]
-            lacking = max(0, new.count - made[VmState.RUNNING] - runs)
+            old_run, new_run = old[VmState.RUNNING], made[VmState.RUNNING]
+            left = old.total() - old[VmState.WAITING]
+            wanted = max(min(new.count, new_run), new.count - left)
+            lacking = max(0, new.count - new_run - old_run)
             may_go = max(0, upgrade.at_once - lacking)
-            stay = old[VmState.PROVISIONING] + max(0, runs - may_go)
+            stay = old[VmState.PROVISIONING] + max(0, old_run - may_go)
         elif old:
             wanted = max(wanted, 1)  # whoever waits has the image copied
         yield replace(new, count=wanted)
@@ -211,13 +213,15 @@ class FarmGoals:
         self, new: Goal, before: str, side: Side
     ) -> Iterator[Goal]:
         """Yield the goals of both images while machines become one of another where they are: what
-        is missing is made of the new one, and what is too many goes from the old one first.
+        is missing is made of the new one, and what is too many goes from the old one first, as far
+        as new ones run in its place.
         """
         made = len(self._counted(new, new.image, side))
         old = len(self._counted(new, before, side))
         missing = max(0, new.count - made - old)
         yield replace(new, count=min(new.count, made + missing))
-        stay = min(old, max(0, new.count - made))
+        run = len(self._running(new, new.image, side))
+        stay = min(old, max(0, new.count - run))
         yield replace(new, image=before, count=stay)
 
     def _counted(self, goal: Goal, image: str, side: Side) -> list[Vm]:

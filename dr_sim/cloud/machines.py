@@ -14,13 +14,14 @@ between the sites. At the second side the same goals hold; it serves nobody unti
 A machine that falls silent is replaced after a while (vm_repair.py).
 
 What a site says of itself beats the records (MachinesRead). It is asked at each start of the
-manager, when a side is new, and when a deployment has failed there. Until it has answered nothing
+manager, when a side is new, when a deployment has failed there, and when an agent says so late that
+one is done that the machine may have died since. Until it has answered nothing
 is decided about it.
 
 A machine that is to be taken out of service serves until its agent begins the script. Meanwhile
 others may fall silent, or this one may answer again. So an order that has not begun is taken back
-when machines fall silent or answer again; one that its agent never got comes to nothing. Then the
-site is asked, and it is decided again.
+when machines fall silent or answer again, and when others are wanted; one that its agent never got
+comes to nothing. Then the site is asked, and it is decided again.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ _BEGINS = {
     JobKind.UPGRADE: VmMove.UPGRADE,
 }
 """How the record of a machine moves as its job begins."""
+_AT_WORK = (VmState.PROVISIONING, VmState.UPGRADING)
+"""States that end in a machine that runs, when its agent says that its script is done."""
 
 
 class MachineManager:
@@ -117,6 +120,8 @@ class MachineManager:
         self._known: set[Side] = set()  # sides that have been read
         self._asked: set[Side] = set()  # sides that are being read
         self._again_us: dict[Side, int] = {}  # when a side is read again
+        # machines whose job may have been done long ago, so that they may have died since
+        self._unsure: set[tuple[str, str]] = set()
         self._reading = 0
         self._alarm_us = 0
         self._awake = False
@@ -125,6 +130,9 @@ class MachineManager:
     def wake(self, out: Out) -> None:
         """Ask what is really there. Copies of images that were under way are ordered again."""
         self._awake = True
+        self._unsure = {
+            at for at, vm in self.vms.items() if vm.state in _AT_WORK
+        }
         self._records.wake(out)
         self._points.wake(out)
         self.sides_changed(out)
@@ -236,22 +244,22 @@ class MachineManager:
     def asked(self, e: UpgradeAsked, out: Out) -> None:
         """Somebody asks for an upgrade."""
         if self.upgrades.asked(e, out):
-            self._plan_all(e.network, out)
+            self._is_wanted_otherwise(e.network, out)
 
     def roll_back_asked(self, e: RollBackAsked, out: Out) -> None:
         """Somebody asks to take an upgrade back."""
         if self.upgrades.roll_back(e.farm, out):
-            self._plan_all(e.network, out)
+            self._is_wanted_otherwise(e.network, out)
 
     def goals_set(self, e: GoalsSet, out: Out) -> None:
         """Somebody sets the goals of a farm."""
         if self._goals.set(e, out):
-            self._plan_all(e.network, out)
+            self._is_wanted_otherwise(e.network, out)
 
     def load_seen(self, e: LoadSeen, out: Out) -> None:
         """The load of a farm has changed."""
         if self._goals.load_seen(e, out):
-            self._plan_all(e.network, out)
+            self._is_wanted_otherwise(e.network, out)
         else:
             self._set_alarm(out)
 
@@ -267,6 +275,13 @@ class MachineManager:
             for upgrade in self.upgrades.of_network(network)
         ):
             self._plan_all(network, out)
+
+    def _is_wanted_otherwise(self, network: str, out: Out) -> None:
+        """Other machines of a network are wanted than before."""
+        for side in sorted(self._known):
+            if side[0] == network:
+                self._decide_again(side, out)
+        self._plan_all(network, out)
 
     def _plan_all(self, network: str, out: Out) -> None:
         for side in sorted(self._known):
@@ -398,7 +413,8 @@ class MachineManager:
             self._look_again(side, out)
             return
         done = job.state is JobState.DONE
-        if job.never_begun:
+        if job.never_begun or (job.site, job.entity) in self._unsure:
+            self._unsure.discard((job.site, job.entity))
             self._look_again(side, out)
         if job.kind is JobKind.REMOVE:
             self._removed(vm, done, out)
@@ -490,11 +506,15 @@ class MachineManager:
             vm = self.vms.get((e.site, name))
             if vm is not None and vm.state is VmState.RUNNING:
                 self._records.move(vm, VmMove.SILENT, out)
+            elif vm is not None and vm.state in _AT_WORK:
+                self._unsure.add((vm.site, vm.name))
         self._decide_again((e.network, e.site), out)
         self._set_alarm(out)
 
     def _decide_again(self, side: Side, out: Out) -> None:
-        """Other machines answer now than when some were to be taken out of service there."""
+        """Other machines answer now, or are wanted, than when some were to be taken out of service
+        there.
+        """
         for job in self._book.take_back(side, out):
             self.ended(job, out)
 
