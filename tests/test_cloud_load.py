@@ -96,11 +96,13 @@ def test_what_is_told_is_the_mean_of_an_interval(tmp_path: Path) -> None:
     assert seen(of)[1:3] == [(at_us, 140), (at_us + 15 * S, 180)]
 
 
-@pytest.mark.parametrize(("how_long", "removed"), [("5 min", 0), ("330 s", 12)])
+@pytest.mark.parametrize(("how_long", "removed"), [("5 min", 0), ("330 s", 8)])
 def test_a_dip_that_is_over_in_time_takes_no_machine(
     how_long: str, removed: int, tmp_path: Path
 ) -> None:
-    """Half the load for 5 min: the load is up again when fewer would be wanted. At 5:30 it is not."""
+    """Half the load for 5 min: the load is up again when fewer would be wanted. At 5:30 it is not:
+    four of six go at each side, and the two that wait for a free script stay.
+    """
     of = ran(tmp_path, surge("0.5", how_long), EDITS)
     assert len(gone(of)) == removed
     assert bool(summary(of).cloud.machines.degraded) is bool(removed)
