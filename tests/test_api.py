@@ -258,7 +258,8 @@ def test_a_mistake_in_a_mapping_has_the_path_of_its_key() -> None:
         "databases.crm.ful: unknown key 'databases.crm.ful'; did you mean 'full'?",
         "databases.crm.size: '5 GX': 'GX' is no unit of size; write B, kB, MB, GB, TB, KiB, MiB, "
         "GiB or TiB",
-        "events.1.lose.what: 'moon' is not one of site, host, database",
+        "events.1.lose.what: 'moon' is not one of site, host, database; of one database write "
+        "{what: database, database: moon}",
     ]
 
 

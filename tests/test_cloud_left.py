@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from dr_sim.cloud import mirror
 from dr_sim.cloud.farm_goals import FarmGoals
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.manager import CloudManager
@@ -123,15 +125,30 @@ def test_what_is_done_while_a_new_second_side_is_compared_goes_there(
     assert scripts(of, "A", "done")[-1][1] == "operators/e1"
 
 
-# e1 is done at A unheard; a manager that is started anew has A made what B is, without e1
+# e1 is done at A unheard; a manager that is started anew, and has forgotten that it has not read A,
+# has A made what B is, without e1
 SET_BACK = [*DONE_UNHEARD[:3], "{at: 62 min, cloud_crash: {}}"]
+
+
+class Forgotten(str):
+    """A key of the store under which nothing is found again."""
+
+    def __new__(cls) -> Forgotten:
+        return super().__new__(cls, "forgotten/")
+
+    def __add__(self, name: str) -> str:
+        return f"{uuid4()}/{name}"
 
 
 def test_what_a_thing_lost_when_it_was_set_as_a_whole_is_mirrored_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A manager that remembers reads A, and finds e1 there."""
     of, broken = played(SET_BACK, tmp_path)
     assert broken == set()
+    assert [what for _, what in scripts(of, "A", "done") if "web" not in what] == ["operators/e1"]
+    monkeypatch.setattr(mirror, "UNREAD", Forgotten())
+    of, _ = played(SET_BACK, tmp_path)
     at_a = [what for _, what in scripts(of, "A", "done") if "web" not in what]
     assert at_a == ["operators/e1", "set/prod/crm>A.1.2", "operators/e1>A.0"]
     assert [*of.journal.rows("truth.cloud_drift")][-1].values["since_us"] == -1

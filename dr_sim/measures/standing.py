@@ -18,6 +18,7 @@ from dr_sim.measures.ledger import (
     WAITS_FOR_A_COPY,
     WAITS_FOR_A_MACHINE,
     Ledger,
+    NoSuchThing,
     explain_exposure,
     loss_ledger,
 )
@@ -295,7 +296,12 @@ def _where_it_is(
     if name not in leg.names:
         return []
     index = leg.names.index(name)
-    return explain_exposure(leg.causes, at_us - leg.begins_us, index)[:1]
+    try:
+        return explain_exposure(leg.causes, at_us - leg.begins_us, index)[
+            :1
+        ]
+    except NoSuchThing:
+        return []  # no primary took its writes then
 
 
 # ---- in words

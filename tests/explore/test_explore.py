@@ -6,6 +6,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,8 +194,9 @@ def test_a_quiet_lane_that_leaves_another_record_is_found_and_written(
     assert scenario is not None
     assert LANE_DIFFERS not in look(scenario, lane=True).signs
 
-    def played(of: Scenario) -> Journal:
-        return play(of if of.steps else replace(of, run_for_us=of.run_for_us // 2))
+    def played(of: Scenario, **given: Any) -> Journal:
+        half = replace(of, run_for_us=of.run_for_us // 2)
+        return play(of if of.steps else half, **given)
 
     monkeypatch.setattr(case_module, "play", played)
     assert list(look(scenario).signs) == []

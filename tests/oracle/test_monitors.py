@@ -37,6 +37,7 @@ from dr_sim.oracle.monitors import (
     needless,
     primary,
     reads,
+    refusals,
     restarts,
     trouble,
     untrue,
@@ -60,6 +61,15 @@ STUCK = CRM.replace("full: none", "full: daily 23:00") + (
 DAMAGED = CRM + "events: [{at: 16 min, corrupt_in_transit: crm}]\n"
 PAUSED = CRM + "events: [{at: 31 min, paused_backups: {database: crm, duration: 1 h}}]\n"
 SITE = CRM + "failover: {mode: automatic}\nevents: [{at: 61 min, lose: site}]\n"
+REFUSED_ORDERS = CRM.replace("full: none", "full: daily 00:05") + (
+    "events:\n- {at: 60 min, order_failover: {by: mallory, planned: false}}\n"
+    "- {at: 61 min, order_failover: {by: dba, planned: true}}\n"
+    "- {at: 61 min 1 s, order_failover: {by: dba, planned: true}}\n"
+)
+BESIDE = CRM.replace("full: none", "full: daily 00:05") + (
+    "events:\n- at: 60 min\n"
+    "  mistake: {database: crm, noticed: 1 min, then: [restore_beside], lost: 50 MB}\n"
+)
 PLANNED = CRM + (
     "events:\n- {at: 60 min, order_failover: {by: mallory, planned: false}}\n"
     "- {at: 61 min, order_failover: {by: dba, planned: true}}\n"
@@ -615,6 +625,10 @@ CASES = (
         insert("seen.Fence", "seen.Save", {"key": "failover", "value": ""}, -1))),
     Case(restarts.the_fence_is_durable_first, PLANNED, "S1", insert(
         "seen.Fence", "seen.Save", {"key": "failover", "value": ""}, -1)),
+    Case(refusals.refusals_are_true, REFUSED_ORDERS, "R14", change(
+        "seen.RefuseOrder", {"reason": "a failover is fencing already"}, operator="mallory")),
+    Case(refusals.nobody_else_restores_beside, BESIDE, "R14", change(
+        "seen.BesideOrdered", {"operator": "mallory"})),
     Case(restarts.late_answers_cause_nothing, LATE, "S1", insert(
         "truth.restored", "seen.ignored", {"event": "Landed", "incarnation": 1})),
 )  # fmt: skip

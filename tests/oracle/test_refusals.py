@@ -8,16 +8,8 @@ import pytest
 
 from dr_sim.oracle.monitors import refusals
 from dr_sim.record.journal import Row
-from oracle.test_monitors import CRM, Edit, change, found, recorded
+from oracle.test_monitors import BESIDE, REFUSED_ORDERS, Edit, change, found, recorded
 
-ORDERS = CRM.replace("full: none", "full: daily 00:05") + (
-    "events:\n- {at: 60 min, order_failover: {by: mallory, planned: false}}\n"
-    "- {at: 61 min, order_failover: {by: dba, planned: true}}\n"
-    "- {at: 61 min 1 s, order_failover: {by: dba, planned: true}}\n"
-)
-BESIDE = CRM.replace("full: none", "full: daily 00:05") + (
-    "events:\n- at: 60 min\n  mistake: {database: crm, noticed: 1 min, then: [restore_beside], lost: 50 MB}\n"
-)
 REFUSED = "seen.RefuseOrder"
 
 
@@ -31,10 +23,10 @@ def said(reason: str, operator: str = "mallory") -> Edit:
 
 
 def test_refusals_of_a_sound_run_are_true() -> None:
-    _, rows = recorded(ORDERS)
+    _, rows = recorded(REFUSED_ORDERS)
     reasons = [row.values["reason"] for row in rows if row.kind == REFUSED]
     assert reasons == ["not authorised", "a failover is fencing already"]
-    assert not doctored(ORDERS, lambda row: [row])
+    assert not doctored(REFUSED_ORDERS, lambda row: [row])
 
 
 @pytest.mark.parametrize(
@@ -46,11 +38,11 @@ def test_refusals_of_a_sound_run_are_true() -> None:
     ],
 )
 def test_a_reason_that_is_not_true_is_found(reason: str) -> None:
-    assert doctored(ORDERS, said(reason)) == {"R14"}
+    assert doctored(REFUSED_ORDERS, said(reason)) == {"R14"}
 
 
 def test_who_may_order_is_not_said_to_be_unauthorised() -> None:
-    assert doctored(ORDERS, said("not authorised", "dba")) == {"R14"}
+    assert doctored(REFUSED_ORDERS, said("not authorised", "dba")) == {"R14"}
 
 
 def refused_beside(reason: str) -> Edit:
