@@ -12,8 +12,6 @@ from dr_sim.scenario.quantities import Times
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.standby_copies import WrongAtEnd
 
-_AT_ONCE = 0
-
 
 class WrongRestore(Params):
     database: DatabaseName
@@ -37,7 +35,7 @@ def happen(event: Occurrence, params: WrongRestore) -> None:
         return
     detail = "what is restored here turns out to be unusable"
     noticed_us = (
-        _AT_ONCE
+        0
         if params.noticed is None
         else event.law(params.noticed, "noticed")
     )

@@ -33,8 +33,6 @@ _WORDS = {
     "tail": "the last backups are waited for",
 }
 _LAPSES = "its recovery manager has died, and its claim lapses"
-
-
 _RESTORED_IN_VAIN = "what was restored turned out to be unusable"
 
 

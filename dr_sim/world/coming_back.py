@@ -96,19 +96,23 @@ class ComingBack:
             self._beats(machine)
 
     def _back(self, db: PrimaryDatabase) -> None:
-        context = self._pair.context
         if db.data_lost:
             db.failed = "database"
             return
         db.failed = ""
         self.closed.add(db.index)
+        self._start(db, "back", self._pair.remote.round_trip_us)
+
+    def _start(self, db: PrimaryDatabase, why: str, more_us: int) -> None:
+        """Start the server of a database; why names the draw of how long it takes."""
+        context = self._pair.context
         self._starting.add(db.index)
-        draw = context.streams.of(db.spec.name, "start again", "back")
+        draw = context.streams.of(db.spec.name, "start again", why)
         takes_us = draw.law(
             context.now_us // HOUR_US, context.scenario.failover.recover
         )
-        at = context.now_us + takes_us + self._pair.remote.round_trip_us
-        context.agenda.at(at, Class.FAULT, db.index, self._started, db)
+        at_us = context.now_us + takes_us + more_us
+        context.agenda.at(at_us, Class.FAULT, db.index, self._started, db)
 
     def _started(self, db: PrimaryDatabase) -> None:
         if db.index not in self._starting:
@@ -144,17 +148,9 @@ class ComingBack:
                 standby.remote.has_tail(index)
                 for standby in self._pair.together
             ):
-                self._start_again(self._pair.primary.databases[index])
-
-    def _start_again(self, db: PrimaryDatabase) -> None:
-        context = self._pair.context
-        self._starting.add(db.index)
-        draw = context.streams.of(db.spec.name, "start again", "unfenced")
-        takes_us = draw.law(
-            context.now_us // HOUR_US, context.scenario.failover.recover
-        )
-        at_us = context.now_us + takes_us
-        context.agenda.at(at_us, Class.FAULT, db.index, self._started, db)
+                self._start(
+                    self._pair.primary.databases[index], "unfenced", 0
+                )
 
     def _open(self, db: PrimaryDatabase) -> None:
         pair, context, index = self._pair, self._pair.shared, db.index
