@@ -58,6 +58,12 @@ class JobLanes:
             self.not_ready(lane[0])
         lane.insert(place, job)
 
+    def has_begun(self, job: CloudJob) -> None:
+        """A job of a lane turns out to be at work: put it in front of those that are not."""
+        self._lanes[job.lane].remove(job)
+        self.not_ready(job)
+        self.put_in_front(job)
+
     def leave(self, job: CloudJob) -> None:
         """Take a job out of its lane: the one behind the first is ready then."""
         lane = self._lanes[job.lane]

@@ -249,7 +249,7 @@ class JobBook:
             return
         if job.state is not JobState.QUEUED:
             self._move(job, JobMove.AGAIN)
-        self._lanes.not_ready(job)
+        self._lanes.has_begun(job)
         self._move(job, JobMove.FOUND)
         job.attempt = attempt
         job.tries = max(job.tries, attempt - 1)

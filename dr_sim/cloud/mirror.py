@@ -377,7 +377,7 @@ class Mirror:
         for change in self.backlog.changes.values():
             if change.way is PendingWay.BY_HAND:
                 # people are asked again, and at once
-                change.way = PendingWay.WAITING
+                self.backlog.goes(change, PendingWay.WAITING, out)
         self._submit_all(out)
 
     def provisioned(self) -> bool:

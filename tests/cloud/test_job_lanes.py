@@ -36,3 +36,16 @@ def test_a_job_that_its_agent_knew_of_goes_behind_one_that_is_at_work() -> None:
     assert lanes.take(works.agent) is None
     lanes.leave(works)
     assert lanes.take(works.agent) is found
+
+
+def test_a_job_that_its_agent_has_begun_goes_before_one_that_waits() -> None:
+    """Both wait, as the store says. The one in front does not begin beside the one that has."""
+    lanes, waits, begun = JobLanes(), job("a/1", 1), job("a/2", 2)
+    lanes.enter(waits)
+    lanes.enter(begun)
+    lanes.has_begun(begun)
+    begun.state = JobState.RUNNING
+    lanes.now_ready(waits)
+    assert lanes.take(waits.agent) is None
+    lanes.leave(begun)
+    assert lanes.take(waits.agent) is waits

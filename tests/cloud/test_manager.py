@@ -280,6 +280,20 @@ def test_a_later_attempt_than_the_stored_one_is_taken_up() -> None:
     assert [c.attempt for c in bench.given(CleanUp)] == [2]
 
 
+def test_what_waits_as_the_store_says_and_runs_as_its_agent_says_goes_first() -> None:
+    """The store was put back to a copy in which both changes of a thing waited. The second one has
+    begun since, so the first one waits for it.
+    """
+    bench = Bench()
+    bench.start(silent=[["prod", "A"]])
+    bench.call("r1")
+    bench.call("r2")
+    bench.start([["ops/r2", 1, "started", ""]])
+    assert bench.started() == []
+    bench.say("ops/r2", Word.DONE)
+    assert [s.job for s in bench.started() if s.site == "A"] == ["ops/r1"]
+
+
 def test_nothing_is_started_at_an_agent_that_was_silent_until_it_has_answered() -> None:
     bench = Bench()
     bench.start(silent=[["prod", "A"]])
@@ -571,6 +585,19 @@ def test_by_runbook_people_are_asked() -> None:
 
 
 # ---- a failover
+def test_what_people_are_to_be_asked_again_is_saved_as_that() -> None:
+    """The thing is to be set as a whole, which brings in the change that people were asked for."""
+    bench = Bench(config("runbook", every_us=5 * MINUTE, audit_us=7 * MINUTE))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.alarm("prod", "mirror")
+    bench.alarm("prod", "audit")
+    read(bench, {"crm": chained(EMPTY, "ops/r1")}, {"crm": "another"})
+    assert '"by hand"' in bench.store.load()["change/prod/1"]
+    bench.tell(ProvisionAsked(bench.now_us, UTC + bench.now_us, 0, "B", False))
+    assert '"waiting"' in bench.store.load()["change/prod/1"]
+
+
 def test_a_failover_waits_for_what_is_pending_and_for_nothing_else() -> None:
     bench = Bench(config(every_us=60 * MINUTE))
     bench.call("r1")
