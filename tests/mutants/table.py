@@ -12,6 +12,7 @@ from __future__ import annotations
 from tests.mutants.back import BACK
 from tests.mutants.blind import BLIND
 from tests.mutants.classic import CLASSIC
+from tests.mutants.everyday import EVERYDAY
 from tests.mutants.fresh import FRESH
 from tests.mutants.late import LATE
 from tests.mutants.outside import OUTSIDE
@@ -790,4 +791,5 @@ MUTANTS = (
     *CLASSIC,
     *REFUSING,
     *STALLED,
+    *EVERYDAY,
 )
