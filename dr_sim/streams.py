@@ -11,6 +11,7 @@ integer once, halves up.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from hashlib import blake2b
 from statistics import NormalDist
 
@@ -95,6 +96,18 @@ class Stream:
                 half_up(law.a * math.exp(sigma * _NORMAL.inv_cdf(u))),
             )
         raise ValueError(f"no such law: {law.kind}")
+
+    def arrivals(self, gaps: Law, until_us: int) -> Iterator[int]:
+        """The instants before until_us at which something comes, from 0 on: their gaps follow the
+        law, and are a microsecond at least.
+        """
+        at_us, occurrence = 0, 0
+        while True:
+            at_us += max(1, self.law(occurrence, gaps))
+            if at_us >= until_us:
+                return
+            yield at_us
+            occurrence += 1
 
 
 def chance_above(law: Law, value: int) -> float:

@@ -239,37 +239,6 @@ def _active_at(home: str, t: Tables, end_us: int) -> list[tuple[int, int]]:
     ]
 
 
-def raised(curve: Falling, by: Falling) -> Falling:
-    """The sum of a curve and of one that is constant piece by piece, where the first is defined;
-    where the second is not it counts for nothing.
-    """
-    if not len(curve.start_us) or not len(by.start_us):
-        return curve
-    cuts = np.concatenate((by.start_us, by.stop_us))
-    starts: list[int] = []
-    stops: list[int] = []
-    places: list[int] = []
-    for i, (begin, end) in enumerate(
-        zip(curve.start_us.tolist(), curve.stop_us.tolist(), strict=True)
-    ):
-        inside = np.unique(cuts[(cuts > begin) & (cuts < end)]).tolist()
-        for a, b in pairwise([begin, *inside, end]):
-            starts.append(a)
-            stops.append(b)
-            places.append(i)
-    start = np.array(starts, np.int64)
-    which = np.searchsorted(by.start_us, start, side="right") - 1
-    there = (which >= 0) & (start < by.stop_us[which])
-    more = np.where(there, by.floor_us[which], 0)
-    place = np.array(places, np.int64)
-    return Falling(
-        start,
-        np.array(stops, np.int64),
-        curve.floor_us[place] + more,
-        curve.until_us[place] + more,
-    )
-
-
 # ---- calls
 @dataclass(frozen=True, slots=True)
 class Calls:

@@ -269,3 +269,48 @@ def _worse(a: Falling, b: Falling) -> Falling:
         np.maximum(a.floor_us[of_a], b.floor_us[of_b]),
         np.maximum(a.until_us[of_a], b.until_us[of_b]),
     )
+
+
+def raised(curve: Falling, by: Falling) -> Falling:
+    """The sum of a curve and of one that is constant piece by piece, where the first is defined;
+    where the second is not it counts for nothing.
+    """
+    if not len(curve.start_us) or not len(by.start_us):
+        return curve
+    start = each_once(curve.start_us, by.start_us, by.stop_us)
+    place = np.searchsorted(curve.start_us, start, side="right") - 1
+    inside = (place >= 0) & (start < curve.stop_us[place])
+    start, place = start[inside], place[inside]
+    following = np.append(start[1:], np.int64(curve.end_us))
+    stop = np.minimum(following, curve.stop_us[place])
+    more = levels(by, start)
+    return Falling(
+        start,
+        stop,
+        curve.floor_us[place] + more,
+        curve.until_us[place] + more,
+    )
+
+
+def levels(of: Falling, at_us: Ints) -> Ints:
+    """Return the values, from each of these instants on, of a curve that is constant piece by
+    piece; 0 where it is not defined.
+    """
+    if not len(of.start_us):
+        return np.zeros(len(at_us), np.int64)
+    place = np.searchsorted(of.start_us, at_us, side="right") - 1
+    there = (place >= 0) & (at_us < of.stop_us[place])
+    return np.where(there, of.floor_us[place], 0)
+
+
+def beyond(curve: Falling, other: Falling) -> Falling:
+    """Return by how much a curve exceeds another, where it is defined; both are constant piece by
+    piece, and where the other is not defined it is 0.
+    """
+    if not len(curve.start_us):
+        return curve
+    start = each_once(curve.start_us, other.start_us, other.stop_us)
+    start = start[(start >= curve.begin_us) & (start < curve.end_us)]
+    more = np.maximum(levels(curve, start) - levels(other, start), 0)
+    stop = np.append(start[1:], np.int64(curve.end_us))
+    return Falling(start, stop, more, np.zeros(len(start), np.int64))

@@ -358,8 +358,7 @@ def outage_ledger(
             if dead:
                 why = "the recovery manager was down"
             elif phase == "provision":
-                why = _waited(waits, left, right)
-                why = why or _why(t, scenario, phase, left, right)
+                why = _provisioned(t, scenario, waits, left, right)
             else:
                 why = _why(t, scenario, phase, left, right)
             lines.append(LedgerLine(left, right - left, phase, why))
@@ -389,12 +388,29 @@ def _recovering(t: Tables) -> Any:
     return t.has_text(t["seen.EnterPhase"]["phase"], "recovering")
 
 
-def _waited(waits: Sequence[Provisioning], begin: int, end: int) -> str:
-    """Return how a wait for the cloud manager was spent; '' if there was none in that time."""
+def _provisioned(
+    t: Tables,
+    scenario: Scenario,
+    waits: Sequence[Provisioning],
+    begin: int,
+    end: int,
+) -> str:
+    """Return what the new primary waited for in that time: a machine to restore onto, or the
+    directory and the cloud manager side by side.
+    """
+    recovering = t["seen.EnterPhase"]["time_us"][_recovering(t)]
+    if not (recovering < end).any():
+        return WAITS_FOR_A_MACHINE
+    words = []
+    missing = [r for r in t.rows("truth.directory") if r.time_us < end]
+    if missing and (made := int(missing[-1].values["missing"])):
+        words.append(f"{made} directory entries made by hand")
+    elif missing:
+        words.append("the directory replicated once more")
     for wait in waits:
         if wait.began_us < end and begin < wait.ended_us:
-            return provisioned_words(wait.lines, wait.ready)
-    return ""
+            words.append(provisioned_words(wait.lines, wait.ready))
+    return "; ".join(words) or "nothing was missing"
 
 
 def _why(
@@ -453,19 +469,6 @@ def _why(
         return WAITS_FOR_A_COPY
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
-    if phase == "provision" and not (recovering < end).any():
-        return WAITS_FOR_A_MACHINE
-    if phase == "provision":
-        made = sum(
-            int(r.values["entries"])
-            for r in t.rows("seen.Provisioned")
-            if begin <= r.time_us <= end
-        )
-        return (
-            f"{made} directory entries made by hand"
-            if made
-            else "the directory replicated once more"
-        )
     if phase == "redirect":
         return "users are sent to the new primary"
     return "until 99 % of requests succeed"

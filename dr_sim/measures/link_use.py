@@ -53,6 +53,12 @@ def link_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
     )
 
 
+def link_cut(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
+    """Return the maximal intervals in which nothing could be asked over the link."""
+    pieces = link_pieces(t, scenario)
+    return maximal((begin, end) for begin, end, up, _ in pieces if not up)
+
+
 def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
     """Return how much crossed the link until until_us, and how much could have. Bytes count when
     their transfer ends or is cut.

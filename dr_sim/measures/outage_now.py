@@ -32,10 +32,10 @@ Stated differences from a failover that is played: the curve counts a whole hear
 (the failure comes just after a beat), so it lies at most one beat above. Restores of several
 databases share the workers: the service's curve takes the larger of its longest database and the
 sum of all divided by the workers, which is off by up to one restore. What only the drain begins
-counts as slow to its end if restores are slow when the drain begins. Accounts that a directory
-lacks are left out. A detour of the link counts where heartbeats share it: the last one is so much
-longer on its way. What a cloud manager would still have to configure is added to the whole curve
-(cloud.py), in full: it is done after the drain, and what is done of it until then is not taken off.
+counts as slow to its end if restores are slow when the drain begins. A detour of the link counts
+where heartbeats share it: the last one is so much longer on its way. Entries that the directory
+lacks (directory.py), and what a cloud manager would still have to configure (cloud.py), are added
+to the whole curve: they wait for the drain, and what is configured until then is not taken off.
 A lost host's full or incremental that is on its way and reaches past the last log is waited for, up
 to the drain's limit, until the next log is finished: the curve does not count that.
 A failover ends a restore that hangs (failover.restore_limit), tries it once more, and leaves behind

@@ -21,6 +21,7 @@ import numpy as np
 
 from dr_sim.measures import cloud
 from dr_sim.measures.best import best, best_falling
+from dr_sim.measures.directory import directory_wait
 from dr_sim.measures.elsewhere import held_at_the_end_us
 from dr_sim.measures.exposure import (
     Curve,
@@ -29,7 +30,13 @@ from dr_sim.measures.exposure import (
     true_exposure,
     worst,
 )
-from dr_sim.measures.falling import Falling, joined_falling, no_curve
+from dr_sim.measures.falling import (
+    Falling,
+    beyond,
+    joined_falling,
+    no_curve,
+    raised,
+)
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.legs import Leg, legs_of
 from dr_sim.measures.outage_now import outage_if_now, outage_of_service
@@ -199,7 +206,7 @@ class Whole:
     ) -> Falling:
         """Return it for the time in which a primary is up, so not while one that comes back by
         itself is down. Where no second side ever comes again, there is no way over. With a cloud
-        manager it holds what a failover would wait for it.
+        manager it holds what a failover would wait for it, and for the directory.
         """
         found = [
             self._outage_in(leg, (database, tenant), failure_class).shifted(
@@ -228,7 +235,8 @@ class Whole:
         self, database: str = "", tenant: str = ""
     ) -> Falling:
         """Return what the recovery managers believe it to be, of the loss of the site. Where there
-        is no second side, everybody knows that; what a cloud manager has to do is known, too.
+        is no second side, everybody knows that; what has to be done to the directory and by a cloud
+        manager is known, too.
         """
         of = (database, tenant)
         found = [
@@ -247,7 +255,7 @@ class Whole:
                 for i in _databases(one.scenario, of)
             ]
             believed = reported_outage_of_service(t, one.scenario, curves)
-            found.append(self._with_wait(believed, one))
+            found.append(self._with_wait(believed, (one, t)))
         known = [curve for curve in found if len(curve.start_us)]
         return best_falling(known[0], known[1:]) if known else no_curve()
 
@@ -313,7 +321,7 @@ class Whole:
         first, *others = [
             self._with_wait(
                 self.outage_of_copy(one, of, failure_class),
-                one[0],
+                one,
                 failure_class,
             )
             for one in self.at(leg)
@@ -340,21 +348,26 @@ class Whole:
         self, one: tuple[Leg, Tables], failure_class: str = SITE
     ) -> Falling:
         """Return the outage by one standby in one leg, in that leg's time, with what a failover
-        would wait for a cloud manager.
+        would wait for the directory and for a cloud manager.
         """
         curve = self.outage_of_copy(one, failure_class=failure_class)
-        return self._with_wait(curve, one[0], failure_class)
+        return self._with_wait(curve, one, failure_class)
 
     def _with_wait(
-        self, curve: Falling, leg: Leg, failure_class: str = SITE
+        self,
+        curve: Falling,
+        one: tuple[Leg, Tables],
+        failure_class: str = SITE,
     ) -> Falling:
         """Return the outage by the standby of a leg, in that leg's time, with what a failover to it
-        would wait for a cloud manager.
+        would wait for the directory and for a cloud manager, side by side.
         """
-        if self.scenario.cloud is None:
-            return curve
+        leg, t = one
+        entries = directory_wait(t, leg.scenario, curve, failure_class)
         waits = self.wait_for_cloud(leg, failure_class)
-        return cloud.raised(curve, waits.shifted(-leg.begins_us))
+        waits = waits.shifted(-leg.begins_us)
+        longer = beyond(entries, waits)
+        return raised(raised(curve, waits), longer)
 
     def wait_for_cloud(
         self, leg: Leg, failure_class: str = SITE

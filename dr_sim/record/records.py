@@ -131,6 +131,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "truth.failed",
         (("class", "str"),),
     ),  # entity: the database, -1: all of the primary
+    # the directory has replicated: what was made its lag ago is there
+    ("truth.directory_arrived", ()),
     # entries that a failover found missing, and had made by hand
     ("truth.directory", (("missing", "int"),)),
     (

@@ -403,6 +403,11 @@ class DirectorySpec:
     lag_us: int
     provision_us: int
 
+    @property
+    def gaps(self) -> Law:
+        """The times between two entries. Only where there are changes."""
+        return Law("exponential", self.changes_den_us // self.changes_num)
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeWindows:

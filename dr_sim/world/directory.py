@@ -9,7 +9,6 @@ once more; otherwise each entry is made again by hand.
 
 from __future__ import annotations
 
-from dr_sim.scenario.model import Law
 from dr_sim.scenario.schedule import next_start
 from dr_sim.streams import Streams
 from dr_sim.world.agenda import Class
@@ -73,19 +72,13 @@ class Directory:
     def _arrived(self, made_before_us: int) -> None:
         if self._reachable():
             self._synced_us = made_before_us
+            self._context.note("truth.directory_arrived", -1)
 
     def _made(self, from_us: int, until_us: int) -> int:
         """Return the number of entries made in [from, until)."""
-        gaps = self._streams.of("directory", "change")
-        law = Law(
-            "exponential",
-            self._spec.changes_den_us // self._spec.changes_num,
-        )
-        at, index, count = 0, 0, 0
-        while (at := at + max(1, gaps.law(index, law))) < until_us:
-            count += at >= from_us
-            index += 1
-        return count
+        stream = self._streams.of("directory", "change")
+        made = stream.arrivals(self._spec.gaps, until_us)
+        return sum(at_us >= from_us for at_us in made)
 
     def provision(self) -> tuple[int, int]:
         """Return how long until nothing is missing, and the number of entries that are made by

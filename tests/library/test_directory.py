@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import run
 from dr_sim.streams import Streams
 
@@ -81,3 +82,71 @@ def test_a_crash_of_the_manager_makes_nothing_twice(tmp_path: Path) -> None:
     assert (
         failover(crashed)["outage_us"] == failover(ran("directory/missing_accounts"))["outage_us"]
     )
+
+
+# ---- what an outage would be
+LOST_HOST = "{at: 'Mon 10:31', lose: host}"
+LOST_SITE = "{at: 'Mon 10:31', lose: site}"
+
+
+def cut_at(begins: str, lasts: str) -> str:
+    return f"{{at: 'Mon {begins}', link_outage: {lasts}}}"
+
+
+@pytest.mark.parametrize(
+    "events, waits",
+    [
+        # the share is left, and the directory replicates once more
+        ((LOST_HOST,), MINUTE),
+        # the link is down as the host is lost, and carries again as a failover comes to it
+        ((cut_at("10:30:30", "1 min"), LOST_HOST), MINUTE),
+        # it is down then: what was made since 09:00 is made by hand
+        ((cut_at("10:30:30", "20 min"), LOST_HOST), None),
+        # it goes down after the loss, before a failover comes to it
+        ((LOST_HOST, cut_at("10:31:05", "20 min")), None),
+        # the site is lost, so the link does not matter
+        ((cut_at("10:30:30", "1 min"), LOST_SITE), None),
+        # the replication of 09:00 was cut off
+        ((cut_at("09:00:30", "1 min"), LOST_SITE), "06:00"),
+    ],
+)
+def test_an_outage_now_holds_what_the_directory_lacks(
+    events: tuple[str, ...], waits: int | str | None
+) -> None:
+    """What is foretold of the way that is taken comes true, to the microsecond."""
+    result = ran(
+        "directory/missing_accounts",
+        f"events=[{', '.join(events)}]",
+        "heartbeat.path=own",
+        "copies={near: {}, far: {}}",
+    )
+    found = failover(result)
+    if not isinstance(waits, int):
+        waits = made(at(1, waits or "09:00"), at(1, "10:31")) * 2 * MINUTE
+    assert found["phases_us"]["provision"] == waits
+    [taken] = [way for way in found["ways"] if way["standing"] == "taken"]
+    assert taken["outage_us"] == taken["came_outage_us"] == found["outage_us"]
+
+
+def test_a_ledger_names_the_directory_and_the_cloud_manager() -> None:
+    cloud = "cloud={mirror: {mode: runbook}}"
+    people = "clients={portal: {calls: 20 per h, actions: 50 %}}"
+    found = failover(ran("directory/missing_accounts", cloud, people))
+    [line] = [
+        line["detail"] for line in found["outage_ledger"]["lines"] if line["cause"] == "provision"
+    ]
+    missing = made(at(1, "09:00"), at(1, "10:30"))
+    assert line.startswith(f"{missing} directory entries made by hand; by hand ")
+
+
+def test_the_longest_outage_now_comes_just_before_a_replication_arrives() -> None:
+    """Entries are made by hand, so the outage grows with each, until 09:01."""
+    result = ran("directory/missing_accounts", "events=[]")
+    without = ran("directory/missing_accounts", "events=[]", "directory.changes=0 per day")
+    longest = max(
+        made(at(day, f"{hour:02d}:00"), at(day, f"{hour + 3:02d}:01"))
+        for day in range(1, 2)
+        for hour in range(0, 21, 3)
+    )
+    most = [summary_json(one.summary)["outage_if_now"]["max_us"] for one in (result, without)]
+    assert most[0] >= most[1] + longest * 2 * MINUTE - 2 * SECOND
