@@ -317,6 +317,40 @@ def test_a_dense_curve_shows_what_it_does_where_it_has_few_points() -> None:
     assert from_y == pytest.approx(200, abs=0.5) and to_y == pytest.approx(5, abs=0.5)
 
 
+def a_saw(teeth: int, *, peak: int = 0) -> Curve:
+    """A curve that rises for five minutes and falls to nothing, again and again. The tooth `peak`
+    is three times as high.
+    """
+    start = 300_000_000 * np.arange(teeth, dtype=np.int64)
+    since = start.copy()
+    if peak:
+        since[peak] -= 600_000_000
+    return Curve(start, since, 300_000_000 * teeth)
+
+
+def test_teeth_too_near_to_be_told_apart_are_a_band_with_a_line_along_their_tops() -> None:
+    """A day of logs every five minutes: 288 teeth on 900 pixels. The one high tooth stays."""
+    curve = a_saw(288, peak=100)
+    shapes = mark_shapes(curve_mark(curve), frame(curve.end_us, 15 * 60_000))
+    *bands, edge = shapes
+    assert bands and isinstance(edge, Stroke)
+    tops = [y for x, y in edge.points if 110 < x < 990]
+    assert min(tops) == pytest.approx(0, abs=0.5)
+    assert max(tops) == pytest.approx(200 * 2 / 3, abs=0.5)  # it never goes down to the bottom
+    for band in bands:
+        assert isinstance(band, Area)
+        assert max(y for _, y in band.points) == pytest.approx(200, abs=0.5)
+    without = {**curve_mark(curve), "edge": True}
+    assert [type(shape) for shape in mark_shapes(without, frame(curve.end_us, 1e6))] == [Stroke]
+
+
+def test_teeth_that_can_be_told_apart_are_drawn_as_they_are() -> None:
+    curve = a_saw(24)
+    (edge,) = mark_shapes(curve_mark(curve), frame(curve.end_us, 5 * 60_000))
+    assert isinstance(edge, Stroke)
+    assert sum(y == 0 for _, y in edge.points) == 24
+
+
 def test_a_dense_curve_breaks_where_it_is_not_defined() -> None:
     x = np.concatenate([np.arange(200), [200], 500_000 + np.arange(200)])
     y = np.concatenate([np.full(200, 5.0), [np.nan], np.full(200, 5.0)])
@@ -444,13 +478,16 @@ def test_a_curve_of_one_of_very_many_databases_has_the_points_that_it_may_have()
 
 
 def test_many_short_stretches_are_not_drawn_as_one_long_one() -> None:
-    """A second in each of 4,000 minutes, 1.7 % of the time: 1.7 % of the frame, not all of it."""
+    """A second in each of 4,000 minutes, 1.7 % of the time: 1.7 % of the frame, not all of it. Also
+    where every 30th minute has one, so that they do not touch.
+    """
     minute = 60_000.0
     items = [[k * minute, k * minute + 1_000] for k in range(4000)]
-    mark = {"type": "spans", "label": "full", "colour": "purple", "items": items}
     crowded = frame(4000 * 60 * 1_000_000, 1)
-    heights = [box_height(shape) for shape in mark_shapes(mark, crowded)]
-    assert max(heights) < crowded.height / 10
+    for every in (1, 30):
+        mark = {"type": "spans", "label": "full", "colour": "purple", "items": items[::every]}
+        heights = [box_height(shape) for shape in mark_shapes(mark, crowded)]
+        assert max(heights) < crowded.height / 10
     (alone,) = mark_shapes({**mark, "items": items[7:8]}, crowded)
     assert box_height(alone) == crowded.height
 

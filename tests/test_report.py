@@ -498,6 +498,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
     )
     assert browser.execute_script(texts) == 0  # an alert's text is read without scrolling sideways
     assert browser.execute_script(BESIDE) == []
+    pitch = "return drSim.charts.find((c) => c.holder.id === 'chart-events').pitch"
+    assert browser.execute_script(pitch) == 40, "index maintenance stands above its bars"
     # a command that people copy is broken, not cut off
     browser.execute_script(
         "document.querySelector('.why').innerHTML = '<code>dr-sim advise ' + "
@@ -703,6 +705,37 @@ def test_the_narrowest_bar_can_be_seen(browser: Any, two_weeks: Path) -> None:
         return Math.min(...wide)
     """)
     assert painted >= 2
+
+
+BANDS = """
+drSim.zoom(arguments[0], arguments[1])
+const c = drSim.charts.find(c => c.holder.id === 'chart-exposure')
+const context = CanvasRenderingContext2D.prototype, real = context.fill
+let bands = 0
+context.fill = function (...rest) { bands += this.globalAlpha < 0.5; return real.apply(this, rest) }
+c.draw()
+context.fill = real
+return bands
+"""
+
+
+def test_a_saw_is_a_band_until_its_teeth_can_be_told_apart(browser: Any, several: Path) -> None:
+    """Logs every five minutes: six hours of them are too narrow on a phone, an hour is not."""
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    browser.get(several.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    hour = 3_600_000
+    assert browser.execute_script(BANDS, 0, 6 * hour) > 0
+    assert browser.execute_script(BANDS, 0, hour) == 0
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_teeth_of_a_thinned_line_are_a_band(browser: Any, two_weeks: Path) -> None:
+    """The page has not all points of two weeks, so it cannot show each tooth of one day."""
+    browser.get(two_weeks.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    day = 86_400_000
+    assert browser.execute_script(BANDS, 3 * day, 4 * day) > 0
 
 
 def test_the_bound_lies_inside_the_axis_of_many_runs(tmp_path: Path) -> None:

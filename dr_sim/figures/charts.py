@@ -38,6 +38,10 @@ COLOUR_NAMES = {
 }
 
 
+Points = dict[str, Any]
+"""The points of a line: x, y, and `thinned` where there were more of them (see packed)."""
+
+
 @dataclass(slots=True)
 class Chart:
     """One chart with the sentence that says in words what it shows, for those who cannot see it.
@@ -92,7 +96,7 @@ def thinned(x: Any, y: Any, most: int = MOST_POINTS) -> tuple[Any, Any]:
     return x[kept], y[kept]
 
 
-def packed(x_us: Any, y: Any) -> dict[str, list[Any]]:
+def packed(x_us: Any, y: Any) -> Points:
     """Points for the page: instants in milliseconds, each as its distance from the one before;
     values rounded; None where the line breaks.
     """
@@ -105,29 +109,31 @@ def packed(x_us: Any, y: Any) -> dict[str, list[Any]]:
     return {"x": np.diff(x, prepend=0).tolist(), "y": shown}
 
 
-def points_of(
-    curve: Curve | Falling, most: int = MOST_POINTS
-) -> dict[str, list[Any]]:
+def points_of(curve: Curve | Falling, most: int = MOST_POINTS) -> Points:
     """A curve of durations, broken where it is not defined. A part of a curve of many parts has no
     fewer than 200 points, where the curve may have as many.
     """
     x, y = np.empty(0), np.empty(0)
     parts = curve.parts() if curve.duration_us else []
     share = max(min(200, most), most // max(1, len(parts)))
+    left_out = False
     for part in parts:
-        px, py = thinned(*part.points(), share)
+        all_x, all_y = part.points()
+        px, py = thinned(all_x, all_y, share)
+        left_out = left_out or len(px) < len(all_x)
         gap = [px[0]] if len(x) else []
         x, y = (
             np.concatenate((x, gap, px)),
             np.concatenate((y, [np.nan] * len(gap), py)),
         )
-    return packed(x, np.rint(y / MS_US))
+    points = packed(x, np.rint(y / MS_US))
+    return {**points, "thinned": True} if left_out else points
 
 
 def line(
-    points: dict[str, list[Any]],
+    points: Points,
     looks: LineStyle,
-    of: Mapping[int, dict[str, list[Any]]] | None = None,
+    of: Mapping[int, Points] | None = None,
 ) -> dict[str, Any]:
     """A line mark. of: the same of single databases, by their index."""
     mark: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """Turn the line of a chart into shapes in its frame.
 
 A curve with more points than pixels is drawn as the least and the greatest of each column of
-pixels, so a saw-tooth becomes an envelope and no peak is lost.
+pixels. Where a curve has fewer points, but goes up and down within TOOTH_PX, it is drawn as a band
+with a line along its tops. So a saw-tooth becomes an envelope and no peak is lost.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from dr_sim.figures.shapes import Area, Point, Shape, Spot, Stroke
 NEAR_PX = 2.0
 """Columns of a dense curve that lie further apart have nothing between them."""
 COLUMN_PX = 1.2
+TOOTH_PX = 8.0
+"""Tops of a curve that are nearer to one another cannot be told apart."""
+LEAST_TOPS = 4
+"""Fewer tops beside one another are drawn as they are."""
 _BAND_OPACITY = 0.45
 
 Floats = NDArray[np.float64]
@@ -95,13 +100,18 @@ def line_shapes(mark: Mark, frame: Frame) -> list[Shape]:
 def _points_and_stroke(px: Floats, py: Floats, mark: Mark) -> list[Shape]:
     """Return a line through a few points, and a dot at each where the mark has dots."""
     points = list(zip(px.tolist(), py.tolist(), strict=True))
-    if mark.get("steps"):
-        points = _stairs(points)
-    shapes: list[Shape] = [_stroke(points, mark)]
     if mark.get("dots"):
         colour = mark["colour"]
-        shapes += [Spot("circle", point, colour) for point in points]
-    return shapes
+        dots = [Spot("circle", point, colour) for point in points]
+        return [_stroke(points, mark), *dots]
+    if mark.get("steps"):
+        points = _stairs(points)
+    bands, points = _banded(points)
+    shapes: list[Shape] = []
+    if not mark.get("edge"):
+        colour = mark["colour"]
+        shapes += [Area(band, colour, _BAND_OPACITY) for band in bands]
+    return [*shapes, _stroke(points, mark)]
 
 
 def _stroke(points: list[Point], mark: Mark) -> Stroke:
@@ -128,6 +138,50 @@ def _without_doubles(points: list[Point]) -> list[Point]:
     if len(kept) > 1:
         return kept
     return [*kept, *points[-1:]]
+
+
+# ---- saw-teeth
+def _banded(points: list[Point]) -> tuple[list[list[Point]], list[Point]]:
+    """Return the bands of the stretches in which a line goes up and down too fast to be seen, and
+    the line that is left: there it goes along the tops. That line may go up and down too, so this
+    is done until nothing is too fast.
+    """
+    bands: list[list[Point]] = []
+    while found := _saws(points):
+        kept: list[Point] = []
+        done = 0
+        for tops in found:
+            pairs = list(pairwise(tops))
+            upper = [points[top] for top in tops]
+            lower = [_lowest(points[a : b + 1]) for a, b in pairs]
+            bands.append([*upper, *reversed(lower)])
+            kept += [*points[done : tops[0]], *upper]
+            done = tops[-1] + 1
+        points = kept + points[done:]
+    return bands, points
+
+
+def _lowest(points: list[Point]) -> Point:
+    """Return the point that is lowest on the screen."""
+    return max(points, key=lambda point: point[1])
+
+
+def _saws(points: list[Point]) -> list[list[int]]:
+    """Return the indices of the tops of each stretch of LEAST_TOPS or more that are no further
+    than TOOTH_PX from their neighbours. What changes by less than a pixel is level.
+    """
+    rows = np.rint([y for _, y in points])
+    moves = np.sign(np.diff(rows))
+    moved = np.flatnonzero(moves)
+    rises = moves[moved] < 0
+    tops = moved[1:][rises[:-1] & ~rises[1:]].tolist()
+    saws: list[list[int]] = [[]]
+    for top in tops:
+        before = saws[-1]
+        if before and points[top][0] - points[before[-1]][0] > TOOTH_PX:
+            saws.append([])
+        saws[-1].append(top)
+    return [saw for saw in saws if len(saw) >= LEAST_TOPS]
 
 
 # ---- dense curves

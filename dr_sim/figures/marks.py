@@ -27,6 +27,10 @@ _BAR_PX = 16
 _ABOVE_BAR_PX = 3
 _SPAN_OPACITY = 0.3
 _LEAST_HEIGHT_PX = 4.0
+CROWD = 12
+"""Columns of LEAST_PX on each side of one in which others are near it."""
+MOST_ALONE = 3
+"""Short stretches that are near one another and yet drawn through the whole frame."""
 
 Ends = tuple[float, float]
 """The pixels at which a bar begins and ends."""
@@ -100,16 +104,9 @@ def _spans(mark: Mark, frame: Frame) -> list[Shape]:
 
 
 def _is_crowded(column: int, covered: Mapping[int, float]) -> bool:
-    """Tell whether three columns or more beside one another have short stretches."""
-    neighbours = (column - 2, column - 1, column + 1, column + 2)
-    two_before, before, after, two_after = (
-        each in covered for each in neighbours
-    )
-    return (
-        (before and after)
-        or (before and two_before)
-        or (after and two_after)
-    )
+    """Tell whether more than MOST_ALONE columns near this one have short stretches."""
+    near = [other for other in covered if abs(other - column) <= CROWD]
+    return len(near) > MOST_ALONE
 
 
 # ---- in rows

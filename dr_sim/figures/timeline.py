@@ -18,6 +18,7 @@ from dr_sim.figures.charts import (
     Chart,
     Exposed,
     LineStyle,
+    Points,
     level,
     line,
     points_of,
@@ -175,7 +176,7 @@ class Timeline:
 
     def of_each(
         self, curve: Callable[[str], AnyCurve]
-    ) -> dict[int, dict[str, list[Any]]] | None:
+    ) -> dict[int, Points] | None:
         """The curves of single databases, for the selector; None if nothing is to be chosen."""
         names = self.choices
         if not names:

@@ -33,9 +33,10 @@ from dr_sim.measures.summary.types import (
     TargetMet,
 )
 from dr_sim.measures.sums import summed
-from dr_sim.measures.verdict import Judged, Outcome, judge
+from dr_sim.measures.verdict import Judged, Outcome, judge, judge_line
 from dr_sim.measures.ways import CLOSED, RESTORE, TAKEN
 from dr_sim.measures.whole import Whole
+from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla_measures import EXPOSURES, split
 from dr_sim.units import MINUTE_US, SECOND_US
@@ -55,10 +56,11 @@ def standings(whole: Whole, summary: Summary) -> list[DatabaseStanding]:
     """The service first, then every database, the worst first."""
     scenario = whole.scenario
     each = [_standing(whole, summary, d.name) for d in scenario.databases]
-    missed = _missed(each, judge(summary, scenario).lines)
+    missed = _missed(summary, each, judge(summary, scenario).lines)
     for name, lines in missed.items():
         row = next(row for row in each if row.database == name)
-        row.misses = [each.line.measure for each in lines]
+        measures = [each.line.measure for each in lines]
+        row.misses = list(dict.fromkeys(measures))
     each.sort(key=_badness, reverse=True)
     seen = _seen(whole)
     sought = each if summary.failovers else each[:MOST_CAUSES_SOUGHT]
@@ -70,10 +72,13 @@ def standings(whole: Whole, summary: Summary) -> list[DatabaseStanding]:
 
 
 def _missed(
-    rows: Sequence[DatabaseStanding], judged: Sequence[Judged]
+    summary: Summary,
+    rows: Sequence[DatabaseStanding],
+    judged: Sequence[Judged],
 ) -> dict[str, list[Judged]]:
     """Return the lines that each database misses: those that name it, and those on exposure of the
-    whole service where its own is the highest.
+    whole service that its own exposure misses. If no database misses such a line by itself, the
+    one with the highest exposure does.
     """
     missed: dict[str, list[Judged]] = {}
     worst = max(rows, key=_peak_us).database
@@ -82,9 +87,28 @@ def _missed(
         narrowed = line.tenant or line.fault or line.failure_class
         if each.outcome is not Outcome.FAIL or narrowed:
             continue
-        if line.database or split(line.measure)[0] in EXPOSURES:
-            missed.setdefault(line.database or worst, []).append(each)
+        if line.database:
+            missed.setdefault(line.database, []).append(each)
+        elif split(line.measure)[0] in EXPOSURES:
+            own = _own(summary, line, rows)
+            for name, judged_alone in (own or {worst: each}).items():
+                missed.setdefault(name, []).append(judged_alone)
     return missed
+
+
+def _own(
+    summary: Summary, line: SlaLine, rows: Sequence[DatabaseStanding]
+) -> dict[str, Judged]:
+    """Return the databases that miss a line of the whole service by themselves, each as judged."""
+    names = [row.database for row in rows]
+    alone = [
+        judge_line(summary, replace(line, database=name)) for name in names
+    ]
+    return {
+        each.line.database: each
+        for each in alone
+        if each.outcome is Outcome.FAIL
+    }
 
 
 def _standing(

@@ -106,13 +106,14 @@ class Verdict:
 
 def judge(summary: Summary, scenario: Scenario) -> Verdict:
     """Every SLA line of the scenario against a run's summary (dr_sim/measures/summary)."""
-    lines = [_judge_line(summary, line) for line in scenario.sla]
+    lines = [judge_line(summary, line) for line in scenario.sla]
     return Verdict(
         lines, len(summary.violations), len(summary.silent_recoveries)
     )
 
 
-def _judge_line(summary: Summary, line: SlaLine) -> Judged:
+def judge_line(summary: Summary, line: SlaLine) -> Judged:
+    """Judge one line against a run's summary."""
     unit = UNITS[kind_of(line.measure)]
     found = _value(summary, line)
     value = found.value

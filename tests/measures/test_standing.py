@@ -256,3 +256,30 @@ def test_a_missed_exposure_is_explained_where_it_was_that_and_not_by_the_loss(
     said = why_and_help(own.summary, own.scenario, own.verdict.lines)
     assert any('the exposure_before.p99 of slow is "log interval"' in line for line in said)
     assert "What would help: a shorter log interval (databases.slow.log)." in said
+
+
+THREE = """\
+name: three
+run_for: 4 h
+databases:
+  quiet: {size: 1 GB, full: none, incremental: none}
+  slow: {size: 1 GB, full: none, incremental: none, log: every 30 min}
+  slower: {size: 1 GB, full: none, incremental: none, log: every 60 min}
+link: {bandwidth: 100 Mbit/s}
+sla: {exposure.max: at most 10 min, exposure.p99: at most MOST}
+"""
+
+
+@pytest.mark.parametrize(
+    ("most", "missed"),
+    [("2 h", ["exposure.max"]), ("20 min", ["exposure.max", "exposure.p99"])],
+)
+def test_every_database_that_misses_a_line_of_the_service_is_marked(
+    tmp_path: Path, most: str, missed: list[str]
+) -> None:
+    """Not only the one with the highest exposure: else the others look as if they met it."""
+    path = tmp_path / "three.yaml"
+    path.write_text(THREE.replace("MOST", most), encoding="utf-8")
+    _, *rows = run(load_scenario(path)).summary.standings
+    found = {row.database: row.misses for row in rows}
+    assert found == {"quiet": [], "slow": missed, "slower": missed}

@@ -330,9 +330,8 @@ class TargetMet:
 @dataclass(slots=True)
 class DatabaseStanding:
     """One row: of a database, or with an empty name of the service. misses: measures of the SLA's
-    lines that it misses: those that name it, and those on exposure that it misses most. cause: what
-    most of `explained` is made of: of its data loss, of its highest exposure, or of a measure that
-    it misses.
+    lines that it misses: those that name it, and those on exposure. cause: what most of `explained`
+    is made of: of its data loss, of its highest exposure, or of a measure that it misses.
     """
 
     database: str

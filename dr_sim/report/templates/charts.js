@@ -4,13 +4,15 @@
 // over time share one range, which a drag or a button changes; all of them obey the selector of
 // databases. Axes are chosen anew for what is in sight: their largest value, their unit, their
 // ticks. Where many points of a line fall on one column of pixels, the column's least and greatest
-// are drawn, so a saw-tooth becomes an envelope and no peak is lost; columns further apart than
-// NEAR_PX are joined by what the line does between them. Bars have at least MIN_PX. A mark or an
+// are drawn; columns further apart than NEAR_PX are joined by what the line does between them. A
+// line with fewer points that goes up and down within TOOTH_PX is a band with a line along its
+// tops. So a saw-tooth becomes an envelope and no peak is lost. Where points were left out of the
+// page (`thinned`), teeth are not drawn as they are however wide they are, since some are missing. Bars have at least MIN_PX. A mark or an
 // item with the number of a database in `of` belongs to it; `only` says that it is drawn while no
 // database is chosen ("service") or while its own is ("chosen").
 "use strict";
 (function () {
-  const MIN_PX = 2.5, MIN_HEIGHT = 4, PAD_RIGHT = 10, PAD_TOP = 8, FONT = "12px system-ui, sans-serif";
+  const MIN_PX = 2.5, MIN_HEIGHT = 4, CROWD = 12, MOST_ALONE = 3, PAD_RIGHT = 10, PAD_TOP = 8, FONT = "12px system-ui, sans-serif";
   const LIGHT = {black: "#000000", grey: "#777777", grid: "#E0E0E0", text: "#222222",
     ground: "#DCE6F2", blue: "#0072B2", sky: "#56B4E9", orange: "#E69F00", green: "#009E73",
     red: "#D55E00", purple: "#CC79A7", mint: "#A6DCC8", yellow: "#F0E442",
@@ -18,7 +20,7 @@
   const DARK = {...LIGHT, black: "#F2F2F2", grey: "#9A9A9A", grid: "#3A3A3A", text: "#E6E6E6",
     ground: "#2E2E2E", blue: "#56B4E9", sky: "#0072B2"};
   const WIDE_PART = 0.2;  // of the run: an axis may stop below what is seen of so much of it
-  const NEAR_PX = 2, NARROWEST_LEFT = 72, WIDEST_LEFT = 190, WIDEST_ROWS = 340;
+  const NEAR_PX = 2, TOOTH_PX = 8, LEAST_TOPS = 4, THINNED = 5, NARROWEST_LEFT = 72, WIDEST_LEFT = 190, WIDEST_ROWS = 340;
   const ROW = 24, HIGH_ROW = 40;  // a row, and one with its name above it, where names need much room
   const DASHES = {solid: [], dashed: [7, 4], dotted: [2, 3], dotdash: [7, 3, 2, 3]};
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -122,7 +124,7 @@
     let at = 0;
     for (let i = 0; i < x.length; i++) { at += points.x[i]; x[i] = at; }
     const y = Float64Array.from(points.y, (v) => (v === null ? NaN : v));
-    return (points.ready = {x, y});
+    return (points.ready = {x, y, thinned: points.thinned});
   }
   function pointsOf(mark) {
     if (mark.of && state.database >= 0)
@@ -202,9 +204,10 @@
       return room;
     }
     pitchOf(c, box) {  // how far rows are apart
-      if (this.timed || !this.spec.y.rows || this.spec.marks.some((m) => m.type === "cells")) return ROW;
+      if (!this.spec.y.rows || this.spec.marks.some((m) => m.type === "cells")) return ROW;
       c.font = FONT;
-      return 14 + this.labelWidth(c) > Math.min(box * 0.34, WIDEST_ROWS) ? HIGH_ROW : ROW;
+      const left = this.timed ? leftOfTimed(c, box) : Math.min(box * 0.34, WIDEST_ROWS);
+      return 14 + this.labelWidth(c) > left ? HIGH_ROW : ROW;
     }
     labelWidth(c) {  // of its rows, in pixels
       const rows = this.spec.y.rows || [];
@@ -353,7 +356,7 @@
     upright(c, m, colour) { this.stroke(c, [[m.x, null]], colour, m.dash, 1.5); }
     spans(c, m, colour) {
       // many that are too short to be seen are not one long one: their height says how much they cover
-      const covered = new Map(), has = (column) => covered.has(column);
+      const covered = new Map();
       c.fillStyle = colour; c.globalAlpha = 0.3;
       for (const [a, b] of m.items) {
         const x = this.px(a), wide = this.px(b) - x;
@@ -363,8 +366,8 @@
         else covered.set(column, (covered.get(column) || 0) + wide);
       }
       for (const [i, pixels] of covered) {
-        const crowded = has(i - 1) && has(i + 1) || has(i - 1) && has(i - 2) || has(i + 1) && has(i + 2);
-        const height = Math.max(MIN_HEIGHT, crowded ? Math.min(1, pixels / MIN_PX) * this.h : this.h);
+        const near = [...covered.keys()].filter((column) => Math.abs(column - i) <= CROWD).length;
+        const height = Math.max(MIN_HEIGHT, near > MOST_ALONE ? Math.min(1, pixels / MIN_PX) * this.h : this.h);
         c.fillRect(this.left + i * MIN_PX, PAD_TOP + this.h - height, MIN_PX, height);
       }
       c.globalAlpha = 1;
@@ -425,19 +428,40 @@
       c.setLineDash(DASHES[m.dash || "solid"]);
       if (last - first > 3 * this.w && !m.exact) this.envelope(c, p, first, last, m);
       else {
-        c.beginPath();
-        let open = false;
-        for (let i = first; i < last; i++) {
-          if (Number.isNaN(p.y[i])) { open = false; continue; }
-          if (open && m.steps) c.lineTo(this.px(p.x[i]), this.py(p.y[i - 1]));
-          if (open) c.lineTo(this.px(p.x[i]), this.py(p.y[i]));
-          else c.moveTo(this.px(p.x[i]), this.py(p.y[i]));
-          open = true;
-        }
-        c.stroke();
+        const apart = p.thinned ? THINNED * this.w / Math.max(1, last - first) : 0;
+        const tooth = Math.max(TOOTH_PX, apart);
+        this.pieces(p, first, last, m).forEach((points) => this.piece(c, points, m, tooth));
       }
       c.setLineDash([]);
       for (let i = first; m.dots && i < last; i++) { shape(c, "circle", this.px(p.x[i]), this.py(p.y[i]), 4); c.fill(); }
+    }
+    pieces(p, first, last, m) {  // what lies between breaks, as points on the canvas
+      const found = [[]];
+      for (let i = first; i < last; i++) {
+        const points = found[found.length - 1];
+        if (Number.isNaN(p.y[i])) { found.push([]); continue; }
+        const x = this.px(p.x[i]);
+        if (points.length && m.steps) points.push([x, points[points.length - 1][1]]);
+        points.push([x, this.py(p.y[i])]);
+      }
+      return found;
+    }
+    piece(c, points, m, tooth) {
+      c.globalAlpha = 0.45;
+      for (let saws; !m.dots && (saws = sawsOf(points, tooth)).length;) {
+        const kept = [];
+        let done = 0;
+        for (const tops of saws) {
+          const upper = tops.map((top) => points[top]);
+          const lower = tops.slice(1).map((top, i) => lowest(points.slice(tops[i], top + 1)));
+          if (!m.edge) outline(c, [...upper, ...lower.reverse()]).fill();
+          kept.push(...points.slice(done, tops[0]), ...upper);
+          done = tops[tops.length - 1] + 1;
+        }
+        points = [...kept, ...points.slice(done)];
+      }
+      c.globalAlpha = 1;
+      outline(c, points).stroke();
     }
     envelope(c, p, first, last, m) {  // least and greatest of each column of pixels
       const columns = [];  // {x, first, top, bottom, last}; null: the line breaks
@@ -530,6 +554,29 @@
   function leftOfTimed(c, width) {  // one for all: time axes lie below one another
     const widest = Math.max(...charts.map((chart) => (chart.timed ? chart.labelWidth(c) : 0)));
     return Math.min(width * 0.3, WIDEST_LEFT, Math.max(NARROWEST_LEFT, 14 + widest));
+  }
+  function outline(c, points) {
+    c.beginPath();
+    points.forEach(([x, y], i) => (i ? c.lineTo(x, y) : c.moveTo(x, y)));
+    return c;
+  }
+  function lowest(points) {
+    return points.reduce((low, point) => (point[1] > low[1] ? point : low));
+  }
+  function sawsOf(points, tooth) {  // the tops of each stretch that goes up and down too fast to be seen
+    const saws = [[]];
+    let rises = false, row = points.length ? Math.round(points[0][1]) : 0;
+    for (let i = 1; i < points.length; i++) {
+      const next = Math.round(points[i][1]), saw = saws[saws.length - 1];
+      if (next === row) continue;
+      if (rises && next > row) {
+        const far = saw.length && points[i - 1][0] - points[saw[saw.length - 1]][0] > tooth;
+        if (far) saws.push([i - 1]); else saw.push(i - 1);
+      }
+      rises = next < row;
+      row = next;
+    }
+    return saws.filter((saw) => saw.length >= LEAST_TOPS);
   }
   function cut(c, text, wide) {
     if (c.measureText(text).width <= wide) return text;
