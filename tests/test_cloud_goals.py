@@ -75,6 +75,22 @@ def test_what_is_too_many_is_retired_the_newest_first(tmp_path: Path) -> None:
     assert summary(of).cloud.machines.degraded == []
 
 
+def test_a_goal_that_the_store_has_forgotten_holds_no_more(tmp_path: Path) -> None:
+    """The farm was upgraded before. The copy of 50:00 comes back at 90:00: 8 of 20 front ends go
+    again.
+    """
+    upgrade = (
+        "{at: 1 min, upgrade: {farm: content, to: web 2, style: in_place, machines_at_once: 4}}"
+    )
+    back = "{at: 50 min, cloud_store_restored: 40 min}"
+    images = ("at: [A, B]}}", "at: [A, B]}, web 2: {size: 4 GB, at: [A, B]}}")
+    quick = ("takes: 6 min", "takes: 3 min")
+    of = ran(tmp_path, set_goals(upgrade, back, AT_1H), (BIG_B, images, quick))
+    gone = [v for _, v in rows(of, "truth.cloud_machine") if v["what"] == "removed"]
+    assert {v["site"] for v in gone} == {"A", "B"}
+    assert len(gone) == 2 * 8
+
+
 def test_a_role_that_the_farm_did_not_have(tmp_path: Path) -> None:
     of = ran(tmp_path, set_goals("{at: 1 h, set_goals: {farm: content, search: 2}}"))
     made = [v["role"] for _, v in rows(of, "truth.cloud_machine") if v["what"] == "provisioning"]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dr_sim.cloud.farm_goals import FarmGoals
+from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines
@@ -112,6 +113,53 @@ def test_one_that_always_fails_holds_the_upgrade_and_runs_as_before(tmp_path: Pa
     assert at_end(of)["A"] == {"web 12.3"}
     assert phases(of).keys() == {"deploying", "replacing", "held"}
     assert "or a machine not upgraded" in "\n".join(cloud_lines(summary(of), of.scenario))
+
+
+UPGRADED = """\
+run_for: 4 h
+databases: {a: {size: 1 GB}, b: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+physical: {A: {compute: 6}, B: {compute: 6}}
+images: {web 1: {size: 4 GB, at: [A, B]}, web 2: {size: 4 GB, at: [A, B]}}
+farms: {content: {image: web 1, front_end: FRONT_ENDS, timer: 1}}
+deployment: {takes: 5 min}
+changes: {fail: 0 %}
+cloud: {mirror: {audit: 0 s}}
+"""
+IN_PLACE = "upgrade: {farm: content, to: web 2, style: in_place, machines_at_once: AT_ONCE}"
+
+
+def upgraded(folder: Path, front_ends: int, at_once: int, more: str) -> World:
+    events = f"events: [{{at: 1 h, {IN_PLACE}}}, {more}]\n".replace("AT_ONCE", str(at_once))
+    path = folder / "s.yaml"
+    path.write_text(UPGRADED.replace("FRONT_ENDS", str(front_ends)) + events)
+    of = World(load_scenario(path))
+    of.run()
+    assert cloud_broken(of.journal, of.scenario) == []
+    return of
+
+
+def test_a_machine_that_is_read_while_it_is_upgraded_is_not_silent(tmp_path: Path) -> None:
+    """After a planned failover the manager reads A in the middle of its upgrade. Later a machine
+    dies: one of three is silent, and it is replaced.
+    """
+    more = (
+        "{at: 61 min, order_failover: {by: dba, planned: true}}, "
+        "{at: 97 min, bad_machine: {machine: A-compute-1, duration: 20 min}}"
+    )
+    of = upgraded(tmp_path, 2, 2, more)
+    assert [notice for notice, _ in told(of)] == ["replaced"]
+
+
+def test_a_silent_machine_goes_for_its_replacement_only_when_that_runs(tmp_path: Path) -> None:
+    """Each machine dies 5 min after it got the bad image, and one script runs at a time. The order
+    to remove the timer waits for its turn when another one dies, so it is taken back: half of the
+    machines are silent. It is not given again because there are two timers by then, of which one
+    is being deployed.
+    """
+    more = "{at: 30 min, bad_image: {image: web 2, after: 5 min}}"
+    of = upgraded(tmp_path, 3, 1, more + "]\njobs: {at_once: 1, attempts: 1}\n#")
+    assert "many failed" in [notice for notice, _ in told(of)]
 
 
 @pytest.mark.parametrize("minutes", [61, 75, 85])

@@ -260,6 +260,21 @@ def test_a_silent_network_of_machines_is_not_rebuilt(tmp_path: Path) -> None:
     assert many[0] == 66 * MINUTE
 
 
+def test_a_network_that_fell_silent_while_the_manager_was_down_is_told_of(tmp_path: Path) -> None:
+    """The manager is back at 69:00 and reads B, which does not answer: all 14 machines there count
+    as silent, and 5 min later somebody is told.
+    """
+    silent = (
+        "events:\n"
+        "  - {at: 59 min, cloud_crash: {duration: 10 min}}\n"
+        "  - {at: 60 min, agent_silent: {site: B, duration: 40 min}}\n"
+    )
+    of = ran(tmp_path, silent)
+    (notice,) = [(at, v) for at, v in rows(of, "cloud.Notify") if v["notice"] == "many failed"]
+    assert notice[1]["about"] == "14 of 14 machines at B: none is replaced"
+    assert notice[0] // S == 74 * 60
+
+
 def test_the_record_of_a_run_with_machines_holds(tmp_path: Path) -> None:
     of = ran(tmp_path, LOST, (SMALL_B, IMAGE_AT_A))
     assert of.scenario.cloud is not None

@@ -75,6 +75,24 @@ def test_all_of_a_role_at_one_time_are_away_as_long_as_one(tmp_path: Path) -> No
     assert (degraded.lasted_us, degraded.least_ppm) == (AWAY, 0)
 
 
+def test_the_only_new_machine_that_runs_stays_when_fewer_are_wanted(tmp_path: Path) -> None:
+    """Two of three machines are removed at 60:00. One new one runs at 72:24, and the third old one
+    goes; the other deployment fails. At 75:00 one machine is wanted, and one runs. Those that are
+    being deployed go when they are made. The upgrade is not over: B has yet to get the image.
+    """
+    more = (
+        "  - {at: 61 min, script_fails: {script: deploy_machine, site: A, times: 1}}\n"
+        "  - {at: 75 min, set_goals: {farm: content, front_end: 1}}\n"
+    )
+    of = ran(tmp_path, replaced(at_once=2, more=more), USUAL)
+    run: set[str] = set()
+    for at, v in rows(of, "truth.cloud_machine"):
+        if v["site"] == "A":
+            run = run | {v["machine"]} if v["what"] == "running" else run - {v["machine"]}
+        assert run or at < 75 * 60 * S
+    assert len(run) == 1
+
+
 def test_nothing_goes_where_the_image_is_yet_to_be_copied(tmp_path: Path) -> None:
     """It is copied for the first machine that waits for it; 15 ms after it is there that is known,
     and 15 ms later the first old one stops.

@@ -453,8 +453,39 @@ def test_a_farm_that_is_retired_before_its_users_are_moved_is_found(
         each.phase = UpgradePhase.RETIRING
         self._report(each, out)
 
-    monkeypatch.setattr("dr_sim.cloud.upgrades.Upgrades._go_on", go_on)
+    monkeypatch.setattr("dr_sim.cloud.upgrades.Upgrades.go_on", go_on)
     assert "cloud 12" in broken(world(tmp_path, upgrade(), USUAL))
+
+
+NEW_ONE_DIES = "  - {at: 80 min, bad_machine: {machine: A-compute-3, duration: 2 h}}\n"
+TWO_MOVES: Edits = (
+    ("databases: {crm: {size: 1 GB,", "databases: {b: {size: 1 GB}, crm: {size: 1 GB,"),
+    (FIXED[0], "changes: {takes: 10 min, fail: 0 %}"),
+    ("front_end: 12, timer: 2", "front_end: 2"),
+    TWO_IMAGES,
+)
+
+
+def test_no_move_begins_while_new_machines_do_not_run(tmp_path: Path) -> None:
+    """Both new machines run at 1:11:22.015 (682 s and one order). The first move takes 602 s. A new
+    machine dies at 80:00, so it is replaced after 6 min; its replacement runs after 682.030 s more.
+    Only then does the second move begin, in the instant in which the first would have let it.
+    """
+    of = world(tmp_path, upgrade(more=NEW_ONE_DIES), TWO_MOVES)
+    assert broken(of) == set()
+    at_a = [at for at, site, _ in moves(of, "begins") if site == "A"]
+    assert at_a == [HOUR_US + 682 * S + 45 * MS, 86 * MINUTE + 682 * S + 45 * MS]
+
+
+def test_a_move_to_machines_that_do_not_run_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def has_new_ones(self: FarmGoals, of: FarmUpgrade, side: Any) -> bool:
+        return of.phase is UpgradePhase.MOVING or real(self, of, side)
+
+    real = FarmGoals.has_new_ones
+    monkeypatch.setattr(FarmGoals, "has_new_ones", has_new_ones)
+    assert broken(world(tmp_path, upgrade(more=NEW_ONE_DIES), TWO_MOVES)) == {"cloud 28"}
 
 
 def test_machines_of_another_version_in_a_farm_are_found(

@@ -10,7 +10,8 @@ goals say, minus those that are being replaced at one time.
 
 A goal may become smaller while machines are still being deployed for the previous goal. Then a
 running machine is removed only when as many others run as the goal says. Until then, the machines
-that are being deployed are the surplus. The same holds for the old machines that an upgrade keeps.
+that are being deployed are the surplus. A silent machine is not removed before that either, as it
+may come back. The same holds for the old machines that an upgrade keeps.
 """
 
 from __future__ import annotations
@@ -137,11 +138,19 @@ class FarmGoals:
             count = wanted.get(of, 0) - len(mine)
             missing += [of] * count
             first = _retired_first(mine)[: max(0, -count)]
-            upgrade = self._upgrades.on.get(of[0])
-            if upgrade is None or upgrade.style is UpgradeStyle.NEW_FARM:
+            if not self._makes_way(of):
                 first = _while_others_run(first, mine, wanted.get(of, 0))
             too_many += first
         return missing, too_many
+
+    def _makes_way(self, of: OfFarm) -> bool:
+        """Return whether machines of an image go before others run in their place: an upgrade
+        replaces them where they are.
+        """
+        upgrade = self._upgrades.on.get(of[0])
+        if upgrade is None or upgrade.style is UpgradeStyle.NEW_FARM:
+            return False
+        return of[2] == upgrade.before
 
     def _left_over(self, of: OfFarm, side: Side) -> int:
         """Return how many machines stay of an image that the farm has no more: the side was not in
@@ -305,12 +314,18 @@ def _while_others_run(
     first: list[Vm], mine: list[Vm], goal: int
 ) -> list[Vm]:
     """Return those of the first that may go now: a machine that runs goes only as long as as many
-    others run as the goal says. The rest go when those that are being deployed run.
+    others run as the goal says, and one that is silent may come back until they do. The rest go
+    when those that are being deployed run.
     """
-    run = sum(vm.state is VmState.RUNNING for vm in mine)
-    idle = [vm for vm in first if vm.state is not VmState.RUNNING]
+    spare = sum(vm.state is VmState.RUNNING for vm in mine) - goal
+    idle = [vm for vm in first if not vm.physical]
+    if spare < 0:
+        return idle
+    silent = [
+        vm for vm in first if vm.physical and vm.state is VmState.FAILED
+    ]
     running = [vm for vm in first if vm.state is VmState.RUNNING]
-    return idle + running[: max(0, run - goal)]
+    return idle + silent + running[:spare]
 
 
 def _goals(farm: FarmConfig, stored: dict[str, str]) -> dict[str, int]:

@@ -177,6 +177,8 @@ class MachineManager:
             return
         self._asked.discard(side)
         if not e.machines or not self._book.is_heard(side):
+            if not e.machines:
+                self._none_answers(side, out)
             self._again_us[side] = out.mono_us + self.config.retry_us
             self._set_alarm(out)
             return
@@ -192,6 +194,14 @@ class MachineManager:
         self._known.add(side)
         self._plan(side, out)
         self._set_alarm(out)
+
+    def _none_answers(self, side: Side, out: Out) -> None:
+        """A site does not answer, so none of its machines does: they may have fallen silent while
+        nobody was there to hear of it.
+        """
+        for vm in self._records.at(side):
+            if vm.state is VmState.RUNNING:
+                self._records.move(vm, VmMove.SILENT, out)
 
     def _is_at_work(self, vm: Vm) -> bool:
         """Return whether a job of it is open: it is half made, or half removed."""
@@ -230,9 +240,13 @@ class MachineManager:
         """Take upgrades further, where machines have come to where they should be."""
         sides = [(network, site) for site in self._sides(network)]
         for upgrade in self.upgrades.of_network(network):
-            if upgrade.phase is UpgradePhase.DEPLOYING:
-                if self._goals.has_new_ones(upgrade, sides[0]):
-                    self.upgrades.at_goal(upgrade, out)
+            if upgrade.phase in (
+                UpgradePhase.DEPLOYING,
+                UpgradePhase.MOVING,
+            ):
+                known = sides[0] in self._known
+                if known and self._goals.has_new_ones(upgrade, sides[0]):
+                    self.upgrades.go_on(upgrade, out)
                 continue
             goes = upgrade.phase in (
                 UpgradePhase.RETIRING,

@@ -3,8 +3,9 @@ retired.
 
 Theory of operation. While an upgrade is in progress, a farm has machines of two images. Machines of
 the new image are deployed at both sides. When the active side has as many as the goals say, the
-databases that the farm serves are moved, those of a given number of tenants at one time. Each move
-is a change, done by a job at the active side and mirrored as any other. A failed move is tried
+databases that the farm serves are moved, those of a given number of tenants at one time. No other
+move begins while the active side has fewer: users would be moved to machines that do not run. Each
+move is a change, done by a job at the active side and mirrored as any other. A failed move is tried
 again when the others are over, as often as a job is. If it still fails, the upgrade is held with
 both farms, and a notice is raised. When all databases have been moved, the old machines are
 retired: at each side as many as new ones run there, and one more if the new ones find no room. At
@@ -268,13 +269,11 @@ class Upgrades:
         upgrade.moving, upgrade.failed, upgrade.tries = [], [], 1
         self._to(upgrade, UpgradeMove.ROLL_BACK, out)
 
-    def at_goal(self, upgrade: FarmUpgrade, out: Out) -> None:
-        """The active side has the new machines: databases are moved."""
-        self._to(upgrade, UpgradeMove.AT_GOAL, out)
-        self._go_on(upgrade, out)
-
-    def _go_on(self, upgrade: FarmUpgrade, out: Out) -> None:
-        """Begin as many moves as may be under way; see whether all are over."""
+    def go_on(self, upgrade: FarmUpgrade, out: Out) -> None:
+        """Begin as many moves as may be under way: the active side has the new machines."""
+        if upgrade.phase is UpgradePhase.DEPLOYING:
+            self._to(upgrade, UpgradeMove.AT_GOAL, out)
+            self._see_if_over(upgrade, out)
         while upgrade.waiting and len(upgrade.moving) < upgrade.at_once:
             unit = upgrade.waiting.pop(0)
             under_way = [
@@ -287,10 +286,13 @@ class Upgrades:
                 upgrade.moving.append(under_way)
             if left:
                 upgrade.failed.append(left)
+            self._see_if_over(upgrade, out)
+
+    def _see_if_over(self, upgrade: FarmUpgrade, out: Out) -> None:
+        """See whether all moves are over, and save how far they are."""
         if not upgrade.waiting and not upgrade.moving:
             self._all_over(upgrade, out)
-        else:
-            out.saves[UPGRADE + upgrade.farm] = upgrade
+        out.saves[UPGRADE + upgrade.farm] = upgrade
 
     def _name(self, upgrade: FarmUpgrade, database: str) -> str:
         of = f"{upgrade.farm}/{upgrade.to}/{upgrade.number}/{database}"
@@ -312,7 +314,6 @@ class Upgrades:
         if upgrade.tries < self._config.attempts:
             upgrade.tries += 1
             upgrade.waiting, upgrade.failed = upgrade.failed, []
-            self._go_on(upgrade, out)
             return
         left = sorted(each for unit in upgrade.failed for each in unit)
         about = (
@@ -336,7 +337,7 @@ class Upgrades:
                     if job.state is not JobState.DONE:
                         upgrade.failed.append([job.entity])
             upgrade.moving = [unit for unit in upgrade.moving if unit]
-            self._go_on(upgrade, out)
+            self._see_if_over(upgrade, out)
 
     def not_upgraded(self, farm: str, machine: str, out: Out) -> None:
         """Hold the upgrade of a farm: a machine could not be upgraded where it is."""

@@ -60,6 +60,12 @@ class _There:
     network: str
     up: bool = False
     was_up: bool = False
+    upgrading: bool = False
+
+    @property
+    def may_be_silent(self) -> bool:
+        """Return whether nothing but its death is a reason for it not to serve."""
+        return self.was_up and not self.upgrading
 
     @property
     def of(self) -> tuple[str, str, str]:
@@ -87,6 +93,7 @@ class _Watched:
     upgraded: dict[str, set[str]] = field(default_factory=dict)
     target: dict[str, str] = field(default_factory=dict)
     goals: dict[Place, int] = field(default_factory=dict)
+    copied_goals: dict[Place, int] = field(default_factory=dict)
     by_hand: set[str] = field(default_factory=set)
     removed: set[Place] = field(default_factory=set)
     sites: SitesInUse = field(default_factory=SitesInUse)
@@ -125,7 +132,7 @@ def _row(row: Row, journal: Journal, spec: Cloud, seen: _Watched) -> Broken:
             there = seen.machines.get(at)
             if runs:
                 silent.discard(at[1])
-            elif there is not None and there.was_up:
+            elif there is not None and there.may_be_silent:
                 silent.add(at[1])
     elif kind == "cloud.Notify":
         if v["notice"] == "not deployed":  # later it is tried again
@@ -163,8 +170,10 @@ def _row(row: Row, journal: Journal, spec: Cloud, seen: _Watched) -> Broken:
     elif kind == "truth.cloud_store_copied":
         seen.copied = dict(seen.records)
         seen.copied_homes = dict(seen.homes)
+        seen.copied_goals = dict(seen.goals)
     elif kind == "truth.cloud_store_restored":
         seen.records = dict(seen.copied)
+        seen.goals = dict(seen.copied_goals)
         seen.last_us = row.time_us
         # an upgrade since the copy, and the moves of it, may be forgotten
         same = seen.homes.items() & seen.copied_homes.items()
@@ -229,6 +238,7 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         yield from _in_use(at, there, spec, seen)
     there.up = v["what"] == "running"
     there.was_up = there.was_up or there.up
+    there.upgrading = v["what"] == "upgrading"
     if there.up:
         seen.removed.discard(at)
         there.image = v["image"]  # it may have been upgraded where it is
@@ -417,21 +427,20 @@ def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
             seen.jobs[key] = (site, machine)
             at = (site, machine)
             # one that was judged is not judged again
-            if at not in seen.removed and not _is_asked_for(at, seen):
+            if at not in seen.removed and not _is_asked_for(at, spec, seen):
                 yield from _repaired((network, site), machine, spec, seen)
             seen.removed.add((site, machine))
 
 
 def _is_over(at: Place | None, seen: _Watched) -> None:
-    """A job that was to remove a machine is over. One that still runs stays where it is."""
-    there = seen.machines.get(at) if at else None
-    if at is not None and there is not None and there.up:
+    """A job that was to remove a machine is over. One that is still there stays where it is."""
+    if at is not None and at in seen.machines:
         seen.removed.discard(at)
 
 
-def _is_asked_for(at: Place, seen: _Watched) -> bool:
-    """Return whether people want that machine to go: its farm is upgraded to another image, or is
-    to have fewer of its role.
+def _is_asked_for(at: Place, spec: Cloud, seen: _Watched) -> bool:
+    """Return whether people want that machine to go: its farm is upgraded to another image, or has
+    more of its role than it is to have (a machine that replaced this one may run by now).
     """
     mine = seen.machines.get(at)
     if mine is None:
@@ -443,7 +452,8 @@ def _is_asked_for(at: Place, seen: _Watched) -> bool:
         for where, each in seen.machines.items()
         if where[0] == at[0] and where not in seen.removed
     )
-    return there > seen.goals.get((mine.farm, mine.role), there)
+    goal = seen.goals.get((mine.farm, mine.role))
+    return there > (_first_goal(mine, spec) if goal is None else goal)
 
 
 def _repaired(

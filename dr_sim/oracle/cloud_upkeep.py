@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.oracle.cloud_sites import SITE_ROWS
+from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
 from dr_sim.oracle.cloud_slots import full_sides, others_at_work_us
 from dr_sim.oracle.cloud_told import (
     RUNNING,
@@ -64,6 +64,7 @@ class _Kept:
     """
 
     databases: set[str]
+    sites: SitesInUse
     silent: dict[Place, int] = field(default_factory=dict)
     stopped: dict[Place, int] = field(default_factory=dict)
     runs: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
@@ -83,7 +84,10 @@ def upkeep_broken(
     spec = scenario.cloud
     if spec is None or spec.machines is None:
         return
-    seen = _Kept(databases={of.name for of in scenario.databases})
+    seen = _Kept(
+        databases={of.name for of in scenario.databases},
+        sites=SitesInUse.at_first(spec),
+    )
     for row in journal.rows(*_KINDS):
         for number, sentence in _row(row, journal, spec, seen):
             yield CloudBreach(
@@ -102,7 +106,7 @@ def _row(row: Row, journal: Journal, spec: Cloud, seen: _Kept) -> Broken:
         for at in machines_named(v):
             seen.silent.pop(at, None)
     elif kind == "cloud.MachinesRead":
-        _read(row, seen)
+        _read(row, machines, seen)
     elif kind == "cloud.Notify":
         if v["notice"] == "replaced":
             yield from _replaced(row, machines, seen)
@@ -118,23 +122,38 @@ def _row(row: Row, journal: Journal, spec: Cloud, seen: _Kept) -> Broken:
         seen.may_lack[v["farm"]] = lack
         seen.last_us = row.time_us
     elif kind == "truth.cloud_machine":
+        seen.last_us = row.time_us
         yield from _changed(row, machines, seen)
     elif kind == "truth.end":
         yield from _at_end(row, journal, spec, seen)
     else:
         seen.last_us = row.time_us
+        seen.sites.read(row)
         if kind == "truth.cloud_store_restored":
             seen.upgrades.clear()  # the store may not know of them
 
 
 # ---- 18
-def _read(row: Row, seen: _Kept) -> None:
-    """Take up what a site has told of all its machines."""
+def _read(row: Row, machines: Machines, seen: _Kept) -> None:
+    """Take up what a site has told of all its machines. If it does not answer none of them does."""
+    v = row.values
+    if not v["machines"]:
+        farms = {
+            f.name for f in machines.farms if f.network == v["network"]
+        }
+        for at, of in (seen.runs | _fallen(seen)).items():
+            if at[0] == v["site"] and of[0] in farms:
+                seen.silent.setdefault(at, row.time_us)
     for at, runs in machines_read(row.values):
         if runs:
             seen.silent.pop(at, None)
         else:
             seen.silent.setdefault(at, row.time_us)
+
+
+def _fallen(seen: _Kept) -> dict[Place, tuple[str, str, str]]:
+    """Return the machines that went down and have not come back."""
+    return {at: of for at, (_, of) in seen.fell.items()}
 
 
 def _replaced(row: Row, machines: Machines, seen: _Kept) -> Broken:
@@ -206,7 +225,9 @@ def _least_goal(
 
 # ---- 20
 def _at_end(row: Row, journal: Journal, spec: Cloud, seen: _Kept) -> Broken:
-    """After a calm no database is being moved, if other scripts leave room for those that move."""
+    """After a calm no database is being moved, if other scripts leave room for those that move, and
+    the machines run to which they are moved.
+    """
     calm_us = _calm_us(spec)
     since_us, until_us = seen.last_us, row.time_us
     moving = [
@@ -222,7 +243,27 @@ def _at_end(row: Row, journal: Journal, spec: Cloud, seen: _Kept) -> Broken:
     if until_us - since_us - busy_us < calm_us:
         return
     for farm, to in moving:
+        if _lacks(farm, to, spec.machines, seen):
+            continue
         yield 20, f"the upgrade of {farm} to {to} does not end"
+
+
+def _lacks(
+    farm: str, to: str, machines: Machines | None, seen: _Kept
+) -> bool:
+    """Return whether the active side lacks machines of the image to which a farm is upgraded."""
+    assert machines is not None
+    of = next(each for each in machines.farms if each.name == farm)
+    for role, goal in of.goals:
+        set_there = seen.goals.get((farm, role), [goal])
+        run = [
+            at
+            for at, mine in seen.runs.items()
+            if at[0] == seen.sites.active and mine == (farm, role, to)
+        ]
+        if len(run) < max(goal, *set_there):
+            return True
+    return False
 
 
 def _calm_us(spec: Cloud) -> int:

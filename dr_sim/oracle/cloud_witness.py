@@ -22,6 +22,7 @@ from dr_sim.oracle.cloud_calm import at_end
 from dr_sim.oracle.cloud_drift import drift_is_told
 from dr_sim.oracle.cloud_goals import goals_broken
 from dr_sim.oracle.cloud_machines import machines_broken
+from dr_sim.oracle.cloud_moves import moves_broken
 from dr_sim.oracle.cloud_scripts import effect, ended, script, started
 from dr_sim.oracle.cloud_seen import Broken, CloudSeen
 from dr_sim.oracle.cloud_sites import SitesInUse
@@ -81,6 +82,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += machines_broken(journal, scenario)
     found += upkeep_broken(journal, scenario)
     found += goals_broken(journal, scenario)
+    found += moves_broken(journal, scenario)
     found += tenants_broken(journal, scenario)
     found += waiting_broken(journal, scenario)
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
