@@ -63,6 +63,13 @@ class CameTrue:
     outage_us: int | None
 
 
+def is_foretold(failure_class: str, ordered_by: str | None) -> bool:
+    """Return whether there is an outage to foretell: a silence may have begun a failover although
+    nothing had failed, and the old primary serves on.
+    """
+    return failure_class != "none" or ordered_by is not None
+
+
 def ways_at(
     whole: Whole, leg: Leg, t_us: int, failure_class: str
 ) -> list[WaySummary]:

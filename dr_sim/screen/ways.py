@@ -16,6 +16,7 @@ from dr_sim.measures.ways import (
     CameTrue,
     WaySummary,
     best_of,
+    is_foretold,
     ways_at,
     ways_of,
 )
@@ -23,6 +24,8 @@ from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.units import clock
+
+NOTHING_FORETOLD = " nothing was foretold: no primary had failed"
 
 
 def ways_if(whole: Whole, at: str, failure_class: str) -> str:
@@ -64,8 +67,8 @@ def ways_taken(whole: Whole) -> str:
         if failover.by_itself:
             continue
         head = f"FAILOVER {failover.number}  {_headed(failover, scenario)}"
-        found = _of(whole, failover)
-        blocks.append("\n".join([head, *way_lines(found)]))
+        lines = way_lines(_of(whole, failover)) or [NOTHING_FORETOLD]
+        blocks.append("\n".join([head, *lines]))
     return "\n\n".join(blocks) or "There was no failover in this run."
 
 
@@ -80,7 +83,9 @@ def _headed(failover: FailoverSummary, scenario: Scenario) -> str:
 
 
 def _of(whole: Whole, failover: FailoverSummary) -> list[WaySummary]:
-    if failover.ways:
+    if failover.ways or not is_foretold(
+        failover.failure_class, failover.ordered_by
+    ):
         return failover.ways
     leg = whole.legs[failover.leg - 1]
     came = CameTrue(

@@ -25,6 +25,7 @@ from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.screen.run import screen
+from dr_sim.screen.ways import NOTHING_FORETOLD, ways_taken
 from dr_sim.units import clock
 
 from .runs import DAY, HOUR, MINUTE, SCENARIOS, SECOND, at, failover, ran
@@ -392,3 +393,23 @@ def test_of_an_order_neither_detection_nor_a_page_is_foretold(planned: str) -> N
     (way,) = [way for way in found["ways"] if way["standing"] == "taken"]
     assert found["phases_us"]["detect"] == found["phases_us"]["decide"] == 0
     assert way["outage_us"] == way["came_outage_us"] == found["outage_us"]
+
+
+# ---- a silence that was no failure
+def test_of_a_silence_that_was_no_failure_nothing_is_foretold(tmp_path: Path) -> None:
+    """Heartbeats share the link, which is cut: the standby takes over, and the primary had not
+    failed. No outage was to be foretold, neither in the result nor in `explain --ways`.
+    """
+    result = played(
+        tmp_path,
+        "run_for: 6 h\n"
+        "databases: {crm: {size: 1 GB, log: every 5 min, log_volume: {mean: 1 MiB/s}}}\n"
+        "link: {bandwidth: 200 Mbit/s}\n"
+        "heartbeat: {path: data link}\n"
+        "failover: {mode: automatic, silent_for: 30 s}\n"
+        "copies: {near: {}, far: {}}\n"
+        "events: [{at: 3 h, link_outage: 10 min}]\n",
+    )
+    [found] = result.summary.failovers
+    assert (found.failure_class, found.ordered_by, found.ways) == ("none", None, [])
+    assert NOTHING_FORETOLD in ways_taken(result.whole)

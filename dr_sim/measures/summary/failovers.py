@@ -41,7 +41,7 @@ from dr_sim.measures.unprotected import (
     unprotected,
     unprotected_ledger,
 )
-from dr_sim.measures.ways import CameTrue, ways_of
+from dr_sim.measures.ways import CameTrue, is_foretold, ways_of
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import DatabaseSpec, Scenario
@@ -79,7 +79,8 @@ def failovers_summary(
             )
             to_an_instant = order is not None and order.to_an_instant
             one = in_the_run_s_time(one, leg.begins_us)
-            foretold = not f.by_itself and not to_an_instant
+            foretold = is_foretold(f.failure_class, one.ordered_by)
+            foretold &= not f.by_itself and not to_an_instant
             if whole.scenario.standbys and foretold:
                 one.ways = ways_of(whole, leg, came)
             one.back = None if f.by_itself else _back(whole, leg)
