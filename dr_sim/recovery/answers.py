@@ -55,5 +55,5 @@ def share_listed(
     db: DatabaseReplay, e: events.ShareListed, out: list[Command]
 ) -> None:
     db.fetching.listed(e)
-    if db.drain is None and db.repair.on and not db.state.exists:
-        draining.fetch(db, out)
+    if db.drain is None:
+        repairs.share_listed(db, e, out)

@@ -53,6 +53,20 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreCost:
+    """The known cost of a restore of one kind of backup: a fixed part, and its bytes."""
+
+    fixed_us: int
+    rate_bytes_s: int
+
+    def takes_us(self, size_bytes: int) -> int:
+        """Return how long the restore of so many bytes takes."""
+        return self.fixed_us + -(
+            -size_bytes * 1_000_000 // self.rate_bytes_s
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ReplayConfig:
     """Limits and habits of replay, for all databases (R6-R12).
 
@@ -63,7 +77,8 @@ class ReplayConfig:
     every_us: restore job at whole multiples of the monotonic clock (0: as soon as a log has
     landed); reverify_us: how often what is still needed is hashed again (0: on arrival only).
     keeps: this place is a store: files are kept, and restored in a failover only (kept.py).
-    held_us: each backup comes there so much later by design, held back or on the road.
+    held_us: each backup comes there so much later by design, held back or on the road. restore: by
+    kind, what the restore of a full, an incremental and a log is known to cost here.
     """
 
     attempts: int
@@ -77,30 +92,22 @@ class ReplayConfig:
     every_us: int
     reverify_us: int
     keeps: bool
+    restore: tuple[RestoreCost, RestoreCost, RestoreCost]
     held_us: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreCost:
-    """The known cost of a restore of one kind of backup: a fixed part, and its bytes."""
-
-    fixed_us: int
-    rate_bytes_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class FailoverCosts:
     """The known costs of a failover to this place, for what it says of itself (policy.py).
 
-    restore: by kind, of a full, an incremental and a log. workers: how many restores run at once;
-    one_device: all of them read from one device, at device_bytes_s. before_us: what passes between
+    workers: how many restores run at once; one_device: all of them read from one device, at
+    device_bytes_s. before_us: what passes between
     silence that is long enough and the first restore; after_us: between the last restore and
     service, without the configuration of the site. asks: a cloud manager has to configure it, and
     knows how long that takes. configured_at_most_us: for how long a failover waits for that; None:
     without an end.
     """
 
-    restore: tuple[RestoreCost, RestoreCost, RestoreCost]
     workers: int
     hash_bytes_s: int
     one_device: bool

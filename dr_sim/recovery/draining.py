@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.names import parse_name
 from dr_sim.machines import Command, Event
-from dr_sim.recovery import events, standby, telling
+from dr_sim.recovery import events, repairs, standby, telling
 from dr_sim.recovery.alerts import PROPERTIES_MISMATCH, Danger
-from dr_sim.recovery.commands import AdmitReaders, AskShare, Validate
+from dr_sim.recovery.commands import AdmitReaders, AskShare
 from dr_sim.recovery.drain import NEVER_US, Drain, Remedy
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.file_life import Content
@@ -215,22 +215,10 @@ def look_further(
         if not db.fetching.silent:
             db.fetching.ask(out)
         return
-    names = fetch(db, out)
+    names = repairs.fetch(db, out)
     drain.await_fetched(db.fetching.finished_utc_us(names))
     if drain.stands_before_hole:
         drain.last.ask_past_hole(out)
-
-
-def fetch(db: DatabaseReplay, out: list[Command]) -> list[str]:
-    """Have the files sent that the best way lacks here; return their names. Files that lie here and
-    were taken for restored are read first.
-    """
-    unread, names = db.fetching.choose()
-    for file in unread:
-        db.files.look_into(file)
-        out.append(Validate(db.name, file.name))
-    db.fetching.send(names, out)
-    return names
 
 
 def tell_left(

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.model import Kind
 from dr_sim.backups.plan import Plan
 from dr_sim.recovery.config import FailoverCosts
 from dr_sim.recovery.file_life import Content
@@ -68,7 +67,7 @@ def estimate(
     if way.reaches is None:
         return _hashed_yet(db, costs, mono_us)
     takes_us = sum(
-        _restore_us(costs, step.kind, step.nominal_bytes)
+        db.rules.restore[step.kind].takes_us(step.nominal_bytes)
         for step in way.steps
     )
     size = sum(step.nominal_bytes for step in way.steps)
@@ -105,9 +104,9 @@ def _hashed_yet(
         if log.header is not None
         and log.modified_utc_us > full.modified_utc_us
     ]
-    takes_us = _restore_us(costs, FULL, full.size_bytes)
+    takes_us = db.rules.restore[FULL].takes_us(full.size_bytes)
     takes_us += sum(
-        _restore_us(costs, LOG, log.nominal_bytes) for log in logs
+        db.rules.restore[LOG].takes_us(log.nominal_bytes) for log in logs
     )
     size = full.size_bytes + sum(log.nominal_bytes for log in logs)
     hashed_us = full.landed_mono_us + _moved_us(
@@ -126,11 +125,6 @@ def is_hashed_yet(db: DatabaseReplay, file: File) -> bool:
         and file.kind is FULL
         and file.content is Content.CHECKING
     )
-
-
-def _restore_us(costs: FailoverCosts, kind: Kind, size_bytes: int) -> int:
-    cost = costs.restore[kind]
-    return cost.fixed_us + _moved_us(size_bytes, cost.rate_bytes_s)
 
 
 def _moved_us(size_bytes: int, rate_bytes_s: int) -> int:

@@ -8,6 +8,10 @@ here and there, and the files that it lacks here are fetched in its order, befor
 the database. Files that lie here are preferred: others are sent only if they lead further. A file
 that arrives damaged, or that the share cannot send, is left out of the next plan. So an older chain
 takes the place of a newer one whose full is corrupt.
+
+A first copy need not come from there while the primary can take a full. The chain is the better one
+if it leads up to now and its full outweighs what follows it (`is_worth_it`): it saves the time that
+a new full takes, and its logs delay the copy by less.
 """
 
 from __future__ import annotations
@@ -85,19 +89,7 @@ class Fetching:
     # ---- the way back
     def lacking(self) -> list[str]:
         """Return the names of what the best way lacks here, in its order."""
-        files, there = self._db.files, self.there
-        if not there:
-            return []
-        here = {
-            f.name: f.header
-            for f in files.values()
-            if f.content is Content.WHOLE and f.header is not None
-        }
-        away = {
-            name: header
-            for name, header in there.items()
-            if name not in here and not self._given_up(name)
-        }
+        here, away = self._at_hand()
         if not away:
             return []
         way = self._best(list(here.values()), list(away.values()))
@@ -109,6 +101,43 @@ class Fetching:
             if step.backup_id in names
         ]
         return list(dict.fromkeys(lacking))
+
+    def is_worth_it(self, utc_us: int) -> bool:
+        """Return whether the best way is a better first copy than a new full would be: it leads up
+        to now, and what follows its full takes no longer to restore than the full itself.
+        """
+        here, away = self._at_hand()
+        way = self._best(list(here.values()), list(away.values()))
+        if not way.steps or not way.met:
+            return False
+        db = self._db
+        usual_us = db.config.log_interval_us or db.config.other_interval_us
+        end_utc_us = way.steps[-1].finished_utc_us
+        if end_utc_us < utc_us - usual_us - db.rules.age_us:
+            return False
+        full_us, *rest_us = [
+            db.rules.restore[step.kind].takes_us(step.nominal_bytes)
+            for step in way.steps
+        ]
+        return sum(rest_us) <= full_us
+
+    def _at_hand(
+        self,
+    ) -> tuple[dict[str, BackupHeader], dict[str, BackupHeader]]:
+        """Return the headers of the whole files here, and of what the share can send beside them,
+        by name.
+        """
+        here = {
+            file.name: file.header
+            for file in self._db.files.values()
+            if file.content is Content.WHOLE and file.header is not None
+        }
+        away = {
+            name: header
+            for name, header in (self.there or {}).items()
+            if name not in here and not self._given_up(name)
+        }
+        return here, away
 
     def _from_here(
         self, here: dict[str, BackupHeader], away: dict[str, BackupHeader]

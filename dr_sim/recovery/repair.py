@@ -12,9 +12,11 @@ taken the new one (`replace`). Where the policy cannot work, the repair switches
 from there to resync, which always can while the primary lives. A refusal that passes (refusals.py)
 says nothing about the policy: the same backup is asked for again at every retry. One of that kind
 that is being taken already, for whoever asked for it, is as good: it ends later than the place, and
-is waited for before another is asked for. Where there is no
-copy here and the primary does not take a full now, or is silent, the newest chain in its share is
-fetched (fetching.py).
+is waited for before another is asked for.
+
+Where there is no copy here, a full is looked for in this order: among the files here, on its way,
+in the primary's share. Only then is a new one asked for. The newest chain in the share is fetched
+(fetching.py) if it is the better first copy, or if the primary takes no full now or is silent.
 
 A `Repair` writes to nothing but itself; what follows from it is done in repairs.py.
 """
@@ -135,8 +137,9 @@ class Repair:
 
     policy: the way that is tried to get past the place. kind, name: the backup that was asked for.
     failures: how often that was refused, though none of its kind was being taken. sought_first: the
-    primary's share has been asked for a first full. one_runs: one of that kind was being taken when
-    it was asked for.
+    primary's share has been asked for a first full that is on its way. sought_chain: it has been
+    listed for backups to restore first. one_runs: one of that kind was being taken when it was
+    asked for.
     """
 
     __slots__ = (
@@ -152,6 +155,7 @@ class Repair:
         "name",
         "one_runs",
         "policy",
+        "sought_chain",
         "sought_first",
     )
 
@@ -164,6 +168,7 @@ class Repair:
         self.name = ""
         self.failures = 0
         self.sought_first = False
+        self.sought_chain = False
         self.one_runs = False
         self._absent = 0
         self._fork = 0
@@ -205,7 +210,7 @@ class Repair:
     def _forget(self) -> None:
         """Forget what was asked for."""
         self.kind, self.name, self.failures = None, "", 0
-        self.one_runs = False
+        self.one_runs = self.sought_chain = False
 
     def moved(self, out: list[Command]) -> None:
         """Check whether the place is behind the database's new position."""
@@ -250,6 +255,10 @@ class Repair:
         self.sought_first = True
         out.append(AskShare(self._db.name))
 
+    def seek_chain(self) -> None:
+        """Note that the share has been listed for backups to restore first."""
+        self.sought_chain = True
+
     def ask(self, kind: Kind, e: Event, out: list[Command]) -> None:
         self._phase.move(RepairEvent.ASKED)
         self.kind, self.name, self._absent = kind, "", 0
@@ -281,6 +290,8 @@ class Repair:
             # it is looked for before another is asked for
             self.sought_first = False
             self.one_runs = self._db.state.exists and not self.name
+        else:
+            self.sought_chain = False
         self.failures += refusal not in (
             Refusal.UNREACHABLE,
             Refusal.RUNNING,
@@ -312,11 +323,17 @@ class Repair:
         self.name, self.one_runs = name, False
         self._save(out)
 
+    def comes(self, name: str, out: list[Command]) -> None:
+        """Note that a full of the primary's share is being sent: no other one is asked for."""
+        self.kind = FULL
+        self._found(name, out)
+
     def useless(self) -> None:
         """Forget the named backup, if there is one: it is of no use."""
         if self.name:
             self._phase.move(RepairEvent.USELESS)
         self.name = ""
+        self.sought_chain = False
 
     def look_for_it(self, e: Event, out: list[Command]) -> bool:
         """Check at every retry whether the backup that was asked for is still coming. Return

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Event
 from dr_sim.recovery import telling
+from dr_sim.recovery.commands import Validate
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.file_life import Content
-from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File
+from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File, kind_of
 from dr_sim.recovery.refusals import needs_somebody, passes_here
 from dr_sim.recovery.waiting import behind, pass_covered
 
@@ -88,15 +89,76 @@ def _full_is_checked(db: DatabaseReplay) -> bool:
 def _ask(
     db: DatabaseReplay, kind: Kind, e: Event, out: list[Command]
 ) -> None:
+    """Ask the primary for a backup. Where no copy is here its share is listed first: the backups
+    there may be the better way (share_listed). It is listed again where the primary takes no full.
+    """
     repair = db.repair
-    if repair.asked or repair.unanswered or db.fetching.busy:
+    if repair.asked or repair.unanswered or db.fetching.asked:
         return
-    if not db.state.exists and (repair.failures or db.machine_silent):
+    if not db.state.exists and (
+        not repair.sought_chain or _takes_no_full(db)
+    ):
         db.fetching.ask(out)
+        return
+    _ask_primary(db, kind, e, out)
+
+
+def _takes_no_full(db: DatabaseReplay) -> bool:
+    """Return whether the primary takes no full: it is dead, or has refused one."""
+    return db.machine_silent or db.repair.failures > 0
+
+
+def _ask_primary(
+    db: DatabaseReplay, kind: Kind, e: Event, out: list[Command]
+) -> None:
     if db.machine_silent:
         return  # a dead primary takes no backup
     if not _is_refused_here(db, kind):
-        repair.ask(kind, e, out)
+        db.repair.ask(kind, e, out)
+
+
+def share_listed(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Have the newest chain of the primary's share sent, if it is the better first copy or the
+    primary takes no full. Otherwise ask it for a full.
+    """
+    repair = db.repair
+    if not db.fetching.silent:
+        repair.seek_chain()
+    waits = repair.asked or repair.unanswered or bool(repair.name)
+    if not repair.on or waits or db.state.exists or db.looking:
+        return
+    names: list[str] = []
+    if _takes_no_full(db):
+        names = fetch(db, out)
+    elif db.fetching.is_worth_it(e.utc_us):
+        names = _chosen(db, out)
+        for name in names:  # new logs are sent beside them
+            db.recopy(name, out)
+    fulls = [name for name in names if kind_of(name) is FULL]
+    if fulls:
+        repair.comes(fulls[0], out)
+    else:
+        _ask_primary(db, FULL, e, out)
+
+
+def fetch(db: DatabaseReplay, out: list[Command]) -> list[str]:
+    """Have the files sent that the best way lacks here, before any other file of the database;
+    return their names.
+    """
+    names = _chosen(db, out)
+    db.fetching.send(names, out)
+    return names
+
+
+def _chosen(db: DatabaseReplay, out: list[Command]) -> list[str]:
+    """Return the names of the files that the best way lacks here. Files that lie here and were
+    taken for restored are read first.
+    """
+    unread, names = db.fetching.choose()
+    for file in unread:
+        db.files.look_into(file)
+        out.append(Validate(db.name, file.name))
+    return names
 
 
 def _is_refused_here(db: DatabaseReplay, kind: Kind) -> bool:

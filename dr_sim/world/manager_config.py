@@ -80,6 +80,7 @@ def manager_config(
         every_us=r.every_us,
         reverify_us=r.reverify_us,
         keeps=store is not None,
+        restore=_restore_costs(scenario),
         held_us=0 if store is None else store.held_us,
     )
     failover = FailoverConfig(
@@ -106,21 +107,28 @@ def manager_config(
     )
 
 
+def _restore_costs(
+    scenario: Scenario,
+) -> tuple[RestoreCost, RestoreCost, RestoreCost]:
+    """Return the known costs of restores: the usual ones, whatever happens to them."""
+    s = scenario.secondary
+    full, incremental, log = (
+        RestoreCost(cost.fixed_us, min(cost.rate_bytes_s, s.disk_bytes_s))
+        for cost in s.restore
+    )
+    return full, incremental, log
+
+
 def _costs(scenario: Scenario) -> FailoverCosts:
     """Return the known costs of a failover: the usual ones, whatever happens to it."""
     f, s, store = scenario.failover, scenario.secondary, scenario.store
     disk_bytes_s = s.disk_bytes_s
-    full, incremental, log = (
-        RestoreCost(cost.fixed_us, min(cost.rate_bytes_s, disk_bytes_s))
-        for cost in s.restore
-    )
     before_us = f.fence_timeout_us
     if f.mode == Mode.MANUAL:
         before_us += usual_us(f.answers_in) + usual_us(f.repairs_first)
     if store is not None:
         before_us += store.machine_us
     return FailoverCosts(
-        restore=(full, incremental, log),
         workers=scenario.replay.workers,
         hash_bytes_s=min(s.hash_bytes_s, disk_bytes_s),
         one_device=store is not None,

@@ -13,11 +13,25 @@ from dr_sim.backups.model import Kind
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
+from dr_sim.recovery.fetching import Fetching
 from dr_sim.runs.run import Result, run
 from dr_sim.screen.run import screen
 from tests.at_length import some_or_all
 
-from .runs import DAY, HOUR, MINUTE, SECOND, alerts, failover, fault, peak_us, ran, rows, times
+from .runs import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SCENARIOS,
+    SECOND,
+    alerts,
+    failover,
+    fault,
+    peak_us,
+    ran,
+    rows,
+    times,
+)
 
 CRM = (
     "  crm: {size: 50 GB, log_volume: 20 MB per 5 min, full: daily 01:00, differential: none, "
@@ -127,6 +141,88 @@ def test_a_standby_that_is_gone_is_restored_from_the_share_of_the_dead_host() ->
     names = [name for fetch in fetched(result) for name in fetch]
     assert [name for name in names if "_full_" in name] == ["crm_2026_01_06_01_00_00_full_000"]
     assert min(names) == "crm_2026_01_06_01_00_00_full_000"
+
+
+def test_a_wiped_standby_gets_the_full_of_the_night_again_and_no_new_one() -> None:
+    """By hand in the scenario. The logs go on beside it."""
+    result = ran("standby/refilled")
+    assert times(result, "seen.TakeBackup", kind=int(Kind.FULL)) == []
+    refused = TUESDAY + 6 * HOUR + 5 * MINUTE + 2_374_524
+    sent = [
+        str(row.values["name"]) for row in rows(result, "seen.Recopy") if row.time_us == refused
+    ]
+    assert sent[-53] == "crm_2026_01_06_01_00_00_full_000"
+    assert (min(sent[-52:]), max(sent[-52:])) == (
+        "crm_2026_01_06_01_45_00_log_000",
+        "crm_2026_01_06_06_00_00_log_000",
+    )
+    whole_us = 501_040_000_000 * 8 // 1000 + 14 * 160_000  # and 14 more logs
+    (landed,) = [
+        row.time_us
+        for row in rows(result, "truth.landed", kind=int(Kind.FULL))
+        if refused < row.time_us < refused + 2 * HOUR
+    ]
+    assert landed == refused + whole_us + 1  # rounded up once
+    assert peak_us(result) == landed
+    assert {event for _, event, *_ in alerts(result)} == {19}
+
+
+BREAKS_IN: list[tuple[str, int | None]] = [
+    ('{at: "Tue 02:16", lose: host}', MINUTE),
+    ('{at: "Tue 02:16", link_outage: 40 min}', None),
+    ('{at: "Tue 02:16", manager_crash: {}}', None),
+    ('{at: "Tue 02:16", lose_secondary: 1 h}', None),
+    ('{at: "Tue 02:01", corrupt_at_rest: {where: primary, database: crm, kind: full}}', None),
+    (
+        '{at: "Tue 02:16", careless_clean_up: {where: primary, database: crm, older_than: 30 min}}',
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize("breaks_in", some_or_all(BREAKS_IN, 3), ids=str)
+def test_what_is_sent_again_comes_through_whatever_breaks_into_it(
+    tmp_path: Path, breaks_in: tuple[str, int | None]
+) -> None:
+    """At 02:15 the full and 14 logs are sent again, 50.28 GB: 33 min 31 s at 200 Mbit/s."""
+    event, lost_us = breaks_in
+    wiped = '{at: "Tue 02:11", operator_mistake: wipes the secondary host}'
+    result = happens(tmp_path, wiped, event)
+    if lost_us is not None:
+        loss, outage = loss_and_outage(result)
+        assert loss == lost_us and outage < 50 * MINUTE
+        return
+    until_us = TUESDAY + 6 * HOUR
+    found = [row.time_us for row in rows(result, "truth.restored") if row.time_us < until_us]
+    assert until_us - found[-1] < 6 * MINUTE
+
+
+def test_two_standbys_that_are_wiped_get_the_chain_each_over_its_own_link(tmp_path: Path) -> None:
+    events = [
+        f'{{at: "Tue 02:11", operator_mistake: wipes the secondary host, copy: {copy}}}'
+        for copy in ("near", "far")
+    ]
+    result = happens(tmp_path, *events, more="copies: {near: {}, far: {}}\n")
+    assert times(result, "seen.TakeBackup", kind=int(Kind.FULL)) == []
+    sent = rows(result, "seen.Recopy", name="crm_2026_01_06_01_00_00_full_000")
+    assert len(sent) == len({row.entity for row in sent}) == 2
+
+
+PLANTED = [
+    (False, "standby/refilled", "lie in the primary's share"),
+    (True, "standby/gone", "its logs outweigh a new full"),
+]
+
+
+@pytest.mark.parametrize("answer, name, sentence", PLANTED)
+def test_a_wrong_choice_of_the_first_copy_is_found(
+    monkeypatch: pytest.MonkeyPatch, answer: bool, name: str, sentence: str
+) -> None:
+    """Planted: new fulls come always, or never, before what survives."""
+    monkeypatch.setattr(Fetching, "is_worth_it", lambda self, utc_us: answer)
+    result = run(load_scenario(SCENARIOS / f"{name}.yaml"))
+    found = summary_json(result.summary)["violations"]
+    assert any(sentence in str(each) for each in found), found
 
 
 def test_what_was_wiped_just_before_is_found_out_when_it_is_to_be_brought_online() -> None:

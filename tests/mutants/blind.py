@@ -248,11 +248,11 @@ BLIND: tuple[Mutant, ...] = (
         "longest_step_for_all", "R14", "a copy offers the time of its longest restore, not of all",
         "recovery/estimate.py",
         "    takes_us = sum(\n"
-        "        _restore_us(costs, step.kind, step.nominal_bytes)\n"
+        "        db.rules.restore[step.kind].takes_us(step.nominal_bytes)\n"
         "        for step in way.steps\n"
         "    )\n",
         "    takes_us = max(\n"
-        "        (_restore_us(costs, step.kind, step.nominal_bytes)\n"
+        "        (db.rules.restore[step.kind].takes_us(step.nominal_bytes)\n"
         "        for step in way.steps), default=0\n"
         "    )\n",
     ),

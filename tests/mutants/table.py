@@ -296,22 +296,33 @@ EARLIER: tuple[Mutant, ...] = (
         "            repairs.begin(db, e, out)\n",
         "        pass\n",
     ),
+    one(
+        "survivors_are_left", "R11", "a new full is taken though a light chain lies in the share",
+        "recovery/fetching.py",
+        "        if not way.steps or not way.met:\n",
+        "        if way.steps or not way.met:\n",
+    ),
+    one(
+        "no_chain_is_too_heavy", "R11", "an old full is sent again though its logs outweigh a new one",
+        "recovery/fetching.py",
+        "        return sum(rest_us) <= full_us\n",
+        "        return full_us > 0\n",
+    ),
     Mutant(
         "dropped_too_early", "R11", "the copy is dropped when its replacement is asked for",
         (
             Edit(
                 "recovery/repairs.py",
-                "        repair.ask(kind, e, out)\n",
+                "        db.repair.ask(kind, e, out)\n",
                 "        if kind is FULL and db.state.exists:\n"
                 "            out.append(Drop(db.name))\n"
                 "            db.copy_has_made_way()\n"
-                "        repair.ask(kind, e, out)\n",
+                "        db.repair.ask(kind, e, out)\n",
             ),
             Edit(
                 "recovery/repairs.py",
-                "from dr_sim.recovery import telling\n",
-                "from dr_sim.recovery import telling\n"
-                "from dr_sim.recovery.commands import Drop\n",
+                "from dr_sim.recovery.commands import Validate\n",
+                "from dr_sim.recovery.commands import Drop, Validate\n",
             ),
         ),
     ),

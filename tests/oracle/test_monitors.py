@@ -30,6 +30,7 @@ from dr_sim.oracle.monitors import (
     failover_course,
     failover_emptied,
     failover_order,
+    first_copy,
     keeping,
     lacking,
     liveness,
@@ -100,6 +101,10 @@ start: 2026-01-05 00:00
 databases: {crm: {size: 200 MB, full: every 2 h, incremental: none, log: none}}
 link: {bandwidth: 100 Mbit/s}
 """
+# the host is wiped; its full, of 6.6 s, and the logs, of a second each, are sent again
+WIPED = CRM.replace("200 MB, full: none", "2 GB, full: daily 00:05") + (
+    "events: [{at: 16 min, operator_mistake: wipes the secondary host}]\n"
+)
 Edit = Callable[[Row], list[Row]]
 
 
@@ -261,6 +266,13 @@ def failover(**changed: Any) -> Callable[[Scenario], Scenario]:
     return lambda of: replace(of, failover=replace(of.failover, **changed))
 
 
+def with_slow_logs(of: Scenario) -> Scenario:
+    """The same, where the restore of a log takes an hour."""
+    full, incremental, log = of.secondary.restore
+    slow = full, incremental, replace(log, fixed_us=60 * MINUTE)
+    return replace(of, secondary=replace(of.secondary, restore=slow))
+
+
 def with_a_store(of: Scenario) -> Scenario:
     """The same, as if it were recorded at a store."""
     at_once = of.databases[0].log
@@ -410,6 +422,9 @@ CASES = (
         drop_after(16 * MINUTE, "seen.Restore", "seen.Restored"),
         insert("seen.Restored", "truth.copy_gone", {"why": ""},
                name="crm_2026_01_05_00_15_00_log_000"))),
+    Case(first_copy.surviving_backups_come_first, WIPED, "R11", insert(
+        "seen.ListShare", "seen.TakeBackup", {"database": "crm", "kind": 0})),
+    Case(first_copy.no_chain_outweighs_a_new_full, WIPED, "R11", keep, with_slow_logs),
     Case(primary.a_lost_log_is_got_past, STUCK, "R11", keep, replay(on_hole="resync")),
     Case(primary.a_refusal_that_passes_changes_nothing, DAMAGED, "R11", both(
         insert("seen.Restored", "seen.TakeBackup", {"database": "crm", "kind": 0}),
@@ -646,7 +661,9 @@ def test_each_monitor_has_something_to_catch() -> None:
     assert {case.monitor for case in CASES} == set(monitors.MONITORS)
 
 
-@pytest.mark.parametrize("story", [STUCK, DAMAGED, SLOW_FULL, PAUSED, SITE, PLANNED, LATE, KEPT])
+@pytest.mark.parametrize(
+    "story", [STUCK, DAMAGED, SLOW_FULL, PAUSED, SITE, PLANNED, LATE, KEPT, WIPED]
+)
 def test_they_say_nothing_about_a_run_that_is_right(story: str) -> None:
     of, rows = recorded(story)
     assert monitors.broken(written(rows), of) == []

@@ -38,8 +38,8 @@ START_UTC = 1_788_220_800 * SECOND  # 2026-09-01T00:00:00Z
 DB = "crm"
 OPERATORS = ("anna", "ben")
 PREFERRED = CopyChoice(CopyPolicy.PREFERRED)
+RESTORE = (RestoreCost(SECOND, 1000), RestoreCost(SECOND, 1000), RestoreCost(SECOND, 1000))
 COSTS = FailoverCosts(
-    restore=(RestoreCost(SECOND, 1000), RestoreCost(SECOND, 1000), RestoreCost(SECOND, 1000)),
     workers=2,
     hash_bytes_s=1000,
     one_device=False,
@@ -69,7 +69,7 @@ def config(
     rules: dict[str, Any] = {
         "attempts": 3, "age_us": 15 * MINUTE, "retry_us": 5 * MINUTE, "window_us": 15 * MINUTE,
         "critical_after_us": 30 * MINUTE, "delay_us": 0, "every_us": 0, "reverify_us": 0,
-        "keeps": False, **replay,
+        "keeps": False, "restore": RESTORE, **replay,
     }  # fmt: skip
     return ManagerConfig(
         tuple(
@@ -583,7 +583,7 @@ class FakeWorld:
         if count <= self.counted.get(name, 0):
             self.fail(f"{name} is read again, but its counter still says {count}")
         self.counted[name] = count
-        header = self.share[name].backup.header
+        header = self.backups[name].header
         if header.kind is Kind.LOG and header.first_lsn > self.redo:
             self.fail(f"{name} begins at {header.first_lsn}, the database is at {self.redo}: a gap")
         if header.kind is not Kind.FULL and header.last_lsn <= self.redo:
@@ -633,7 +633,7 @@ class FakeWorld:
         assert isinstance(answer, e.Restored)
         name = self.restoring
         self.restoring = ""
-        header = self.share[name].backup.header
+        header = self.backups[name].header
         if self.read_by:
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3101, False, IN_USE)
         if self.engine_refuses:
@@ -644,6 +644,9 @@ class FakeWorld:
             self.wiped, self.exists, self.redo, self.base = False, False, 0, 0
             gone = "The log or differential backup cannot be restored: no files are ready."
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3117, True, gone)
+        if name not in self.share:
+            missing = (DB, name, 3201, False, "The backup device cannot be opened.")
+            return e.RestoreFailed(0, 0, self.incarnation, *missing)
         if self.share[name].damaged:
             return e.RestoreFailed(
                 0,

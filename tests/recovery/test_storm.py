@@ -5,6 +5,7 @@ crashes.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,8 +18,18 @@ from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import replay, telling, waiting
 from dr_sim.recovery.alerts import AlertBook
+from dr_sim.recovery.config import RestoreCost
 from dr_sim.recovery.files import File
-from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, BrokenError, FakeWorld, config
+from tests.recovery.fake_world import (
+    DAY,
+    DB,
+    MINUTE,
+    RESTORE,
+    SECOND,
+    BrokenError,
+    FakeWorld,
+    config,
+)
 
 LASTING_US = 55 * MINUTE
 """Silence is told after 15 minutes; a log that lands just before and is damaged is told 15 minutes
@@ -48,10 +59,18 @@ class Storm(RuleBasedStateMachine):
     @initialize(
         on_hole=st.sampled_from(["bridge", "skip_ahead", "resync"]), otherwise=st.sampled_from(["skip_ahead", "resync", "bridge"]),
         scheduled=st.booleans(), every=st.sampled_from([0, 15 * MINUTE]), reverify=st.sampled_from([0, 30 * MINUTE]),
+        light=st.booleans(),
     )  # fmt: skip
     def begin(
-        self, on_hole: str, otherwise: str, scheduled: bool, every: int, reverify: int
+        self,
+        on_hole: str,
+        otherwise: str,
+        scheduled: bool,
+        every: int,
+        reverify: int,
+        light: bool = False,
     ) -> None:
+        """light: many logs weigh less than a full."""
         settled = config(
             on_hole,
             otherwise,
@@ -59,6 +78,9 @@ class Storm(RuleBasedStateMachine):
             every_us=every,
             reverify_us=reverify,
         )
+        if light:
+            costs = (RESTORE[0], RESTORE[1], RestoreCost(SECOND // 50, 1000))
+            settled = replace(settled, replay=replace(settled.replay, restore=costs))
         self.world = FakeWorld(settled, self.crash_before)
         self.world.start()
         self.world.settle()
@@ -99,6 +121,13 @@ class Storm(RuleBasedStateMachine):
         if self.world.share:
             names = sorted(self.world.share)
             self.world.share[names[index % len(names)]].damaged = True
+
+    @rule(files=st.booleans())
+    def lose_copy(self, files: bool) -> None:
+        """The copy is no more; with its files, or without them."""
+        self.world.wiped = True
+        if files:
+            self.world.share.clear()
 
     @rule(times=st.integers(1, 5))
     def refuse(self, times: int) -> None:
@@ -148,7 +177,7 @@ class Storm(RuleBasedStateMachine):
             lately = [
                 a
                 for at, a in world.alerts
-                if world.mono_us - at <= lately_us and a.event_id in (1, 2, 3)
+                if world.mono_us - at <= lately_us and a.event_id in (1, 2, 3, 19)
             ]
             if not lately:
                 world.fail(

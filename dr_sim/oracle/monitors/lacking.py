@@ -23,6 +23,7 @@ from dr_sim.oracle.monitors.story import (
     is_restoring,
     kind_in_name,
 )
+from dr_sim.record.journal import Row
 
 _SPARE_US = 60 * MINUTE_US
 _RETRIES = 4
@@ -172,6 +173,8 @@ def _was_there(story: Story, database: int) -> bool:
 
 def _comes(story: Story, database: int, seq: int) -> bool:
     """Return whether a full is being taken, is on its way, or lies here, as of a row."""
+    if _is_sent_again(story, database, seq):
+        return True
     begun = story.of("truth.backup_begin", database)
     fulls = begun["file"][(begun["kind"] == FULL) & (begun["seq"] <= seq)]
     gone = []
@@ -184,6 +187,31 @@ def _comes(story: Story, database: int, seq: int) -> bool:
         rows = story.of(kind, database)
         gone.append(rows["file"][rows["seq"] <= seq])
     return not np.isin(fulls, np.concatenate(gone)).all()
+
+
+def _is_sent_again(story: Story, database: int, seq: int) -> bool:
+    """Return whether a full of the primary's share was to be sent again before a row, and has
+    neither landed since nor been lost there.
+    """
+    for row in reversed(story.rows("seen.Fetch", "seen.Recopy")):
+        full = full_sent_again(row)
+        if row.entity != database or row.seq > seq or not full:
+            continue
+        landed = story.of("truth.landed", database)
+        since = (landed["seq"] > row.seq) & (landed["seq"] <= seq)
+        gone = story.of("truth.file_gone", database)["seq"]
+        lost = ((gone > row.seq) & (gone <= seq)).any()
+        here = (landed["name"][since] == story.text_id(full)).any()
+        return not lost and not here
+    return False
+
+
+def full_sent_again(row: Row) -> str:
+    """Return the name of the full that Fetch or Recopy wants to have sent again; '': none."""
+    names = [row.values.get("name", "")]
+    if "names" in row.values:
+        names = json.loads(row.values["names"])
+    return next((n for n in names if kind_in_name(n) == FULL), "")
 
 
 def _news_us(story: Story, database: int) -> list[int]:
