@@ -250,3 +250,32 @@ def test_what_the_other_standby_would_wait_for_follows_the_mapping_table(tmp_pat
     assert missing.elsewhere_us("far") == ANEW_US
     missing.put_back(astray)
     assert missing.elsewhere_us("far") == by_hand_us
+
+
+SWAPPED_IN_A_MOVE = """\
+run_for: 3 h
+databases: {a: {size: 1 GB}, b: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+copies: {B: {}, C: {}}
+physical: {A: {compute: 3}, B: {compute: 3}, C: {compute: 3}}
+images: {web 1: {size: 4 GB, at: [A, B, C]}, web 2: {size: 4 GB, at: [A, B, C]}}
+farms: {content: {image: web 1, front_end: 3}}
+deployment: {takes: 6 min}
+cloud: {mirror: {mode: reconcile, every: 1 min, audit: 0 s}}
+jobs: {set: 10 s}
+changes: {takes: 5 min, fail: 0 %}
+events:
+  - {at: 60 min, upgrade: {farm: content, to: web 2}}
+  - {at: 70 min, order_failover: {by: dba, planned: true}}
+"""
+
+
+def test_a_move_that_a_swap_brings_over_counts_at_the_new_side(tmp_path: Path) -> None:
+    """Of three sites the new one gets what the old primary has, not what C has."""
+    path = tmp_path / "s.yaml"
+    path.write_text(SWAPPED_IN_A_MOVE)
+    of = World(load_scenario(path))
+    of.run()
+    assert cloud_broken(of.journal, of.scenario) == []
+    last = list(of.journal.rows("cloud.ReportUpgrade"))[-1]
+    assert last.values["phase"] == "over"

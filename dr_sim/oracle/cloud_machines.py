@@ -176,8 +176,11 @@ def _row(row: Row, journal: Journal, spec: Cloud, seen: _Watched) -> Broken:
         seen.goals = dict(seen.copied_goals)
         seen.last_us = row.time_us
         # an upgrade since the copy, and the moves of it, may be forgotten
-        same = seen.homes.items() & seen.copied_homes.items()
-        seen.homes = dict(same)
+        seen.homes = {
+            at: home
+            for at, home in seen.homes.items()
+            if seen.copied_homes.get(at) == home
+        }
     elif kind == "truth.end":
         yield from _at_end(row, journal, spec, seen)
     else:
@@ -350,8 +353,9 @@ def _moved(row: Row, seen: _Watched) -> None:
     here, database = v["site"], v["entity_name"]
     params = json.loads(v["params"])
     if v["how"] == "script" and "farm" in params:
-        home = (params["farm"], params["image"])
-        seen.homes[here, database] = home
+        # as the last of all, where it may have had an earlier place
+        seen.homes.pop((here, database), None)
+        seen.homes[here, database] = (params["farm"], params["image"])
     elif v["how"] != "script" and (here, database) in seen.homes:
         elsewhere = {
             site: home
