@@ -50,7 +50,7 @@ class Made:
     actual_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BackupOrder:
     """A backup to be made. started_utc_us: as the server's clock shows it. tail: a log backup that
     leaves the database restoring.

@@ -15,6 +15,7 @@ user's own is not compared.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.cloud.words import JobState
@@ -117,8 +118,25 @@ def stops(scenario: Scenario) -> list[int]:
     return sorted(at for at in found if at <= run_for_us)
 
 
-def forgotten(world: World) -> Iterator[str]:
-    """Yield what the managers of a world would forget if they died now."""
+@dataclass(slots=True)
+class AtStops:
+    """Compares the managers of one run at each of its stops.
+
+    rows: the records that there were at the last stop. What a manager receives and what it saves is
+    recorded, so a stop before which nothing was recorded is passed by.
+    """
+
+    rows: int = 0
+
+    def forgotten(self, world: World) -> Iterator[str]:
+        """Yield what the managers of a world would forget if they died now."""
+        rows = len(world.journal)
+        if rows != self.rows:
+            self.rows = rows
+            yield from _forgotten(world)
+
+
+def _forgotten(world: World) -> Iterator[str]:
     for pair in world.pairs:
         yield from _by_recovery(pair)
         if pair.cloud is not None and pair is world.pairs[0]:
@@ -152,8 +170,9 @@ def unlike(live: Any, anew: Any, where: str = "") -> Iterator[str]:
             return
         of = type(live).__name__
         for name in names:
-            there = getattr(live, name)
-            yield from unlike(there, getattr(anew, name), f"{of}.{name}")
+            here, there = getattr(live, name), getattr(anew, name)
+            if type(here) not in _PLAIN or here != there:
+                yield from unlike(here, there, f"{of}.{name}")
     elif isinstance(live, HeldFiles):
         yield from _files_unlike(live, anew)
     elif isinstance(live, Mapping):
@@ -188,12 +207,15 @@ def _keys_unlike(
 
 def _files_unlike(live: HeldFiles, anew: HeldFiles) -> Iterator[str]:
     """Yield how often files were read, and headers, where that is not stored."""
+    attempts, headers = anew.stored()
     for file in live.not_in_runs():
-        attempts, header = anew.stored_of(file.name)
-        if file.attempts != attempts:
-            yield _said("File.attempts", file.attempts, attempts)
-        if file.kind is not LOG and file.header != header:
-            yield _said("File.header", file.header, header)
+        read = attempts.get(file.name, 0)
+        if file.attempts != read:
+            yield _said("File.attempts", file.attempts, read)
+        if file.kind is not LOG:
+            header = headers.get(file.name)
+            if file.header != header:
+                yield _said("File.header", file.header, header)
 
 
 def _said(where: str, live: Any, anew: Any) -> str:

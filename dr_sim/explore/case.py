@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -35,8 +36,8 @@ from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.own_logic import with_manager
-from dr_sim.world.play import play
-from dr_sim.world.world import Stops, World
+from dr_sim.world.play import play, without_looks_for_cycles
+from dr_sim.world.world import Stops
 
 Tree = dict[str, Any]
 _TO_RECOVERY = {kind.id for kind in KINDS if kind.name.startswith("seen.")}
@@ -158,16 +159,20 @@ def load(
         return None
 
 
+@without_looks_for_cycles()
 def look(scenario: Scenario, lane: bool = False) -> Looked:
     """Run a scenario, and say what it shows. A run that raises shows that. lane: run it with the
     quiet lane too, and compare the records.
     """
     found = Looked()
     would_forget: dict[Sign, str] = {}
+    at_stops = anew.AtStops()
     try:
         stops = Stops(
             anew.stops(scenario),
-            lambda world: _forgotten(world, would_forget),
+            lambda world: _add_forgotten(
+                would_forget, at_stops.forgotten(world)
+            ),
         )
         journal = play(scenario, stops=stops)
         whole = Whole.of(journal, scenario)
@@ -194,9 +199,11 @@ def look(scenario: Scenario, lane: bool = False) -> Looked:
     return found
 
 
-def _forgotten(world: World, signs: dict[Sign, str]) -> None:
+def _add_forgotten(
+    signs: dict[Sign, str], sentences: Iterable[str]
+) -> None:
     """Add what a manager would forget if it died now."""
-    for sentence in anew.forgotten(world):
+    for sentence in sentences:
         signs.setdefault(_sign(RESTART, sentence), sentence)
 
 

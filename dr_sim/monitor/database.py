@@ -42,7 +42,7 @@ class MonitorConfig:
     postgres: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sight:
     """Holds what the histories show now. Instants in microseconds; -1: there is none.
 

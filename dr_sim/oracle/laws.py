@@ -47,7 +47,7 @@ class BrokenLaw:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RestoreSeen:
     """A restore that the engine reports as successful, and what the database says afterwards.
 

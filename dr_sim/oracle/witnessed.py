@@ -12,7 +12,7 @@ from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.oracle.survival import Branch, WitnessedReading
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HandOver:
     """A file that an engine is about to open for restore. validated: these bytes have passed
     validation. content: the backup in these bytes, if it is not the one that the file was made as.

@@ -255,12 +255,11 @@ class HeldFiles:
         """Tell whether retention need not look at each file."""
         return self.shelves.usual(self._by_name)
 
-    def stored_of(self, name: str) -> tuple[int, BackupHeader | None]:
-        """Return how often a file was read, and its header, as the store had them at the start;
-        before it is taken up.
+    def stored(self) -> tuple[dict[str, int], dict[str, BackupHeader]]:
+        """Return how often files were read, and their headers, by name, as the store had them at
+        the start; without those that have been taken up.
         """
-        attempts = self._stored_attempts.get(name, 0)
-        return attempts, self._stored_headers.get(name)
+        return self._stored_attempts, self._stored_headers
 
     # ---- a file appears, or goes
     def found(

@@ -46,7 +46,7 @@ class _Respect:
     timer: Timer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Lateness:
     """How late a log is in one respect, and when that is too late. too_new_us: how far its date is
     in the future.

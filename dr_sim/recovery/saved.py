@@ -46,11 +46,9 @@ def under(
     begins = len(prefix)
     found: dict[str, T] = {}
     parsed: dict[str, T] = {}  # most files were read once
-    for key, text in saved.items():
-        if not (key.startswith(prefix) and text):
-            continue
-        name = key[begins:]
-        if "/" not in name:
+    for key in [key for key in saved if key.startswith(prefix)]:
+        name, text = key[begins:], saved[key]
+        if text and "/" not in name:
             if text not in parsed:
                 parsed[text] = read(key, text, parse)
             found[name] = parsed[text]
@@ -118,7 +116,7 @@ def header_from_text(text: str) -> BackupHeader:
 _UNTIL = "<"  # no name of a file begins so
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LastRestore:
     """The last successful restore, on both clocks: which file it was, and when that file was
     finished and begun. until_utc_us: the instant before which that restore stopped, by an order; 0:

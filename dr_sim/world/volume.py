@@ -115,7 +115,7 @@ class Volume:
             do()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Writing:
     """A file that is being written: the flow that it comes by, on which disk, and its bytes (or
     those until it dies). failed() is called when there is no room for it.

@@ -10,13 +10,14 @@ import pytest
 
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.sending import NUMBER, Sending
-from dr_sim.explore import search
+from dr_sim.explore import anew, search
 from dr_sim.explore.anew import unlike
 from dr_sim.explore.case import RESTART, Tree, load, look
 from dr_sim.machines import Save
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.files import File
 from dr_sim.recovery.repair import Repair
+from dr_sim.world.world import World
 
 STUCK: Tree = {
     "run_for": "70 min",
@@ -84,6 +85,22 @@ def test_a_job_that_is_not_saved_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_number_that_is_not_saved_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sending, "take", without(NUMBER, Sending.take))
     assert "Sending.number" in forgets(CLOUD)
+
+
+def test_a_stop_before_which_nothing_was_recorded_is_passed_by(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows: list[int] = []
+
+    def compared(world: World) -> list[str]:
+        rows.append(len(world.journal))
+        return []
+
+    monkeypatch.setattr(anew, "_forgotten", compared)
+    scenario = load(STUCK)
+    assert scenario is not None
+    look(scenario)
+    assert len(rows) == len(set(rows)) < len(anew.stops(scenario))
 
 
 def test_a_case_that_shows_it_is_written_with_a_test_that_can_see_it(
