@@ -10,7 +10,6 @@ from dr_sim.cloud.api import Api
 from dr_sim.cloud.commands import (
     Notify,
     SiteProvisioned,
-    TellConfigurationTime,
 )
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.drift import LIMIT
@@ -37,7 +36,6 @@ from dr_sim.cloud.events import (
     SitesToBuild,
     UpgradeAsked,
 )
-from dr_sim.cloud.foretelling import would_take_us
 from dr_sim.cloud.job import ENDED, CloudJob, moved_to
 from dr_sim.cloud.job_dues import LOOK
 from dr_sim.cloud.jobs import JobBook
@@ -48,6 +46,7 @@ from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.sending import Means
 from dr_sim.cloud.upgrades import MOVE, DatabaseMove
+from dr_sim.cloud.used_sites import UsedSites
 from dr_sim.cloud.words import (
     MACHINE_SCRIPTS,
     OF_MACHINES,
@@ -63,9 +62,8 @@ from dr_sim.machines import (
     TakeInventory,
 )
 
-PROVISION, BUILT = "provision", "built"
-"""Keys in the store: of a failover that waits, and of sites that get machines beside the two sides.
-"""
+PROVISION = "provision"
+"""Key in the store: of a failover that waits."""
 FAILOVER = "failover"
 """Alarm of a failover that has not ended."""
 
@@ -82,7 +80,6 @@ class CloudManager:
         self._kept = stored
         self._limit_us = config.mirror.limit_us
         self._retry_us = config.jobs.retry_us
-        self._usual = config.usual
         self._mappings = mappings = {
             network.name: Mapping(
                 network,
@@ -103,6 +100,7 @@ class CloudManager:
             for network in config.networks
         }
         self._every = tuple(self._mirrors.values())
+        self._used = UsedSites(self._mirrors, stored, config.usual)
         self._book.may_begin = self._may_begin
         self._book.is_stray = self._is_stray
         self._alarms: dict[tuple[str, str], Callable[[Out], None]] = {
@@ -120,7 +118,6 @@ class CloudManager:
             )
             self._machines.upgrades.is_pending = self._is_pending
             self._alarms["", LOOK_AT_MACHINES] = self._machines.look
-        self._built: list[str] = json.loads(stored.get(BUILT) or "[]")
         waiting = stored.get(PROVISION)
         # to where, from where, it answers, since when
         self._provision: tuple[str, str, bool, int] | None = None
@@ -139,7 +136,7 @@ class CloudManager:
             MappingEdited: self._mapping_edited,
             ProvisionAsked: self._provision_asked,
             SiteStands: self._stands,
-            ConfigurationTimeAsked: self._time_asked,
+            ConfigurationTimeAsked: self._used.time_asked,
             SitesToBuild: self._to_build,
         }
         if self._machines is not None:
@@ -235,14 +232,8 @@ class CloudManager:
         return at_target and mirror.backlog.holds(entity)
 
     def _sides(self, network: str) -> tuple[str, ...]:
-        """Return the sites of a network that are in use, the active one first. In a failover
-        nothing begins at the sites beside it.
-        """
-        direction = self._mirrors[network].direction
-        second = (direction.target,) if direction.target else ()
-        beside = self._built if self._provision is None else ()
-        sites = (direction.active, *second, *beside)
-        return tuple(dict.fromkeys(sites))
+        """Return the sites of a network that are in use, the active one first."""
+        return self._used.of(network, self._provision is not None)
 
     def _observed(self, e: AgentsObserved, out: Out) -> None:
         found = [
@@ -271,7 +262,7 @@ class CloudManager:
                 mirror.provision(self._provision[0], out)
             self._watch_failover(out)
         elif (
-            active := self._without_second()
+            active := self._used.without_second()
         ):  # a caller that waits for that may not have been answered
             out.commands.append(SiteProvisioned(active, 0, 0, 0))
         for mirror in self._mirrors.values():
@@ -286,17 +277,7 @@ class CloudManager:
         given_up = ""
         if self._provision is not None and not self._provision[2]:
             given_up = self._provision[1]
-        return {
-            (mirror.name, site)
-            for mirror in self._every
-            for site in (
-                mirror.direction.active,
-                mirror.direction.source,
-                mirror.direction.target,
-                *self._built,
-            )
-            if site != given_up
-        }
+        return self._used.agents(given_up)
 
     def _adopt(self, found: FoundAttempt, out: Out) -> None:
         """Take up the job, which the store has forgotten, of an attempt that an agent knows."""
@@ -324,11 +305,7 @@ class CloudManager:
         self._mirrors[e.network].mapped(e, out)
 
     def _stands(self, e: SiteStands, out: Out) -> None:
-        mirrors = list(self._mirrors.values())
-        if all(
-            e.site in (mirror.direction.target, mirror.direction.active)
-            for mirror in mirrors
-        ):
+        if self._used.are_all(e.site):
             return  # it is known
         if (
             self._provision is not None
@@ -337,7 +314,7 @@ class CloudManager:
         else:
             self._leave_second(out)
         identifiers = json.loads(e.identifiers)
-        for mirror in mirrors:
+        for mirror in self._every:
             mirror.stands(e.site, identifiers.get(mirror.name, {}), out)
         if not self._book.asleep:
             out.commands.append(TakeInventory())
@@ -358,34 +335,10 @@ class CloudManager:
             self._machines.sides_changed(out)
 
     def _to_build(self, e: SitesToBuild, out: Out) -> None:
-        self._builds(json.loads(e.sites), out)
+        self._used.to_build(e, out)
         self._sides_changed(out)
 
-    def _builds(self, sites: list[str], out: Out) -> None:
-        if sites != self._built:
-            self._built = sites
-            out.saves[BUILT] = json.dumps(sites) if sites else ""
-
     # ---- a failover
-    def _time_asked(self, e: ConfigurationTimeAsked, out: Out) -> None:
-        usual, site = self._usual, e.site
-        lacks = [m.known.lacks(site, usual) for m in self._every]
-        takes_us = would_take_us(usual, lacks)
-        sides = {m.direction.active for m in self._every}
-        sides |= {m.direction.target for m in self._every}
-        if site not in sides:
-            takes_us += usual.asks_us  # what its agents are doing
-        out.commands.append(TellConfigurationTime(site, takes_us))
-
-    def _without_second(self) -> str:
-        """The active site, if a failover has ended and no second side stands yet; else ''."""
-        mirrors = list(self._mirrors.values())
-        return (
-            mirrors[0].direction.active
-            if not any(mirror.direction.target for mirror in mirrors)
-            else ""
-        )
-
     def _provision_asked(self, e: ProvisionAsked, out: Out) -> None:
         if self._provision is not None:
             if self._provision[0] == e.site:
@@ -399,7 +352,7 @@ class CloudManager:
             )  # it has been done
             return
         old = mirrors[0].direction.source
-        self._builds([s for s in self._built if s != e.site], out)
+        self._used.takes_over(e.site, out)
         self._goes_on((e.site, old, e.old_answers, out.utc_us), out)
         for mirror in mirrors:
             mirror.provision(e.site, out)
@@ -457,7 +410,11 @@ class CloudManager:
     def _forgotten_sites(self, old: str, new: str) -> list[str]:
         """Return the other sites of which the store has open jobs: it is an old copy."""
         sites = {job.site for job in self._book.open.values()}
-        return sorted(sites - {old, new, *self._built})
+        return sorted(
+            site
+            for site in sites - {old, new}
+            if not self._used.is_built(site)
+        )
 
     def _move_to(self, job: CloudJob, site: str, out: Out) -> None:
         """Do at the new side what a caller asked for and the old side did not do."""
