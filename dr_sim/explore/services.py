@@ -126,6 +126,10 @@ def service(r: random.Random) -> Tree:
     )
     if "cloud" in tree and r.random() < 0.25:
         _another_standby_to_configure(r, tree)
+    elif "cloud" in tree and r.random() < 0.2:
+        _a_store_to_configure_from(r, tree)
+    if "farms" in tree and r.random() < 0.25:
+        _a_federated_farm(tree)
     return tree
 
 
@@ -150,14 +154,25 @@ def _another_standby_to_configure(r: random.Random, tree: Tree) -> None:
 def _a_store(r: random.Random, tree: Tree) -> None:
     """Put a store behind the standby."""
     tree.pop("directory", None)
-    store = {
+    tree["copies"] = {"near": {}, "vault": {"store": _store(r)}}
+    _a_policy(r, tree)
+
+
+def _store(r: random.Random) -> Tree:
+    return {
         "hold": r.choice(["0 s", "1 h"]),
         "every": r.choice(["none", "every 4 h"]),
         "transit": r.choice(["0 s", "30 min"]),
         "retention": "7 days",
     }
-    tree["copies"] = {"near": {}, "vault": {"store": store}}
-    _a_policy(r, tree)
+
+
+def _a_store_to_configure_from(r: random.Random, tree: Tree) -> None:
+    """Put a store behind the standby of a cloud manager: a new site is configured from nothing if
+    the service is restored from there.
+    """
+    tree.pop("directory", None)
+    tree["copies"] = {"B": {}, "vault": {"store": _store(r)}}
 
 
 def _a_policy(r: random.Random, tree: Tree) -> None:
@@ -243,6 +258,18 @@ def _machines(r: random.Random, tree: Tree, has_tenants: bool) -> None:
         if r.random() < 0.4:
             _limits(r, tree)
     tree["deployment"] = {"takes": "2 min", "repair_after": "5 min"}
+
+
+def _a_federated_farm(tree: Tree) -> None:
+    """Put a farm that serves it beside the other one, where no limit may leave too little room."""
+    networks = tree.get("networks", {})
+    if {"quotas", "most_machines"} & networks.get("shared", {}).keys():
+        return
+    farm = {"image": "old", "kind": "federated", "search": "1"}
+    if networks:
+        networks["shared"]["farms"] = ["content", "services"]
+        farm["network"] = "shared"
+    tree["farms"]["services"] = farm
 
 
 _MB = {"200 MB": 200, "1 GB": 1000, "5 GB": 5000}

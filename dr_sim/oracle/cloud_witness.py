@@ -20,6 +20,7 @@ from dr_sim.oracle.cloud_asked import left_behind, note_edit, still_runs
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_calm import at_end
 from dr_sim.oracle.cloud_drift import drift_is_told
+from dr_sim.oracle.cloud_first import first_broken
 from dr_sim.oracle.cloud_goals import goals_broken
 from dr_sim.oracle.cloud_machines import machines_broken
 from dr_sim.oracle.cloud_moves import moves_broken
@@ -83,6 +84,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += upkeep_broken(journal, scenario)
     found += goals_broken(journal, scenario)
     found += moves_broken(journal, scenario)
+    found += first_broken(journal, scenario)
     found += tenants_broken(journal, scenario)
     found += waiting_broken(journal, scenario)
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))

@@ -1,0 +1,127 @@
+"""The witness of federated farms (law 29 of docs/machines.md): the machines on which other farms of
+a network depend are made before those of the others.
+
+It reads what the manager saves in one step. Of the machines whose first deployment is ordered
+there, those of federated farms come first. And none of another farm is placed while one of a
+federated farm that would fit in its place waits for room. Nothing is said of a machine whose
+deployment failed before: it goes elsewhere when that is known, whatever was placed meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud_told import Place
+from dr_sim.record.encoding import pairs_from_text
+from dr_sim.record.journal import Journal
+from dr_sim.scenario.model import Scenario
+
+_VM, _DEPLOYS = "vm/", "job/deploy "
+_WAITS = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """A machine as the manager has recorded it."""
+
+    network: str
+    farm: str
+    image: str
+    physical: str
+    state: str
+    jobs: int
+    not_on: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> _Saved:
+        network, farm, _, image, physical, state, _, jobs, not_on = (
+            json.loads(text)
+        )
+        return cls(
+            network, farm, image, physical, state, jobs, tuple(not_on)
+        )
+
+
+Known = dict[Place, _Saved]
+
+
+def first_broken(
+    journal: Journal, scenario: Scenario
+) -> Iterator[CloudBreach]:
+    """Yield everything that broke; nothing where no farm serves others."""
+    spec = scenario.cloud
+    if spec is None or spec.machines is None:
+        return
+    first = {of.name for of in spec.machines.farms if of.federated}
+    if not first:
+        return
+    known: Known = {}
+    for row in journal.rows("cloud.SaveAll", "truth.cloud_store_restored"):
+        if row.kind == "truth.cloud_store_restored":
+            known.clear()
+            continue
+        for sentence in _saved(row.values["entries"], first, known):
+            yield CloudBreach(row.time_us, row.seq, "cloud 29", sentence)
+
+
+def _saved(entries: str, first: set[str], known: Known) -> Iterator[str]:
+    """Look at what is saved in one step."""
+    if _VM not in entries:
+        return
+    ordered: list[tuple[int, Place]] = []
+    for key, value in pairs_from_text(entries):
+        if key.startswith(_VM):
+            site, _, name = key.removeprefix(_VM).partition("/")
+            known.pop((site, name), None)
+            if value:
+                known[site, name] = _Saved.of(value)
+        elif key.startswith(_DEPLOYS) and value:
+            order, _, _, site, name, *_ = json.loads(value)
+            ordered.append((order, (site, name)))
+    placed = [
+        at
+        for _, at in sorted(ordered)
+        if at in known and known[at].jobs == 1
+    ]
+    yield from _too_early(placed, first, known)
+    yield from _in_the_way(placed, first, known)
+
+
+def _too_early(
+    placed: list[Place], first: set[str], known: Known
+) -> Iterator[str]:
+    """Yield those that are ordered before one of a federated farm."""
+    for number, at in enumerate(placed):
+        mine = known[at]
+        if mine.farm in first:
+            continue
+        for later in placed[number + 1 :]:
+            other = known[later]
+            same = (later[0], other.network) == (at[0], mine.network)
+            if same and other.farm in first:
+                yield f"{at[1]} is deployed at {at[0]} before {later[1]}"
+
+
+def _in_the_way(
+    placed: list[Place], first: set[str], known: Known
+) -> Iterator[str]:
+    """Yield those that take the place of one of a federated farm."""
+    for at in placed:
+        mine = known[at]
+        if mine.farm in first:
+            continue
+        for place, other in known.items():
+            alike = (other.network, other.image) == (
+                mine.network,
+                mine.image,
+            )
+            waits = other.state == _WAITS and not other.jobs
+            fits = place[0] == at[0] and mine.physical not in other.not_on
+            if other.farm in first and alike and waits and fits:
+                yield (
+                    f"{at[1]} is deployed at {at[0]} on {mine.physical}, and "
+                    f"{place[1]} waits for room there"
+                )
