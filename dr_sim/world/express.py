@@ -249,7 +249,8 @@ class ExpressLane:
             self.secondary.restore_durations.of,
         )
         finish, send, hash_, restore = stretch.rates
-        room, copies = self.room((stretch.db,))
+        room, copies = self.room()
+        room = min(room, self.replication.staging.free_bytes(db.index))
         begin = lsn = stretch.state.redo_lsn
         landed_us = stretch.replay.log_window.landed_mono_us
         while True:
@@ -313,18 +314,13 @@ class ExpressLane:
         begun = [self._start_utc_us + cut_us for cut_us in columns[2]]
         return Lives(rings, begun, *columns)
 
-    def room(self, databases: Iterable[PrimaryDatabase]) -> tuple[int, int]:
-        """Return how many bytes of their logs fit into the staging area and on both sides; and how
-        many with copies of them at the secondary.
+    def room(self) -> tuple[int, int]:
+        """Return how many bytes of logs fit into the shares of both sides; and how many with copies
+        of them at the secondary.
         """
         there = self.secondary.share.free_bytes
-        staging = min(
-            self.replication.staging.free_bytes(db.index)
-            for db in databases
-        )
-        return min(
-            staging, self.primary.share.free_bytes, there
-        ), there if self.secondary.copy_rate else NO_LIMIT_BYTES
+        with_copies = there if self.secondary.copy_rate else NO_LIMIT_BYTES
+        return min(self.primary.share.free_bytes, there), with_copies
 
     def _ring(
         self, stretch: _Stretch, steps: tuple[int, ...], last_us: int

@@ -74,16 +74,40 @@ class Folder:
             while (
                 self._oldest and self._bytes + size_bytes > self._low_bytes
             ):
-                oldest = self._oldest[0]
-                if oldest in sending:
+                if self._oldest[0] in sending:
                     break
-                self._oldest.popleft()
-                its_size = self._staged.pop(oldest)
-                self._bytes -= its_size
-                freed += its_size
+                freed += self._forget_oldest()
         if not freed:
             self.keep((number,), (size_bytes,))
         return freed
+
+    def _forget_oldest(self) -> int:
+        """Forget the file that was staged first; return its bytes."""
+        size = self._staged.pop(self._oldest.popleft())
+        self._bytes -= size
+        return size
+
+    # ---- for the lanes
+    @property
+    def files(self) -> int:
+        """Return how many files are staged."""
+        return len(self._oldest)
+
+    def copy(self) -> Folder:
+        """Return a folder in which the same files are staged."""
+        copy = Folder.__new__(Folder)
+        for name in self.__slots__:
+            setattr(copy, name, getattr(self, name))
+        copy._staged, copy._oldest = (
+            self._staged.copy(),
+            self._oldest.copy(),
+        )
+        return copy
+
+    def purge(self, files: int) -> None:
+        """Forget that many files, those that were staged first."""
+        for _ in range(files):
+            self._forget_oldest()
 
     def keep(self, numbers: Sequence[int], sizes: Sequence[int]) -> None:
         """Stage files that are not staged, in this order, where there is room."""

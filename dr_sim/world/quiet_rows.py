@@ -249,7 +249,7 @@ _SURVIVABLE = (
     "commits",
     "lacking",
 )
-_SENT = ("truth.file_state", "seq", "at", "index", "number", "state")
+_STATE = ("truth.file_state", "seq", "at", "index", "number", "state")
 _RING = (
     "seq",
     "at",
@@ -371,7 +371,7 @@ class QuietRows:
         self._moving = journal.pattern(_MOVING_LINE, [*rows, *_SHOWN])
         self._survivable = journal.pattern(_SURVIVABLE[1:], [_SURVIVABLE])
         self._rings = journal.pattern(_RING, _RING_ROWS)
-        self._sent = journal.pattern(_SENT[1:], [_SENT])
+        self._states = journal.pattern(_STATE[1:], [_STATE])
         self._lately = self._logs  # the pattern that was written to last
 
     def written(self, first: int, last: int) -> list[list[tuple[int, ...]]]:
@@ -391,11 +391,11 @@ class QuietRows:
         self._lately = self._logs
         self._logs.write(columns)
 
-    def sent(self, columns: Mapping[str, Column]) -> None:
-        """Write the beginning of the transfer of logs that waited for it. columns: by the names in
-        _SENT.
+    def changed_state(self, columns: Mapping[str, Column]) -> None:
+        """Write the new state of logs that wait for their transfers. columns: by the names in
+        _STATE.
         """
-        self._sent.write(columns)
+        self._states.write(columns)
 
     def moving_logs(
         self,

@@ -241,6 +241,10 @@ class Replication:
         """Record that quiet logs were staged, sent and delivered, in this order."""
         self.staging.keep(databases, numbers, sizes)
 
+    def purged(self, database: int, files: int) -> None:
+        """Record that the staging area of that database's folder was purged for a quiet log."""
+        self.staging.purge(database, files)
+
     # ---- sending
     def _pump(self) -> None:
         if self._site_lost:

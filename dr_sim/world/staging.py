@@ -12,6 +12,7 @@ from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.folder import Folder, folders_of
+from dr_sim.world.staging_plan import StagingPlan
 
 
 class Staging:
@@ -67,6 +68,14 @@ class Staging:
             databases, numbers, sizes, strict=True
         ):
             folder_of[database].keep((number,), (size,))
+
+    def purge(self, database: int, files: int) -> None:
+        """Record that the files that were staged first were purged, so many of them."""
+        self._folder_of[database].purge(files)
+
+    def plan(self) -> StagingPlan:
+        """Return a plan of what is staged next."""
+        return StagingPlan(self._folder_of)
 
     def stage(self, file: BackupFile, sending: Container[int]) -> bool:
         """Stage a file; return False while the staging area is being purged. sending: the numbers

@@ -7,9 +7,10 @@ database has cut the next one, or more, as long as each lands after the one befo
 restored, and in time: then the recovery manager sees what it always sees.
 
 The steps are those of the world (backup, link, hash, copy, restore, with the transfers and workers
-that there are), and so is the arithmetic: the same shared rates, on an agenda of their own that
-holds nothing else. The caller decides whether that is true until the end. A wave that is like an
-earlier one is not computed again: only the instants since its first cut count.
+that there are, and the purges of the staging areas: staging_plan.py), and so is the arithmetic: the
+same shared rates, on an agenda of their own that holds nothing else. The caller decides whether
+that is true until the end. A wave that is like an earlier one is not computed again: only the
+instants since its first cut count, as long as no staging area is purged.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dr_sim.world.agenda import Agenda, Class
-from dr_sim.world.sharing import SharedRate
+from dr_sim.world.folder import Folder
+from dr_sim.world.sharing import MICRO, SharedRate
+from dr_sim.world.staging_plan import Purge, StagingPlan
 
 Ints = NDArray[np.int64]
 MOST_CUTS = 1_000
@@ -33,14 +36,17 @@ end.
 
 
 class Step(enum.IntEnum):
-    """The steps of a log, in this order; SENT only for one that has waited for its transfer."""
+    """The steps of a log, in this order; SENT only for one that has waited for its transfer, HELD
+    only for one that had waited when the staging area was purged for it.
+    """
 
     CUT = 0
     FINISHED = 1
-    SENT = 2
-    LANDED = 3
-    HASHED = 4
-    RESTORED = 5
+    HELD = 2
+    SENT = 3
+    LANDED = 4
+    HASHED = 5
+    RESTORED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Costs:
     copy_rate: int
     restore_rate: int
     slots: int
+    purge_rate: int
     workers: int
     late_us: int
     stuck_us: int
@@ -79,6 +86,16 @@ class CutTogether(Protocol):
     logs: list[Log]
 
 
+class Waits(enum.IntEnum):
+    """What a log waits for that is finished: nothing, a free transfer, a purge of the staging area
+    that it causes.
+    """
+
+    NOT = 0
+    SLOT = 1
+    PURGE = 2
+
+
 class Upcoming(Protocol):
     """The logs that are cut next. Nothing of a wave may happen at limit_us or later."""
 
@@ -93,7 +110,8 @@ class Wave:
     cuts: the logs by the instant of their cut; size_bytes: of all;
     kinds, logs, keys: the steps in the order in which
     they happen: the kind, the log, and the place among the things of an instant: 4 * instant, and 2
-    more if the step comes after the alarms.
+    more if the step comes after the alarms. waits: by log, what it waits for when it is finished.
+    sent: the logs in the order in which they are sent; purges: of the staging areas.
     """
 
     __slots__ = (
@@ -104,16 +122,23 @@ class Wave:
         "kinds",
         "landing_keys",
         "logs",
+        "purges",
+        "sent",
         "size_bytes",
+        "waits",
     )
 
     def __init__(
         self,
         cuts: list[tuple[int, list[Log]]],
         steps: list[tuple[int, int, int]],
+        held: list[int],
+        purges: list[Purge],
     ) -> None:
+        """held: the logs for which a staging area is purged as soon as they are finished."""
         self.cuts = cuts
-        sizes = [log.size for _, logs in cuts for log in logs]
+        self.purges = purges
+        sizes = [log.size for log in self.all_logs]
         self.size_bytes, num_logs = sum(sizes), len(sizes)
         table = np.array(steps, dtype=np.int64).reshape(-1, 3).T
         self.kinds, self.logs, self.keys = table
@@ -123,6 +148,20 @@ class Wave:
         self.at_us = np.full((len(Step), num_logs), -1, dtype=np.int64)
         self.at_us[self.kinds, self.logs] = self.keys >> 2
         self.ends_us = int(self.keys[-1]) >> 2
+        self.waits = np.where(
+            self.at_us[Step.SENT] < 0, Waits.NOT, Waits.SLOT
+        )
+        self.waits[held] = Waits.PURGE
+        sent = self.kinds == Step.SENT
+        sent |= (self.kinds == Step.FINISHED) & (
+            self.waits[self.logs] == Waits.NOT
+        )
+        self.sent: list[int] = self.logs[sent].tolist()
+
+    @property
+    def all_logs(self) -> list[Log]:
+        """Return the logs in the order of their places."""
+        return [log for _, logs in self.cuts for log in logs]
 
 
 class Planner:
@@ -157,7 +196,11 @@ class Planner:
         self._wave: list[Log] = []
         self._queue: deque[int] = deque()
         self._waiting: deque[int] = deque()
-        self._sending = self._restoring = self._begins_us = 0
+        self._sending: set[int] = set()
+        self._restoring = self._begins_us = self._sent = 0
+        self._held: list[int] = []
+        self._purges: list[Purge] = []
+        self._purging: dict[Folder, int] = {}  # and the log for which
         # by database: the logs that are on their way, and the one that is being made
         self._on_way: dict[int, deque[int]] = {}
         self._making: set[int] = set()
@@ -165,20 +208,26 @@ class Planner:
         self._landed_us: dict[int, int] = {}
         self._unusual = False
 
-    def plan(self, upcoming: Upcoming) -> Wave | None:
-        """Plan the wave that begins with what is cut next. None: it is not over before the limit,
-        or a log is unusual: it lands before the one before it is restored, or is late.
+    def plan(self, upcoming: Upcoming, staging: StagingPlan) -> Wave | None:
+        """Plan the wave that begins with what is cut next, and stage its logs. None: it is not over
+        before the limit, or a log is unusual: it lands before the one before it is restored, or is
+        late.
         """
         first = upcoming.peek(0)
         if first is None:
             return None
         database = first.logs[0].database
         wave = self._known.get(database)
-        if wave is None or not _is_next(wave, upcoming, first.at_us):
+        if (
+            wave is None
+            or not _is_next(wave, upcoming, first.at_us)
+            or not staging.take(wave.all_logs, wave.sent)
+        ):
+            self._staging = staging
             wave = self._planned(upcoming, first)
             if wave is None:
                 self._clear()
-            else:
+            elif not wave.purges:
                 self._known[database] = wave
         if wave is None or first.at_us + wave.ends_us >= upcoming.limit_us:
             return None
@@ -188,6 +237,7 @@ class Planner:
         self, upcoming: Upcoming, first: CutTogether
     ) -> Wave | None:
         self._wave, self._steps, self._cut_us = [], [], []
+        self._held, self._purges, self._sent = [], [], 0
         agenda = self._agenda
         begins_us = self._begins_us = agenda.now_us
         ahead_us = begins_us - first.at_us
@@ -214,13 +264,16 @@ class Planner:
             if too_late or self._unusual or len(cuts) > MOST_CUTS:
                 return None
             agenda.run_until(next_us)
-        return None if self._unusual else Wave(cuts, self._steps)
+        if self._unusual:
+            return None
+        self._staging.wave_over(len(self._wave))
+        return Wave(cuts, self._steps, self._held, self._purges)
 
     def _cut(self, log: Log) -> None:
         i = len(self._wave)
         self._wave.append(log)
         self._cut_us.append(self._agenda.now_us)
-        if log.database in self._making:
+        if log.database in self._making or self._staging.goes_unstaged(log):
             self._unusual = True
         self._making.add(log.database)
         self._on_way.setdefault(log.database, deque()).append(i)
@@ -250,13 +303,54 @@ class Planner:
     def _finished(self, i: int) -> None:
         self._step(Step.FINISHED, i)
         self._making.discard(self._wave[i].database)
-        if self._sending < self._costs.slots:
-            self._send(i)
-        else:
-            self._queue.append(i)
+        self._queue.append(i)
+        self._pump(i)
+
+    def _pump(self, finished: int = -1) -> None:
+        """Send what may be sent. finished: the log that is finished now."""
+        costs = self._costs
+        while len(self._sending) < costs.slots:
+            place = self._first()
+            if place is None:
+                return
+            i = self._queue[place]
+            log = self._wave[i]
+            files, freed = self._staging.stage(i, log, self._sending)
+            if not freed:
+                del self._queue[place]
+                if i != finished:
+                    self._step(Step.SENT, i)
+                self._send(i)
+                continue
+            self._purges.append(
+                Purge(log.database, files, freed, self._sent)
+            )
+            if i == finished:
+                self._held.append(i)
+            else:
+                self._step(Step.HELD, i)
+            folder = self._staging.folder(log)
+            self._purging[folder] = i
+            agenda = self._agenda
+            ends_us = agenda.now_us - (-freed * MICRO // costs.purge_rate)
+            agenda.at(ends_us, Class.TRANSFER, -1, self._purged, folder)
+
+    def _first(self) -> int | None:
+        """Return the place in the queue of the first log whose staging area is not being purged."""
+        for place, i in enumerate(self._queue):
+            if self._staging.folder(self._wave[i]) not in self._purging:
+                return place
+        return None
+
+    def _purged(self, folder: Folder) -> None:
+        i = self._purging.pop(folder)
+        self._pump()
+        if i in self._queue:
+            self._unusual = True  # it waits for something else now
 
     def _send(self, i: int) -> None:
-        self._sending += 1
+        self._sending.add(i)
+        self._sent += 1
         log = self._wave[i]
         self._link.start(
             log.database,
@@ -267,7 +361,7 @@ class Planner:
         )
 
     def _landed(self, i: int) -> None:
-        self._sending -= 1
+        self._sending.discard(i)
         self._step(Step.LANDED, i)
         log = self._wave[i]
         if self._on_way[log.database][0] != i:
@@ -277,9 +371,7 @@ class Planner:
             log.database, log.size, self._costs.hash_rate, self._hashed, i
         )
         if self._queue:
-            following = self._queue.popleft()
-            self._step(Step.SENT, following)
-            self._send(following)
+            self._pump()
 
     def _hashed(self, i: int) -> None:
         self._step(Step.HASHED, i)

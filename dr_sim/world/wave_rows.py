@@ -7,21 +7,21 @@ the cuts. The place of a log in these arrays is its name here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dr_sim.world.cut_stream import Member
 from dr_sim.world.express import ExpressLane
 from dr_sim.world.quiet_logs import Left
-from dr_sim.world.wave_plan import Ints, Step, Wave
+from dr_sim.world.staging_plan import Purge
+from dr_sim.world.wave_plan import Ints, Step, Waits, Wave
 from dr_sim.world.wave_texts import WaveTexts
 
 _ROWS_OF = np.array(
-    [1, 2, 1, 5, 4, 3], dtype=np.int64
+    [1, 2, 1, 1, 5, 4, 3], dtype=np.int64
 )  # by Step, without those of the witness
 
 
@@ -30,14 +30,16 @@ class Steps:
     """All steps of waves in their order: the kind, and the place of the log.
 
     keys: the place of each in time (wave_plan.py), absolute; at_us: the instant by step and log, of
-    no meaning for a step that a log does not take; waited: whether a log waited for its transfer.
+    no meaning for a step that a log does not take; waits: by log (Waits). purges: those of the
+    staging areas, with the number of logs that are sent before.
     """
 
     kinds: Ints
     logs: Ints
     keys: Ints
     at_us: Ints
-    waited: NDArray[np.bool_]
+    waits: Ints
+    purges: list[Purge]
 
 
 def steps_of(
@@ -69,10 +71,15 @@ def steps_of(
     since_us = np.concatenate([wave.at_us for _, wave in waves], axis=1)
     at_us = np.empty_like(since_us)
     at_us[:, place_of] = since_us + np.repeat(begins, sizes)
-    waited = np.empty(len(places), dtype=bool)
-    waited[place_of] = since_us[Step.SENT] >= 0
+    waits = np.empty_like(place_of)
+    waits[place_of] = np.concatenate([wave.waits for _, wave in waves])
     kinds = np.concatenate([wave.kinds for _, wave in waves])
-    return Steps(kinds, place_of[logs], keys, at_us, waited)
+    purges = [
+        replace(purge, sent=before + purge.sent)
+        for before, (_, wave) in zip(firsts.tolist(), waves, strict=True)
+        for purge in wave.purges
+    ]
+    return Steps(kinds, place_of[logs], keys, at_us, waits, purges)
 
 
 class WaveRows:
@@ -107,8 +114,8 @@ class WaveRows:
         texts = WaveTexts(
             self._journal.texts, self._left, np.array(self._counts)
         )
-        texts.intern(steps.kinds, steps.logs, steps.waited[steps.logs])
-        ids = texts.columns(steps.waited)
+        texts.intern(steps.kinds, steps.logs, steps.waits)
+        ids = texts.columns(steps.waits)
         self._write_logs(ids)
         self._write_rings(rings)
 
@@ -147,27 +154,33 @@ class WaveRows:
         return rings
 
     def _send(self) -> None:
-        """Stage and send the logs, in the order in which they are sent."""
-        steps = self._steps
+        """Stage and send the logs, in the order in which they are sent, with the purges between."""
+        steps, replication = self._steps, self._lane.replication
         sent = (steps.kinds == Step.SENT) | (
-            (steps.kinds == Step.FINISHED) & ~steps.waited[steps.logs]
+            (steps.kinds == Step.FINISHED)
+            & (steps.waits[steps.logs] == Waits.NOT)
         )
         these = steps.logs[sent]
-        sizes = self._last_lsn() - self._first_lsn()
-        self._lane.replication.sent(
-            self._each([member.db.index for member in self._with_logs])[
-                these
-            ].tolist(),
-            self._numbers()[these].tolist(),
-            sizes[these].tolist(),
+        indices = self._each(
+            [member.db.index for member in self._with_logs]
         )
+        databases = indices[these].tolist()
+        numbers = self._numbers()[these].tolist()
+        sizes = (self._last_lsn() - self._first_lsn())[these].tolist()
+        begin = 0
+        for purge in steps.purges:
+            part = slice(begin, purge.sent)
+            replication.sent(databases[part], numbers[part], sizes[part])
+            replication.purged(purge.database, purge.files)
+            begin = purge.sent
+        replication.sent(databases[begin:], numbers[begin:], sizes[begin:])
 
     def _write_logs(self, ids: dict[str, Any]) -> None:
         rows, steps = self._lane.rows, self._steps
         texts = self._journal.texts
         host, site = self._host_us, self._site_us
         at = self._at
-        cut, finished, sent, landed, hashed, restored = steps.at_us
+        cut, finished, _, _, landed, hashed, restored = steps.at_us
         members = self._with_logs
         firsts = [its.first for its in self._left]
         indices = [member.db.index for member in members]
@@ -207,17 +220,18 @@ class WaveRows:
         rows.survivable_of_waves("host", host, {**same, **finish})
         landing = {"seq": sites, "at": landed}
         rows.survivable_of_waves("site", site, {**same, **landing})
-        waited = at[Step.SENT] >= 0
-        if waited.any():
-            rows.sent(
-                {
-                    "seq": at[Step.SENT][waited],
-                    "at": sent[waited],
-                    "index": same["index"][waited],
-                    "number": numbers[waited],
-                    "state": repeat(texts["sending"]),
-                }
-            )
+        for step, state in ((Step.HELD, "staging"), (Step.SENT, "sending")):
+            these = at[step] >= 0
+            if these.any():
+                rows.changed_state(
+                    {
+                        "seq": at[step][these],
+                        "at": steps.at_us[step][these],
+                        "index": same["index"][these],
+                        "number": numbers[these],
+                        "state": repeat(texts[state]),
+                    }
+                )
 
     def _write_rings(self, seqs: list[int]) -> None:
         rung = [

@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 
 from dr_sim.record.texts import Texts
 from dr_sim.world.quiet_logs import Left
-from dr_sim.world.wave_plan import Step
+from dr_sim.world.wave_plan import Step, Waits
 
 Ints = NDArray[np.int64]
-_WORDS = ("sending", "queued", "landed")
+_STATES = (
+    "sending",
+    "queued",
+    "staging",
+)  # of a log that is finished, by Waits
+_WORDS = (*_STATES, "landed")
 
 
 class WaveTexts:
@@ -48,22 +53,22 @@ class WaveTexts:
         self._known[3 * self._logs :] = [text in texts for text in common]
         self._ids = np.zeros(len(self._all), dtype=np.int64)
 
-    def intern(
-        self, kinds: Ints, logs: Ints, waits: NDArray[np.bool_]
-    ) -> None:
-        """Intern all texts. kinds, logs: the steps in their order, and the log of each; waits:
-        whether it waits for its transfer.
+    def intern(self, kinds: Ints, logs: Ints, waits: Ints) -> None:
+        """Intern all texts. kinds, logs: the steps in their order, and the log of each; waits: by
+        log (Waits).
         """
         n = self._logs
         of_each_log = np.repeat(np.arange(self._databases), self._counts)
         of_database = 3 * n + of_each_log[logs]
         words = 3 * n + 2 * self._databases
-        sending, queued, landed, counter = range(words, words + 4)
+        landed, counter = range(
+            words + len(_STATES), words + len(_STATES) + 2
+        )
         nothing = np.full_like(logs, -1)
-        state = np.where(waits, queued, sending)
         pairs = {
-            Step.FINISHED: (logs, state),
-            Step.SENT: (np.full_like(logs, sending), nothing),
+            Step.FINISHED: (logs, words + waits[logs]),
+            Step.HELD: (np.full_like(logs, words + Waits.PURGE), nothing),
+            Step.SENT: (np.full_like(logs, words + Waits.NOT), nothing),
             Step.LANDED: (np.full_like(logs, landed), of_database),
             Step.HASHED: (logs + n, np.full_like(logs, counter)),
             Step.RESTORED: (of_database + self._databases, logs + 2 * n),
@@ -80,21 +85,19 @@ class WaveTexts:
             [self._all[i] for i in found.tolist()]
         )
 
-    def columns(self, waited: NDArray[np.bool_]) -> dict[str, Any]:
-        """Return the columns of texts, as quiet_rows.py names them. waited: by log, whether it
-        waited for its transfer.
-        """
+    def columns(self, waits: Ints) -> dict[str, Any]:
+        """Return the columns of texts, as quiet_rows.py names them. waits: by log (Waits)."""
         n, texts, counts = self._logs, self._texts, self._counts
         common = self._all[3 * n :]
         of_each = [texts.get(text, -1) for text in common]
         databases = of_each[: self._databases]
         clock_keys = of_each[self._databases : 2 * self._databases]
-        sending, queued, landed, counter = of_each[-4:]
+        *states, landed, counter = of_each[2 * self._databases :]
         return {
             "name": self._ids[:n],
             "counter_key": self._ids[n : 2 * n],
             "clock": self._ids[2 * n : 3 * n],
-            "sending": np.where(waited, queued, sending),
+            "sending": np.array(states)[waits],
             "there": repeat(landed),
             "counter": repeat(counter),
             "database": np.repeat(databases, counts),

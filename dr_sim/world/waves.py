@@ -6,8 +6,8 @@ every one of its databases is quiet and nothing else is on the agenda before all
 restored. wave_plan.py computes when each step of a wave happens, on the same shared rates. Each
 owner takes its part of the logs in one step, as for the express lane, and the rows stand where the
 steps would have written them (wave_rows.py). Whatever could come between, or would change the order
-or a row, is left to the ordinary steps: an overlapping job, a full staging area, a log without a
-byte, an alarm that reports silence.
+or a row, is left to the ordinary steps: an overlapping job, a staging area in which nothing can be
+staged, a log without a byte, an alarm that reports silence.
 """
 
 from __future__ import annotations
@@ -161,11 +161,12 @@ class WaveLane:
             lane.primary.written_at,
             lane.secondary.restore_durations.of,
         )
-        room, copies = lane.room([m.db for m in members])
+        staging = lane.replication.staging.plan()
+        room, copies = lane.room()
         waves: list[_Begun] = []
         used = logs = 0
         while logs < MOST_LOGS:
-            wave = planner.plan(stream)
+            wave = planner.plan(stream, staging)
             if wave is None:
                 break
             size = wave.size_bytes
@@ -203,6 +204,7 @@ class WaveLane:
             spec.copy_bytes_s,
             spec.restore[Kind.LOG].rate_bytes_s,
             scenario.replication.slots,
+            scenario.replication.purge_bytes_s,
             scenario.replay.workers,
             *self._limits_us,
         )
@@ -295,7 +297,7 @@ class WaveLane:
         self, with_logs: Sequence[Member], steps: Steps
     ) -> list[Lives]:
         start = self._context.scenario.start_utc_us
-        finished, _, landed, hashed, restored = steps.at_us[1:].tolist()
+        finished, _, _, landed, hashed, restored = steps.at_us[1:].tolist()
         found: list[Lives] = []
         end = 0
         cuts: list[int] = []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dr_sim.world.world import World
 from tests.at_length import some_or_all
 
-from .build import MINUTE, scenario
+from .build import MINUTE, rows, scenario
 from .test_express import both_ways
 
 FLEET = """\
@@ -50,6 +50,47 @@ def test_after_a_wave_of_steps_the_monitor_s_look_holds_up_no_wave() -> None:
     """
     world = both_ways(scenario(FLEET, "databases.crm.differential=daily 01:00"))
     assert waves_taken(world) == LOGS - 12
+
+
+# a purge may be due when a log is finished, or when a transfer ends; by folder and at another rate
+PURGES: dict[str, tuple[str, ...]] = {
+    "with a slot for each": ("replication.slots=16",),
+    "behind the slots": (),
+    "one after the other": ("replication.slots=1",),
+    "slow": ("replication.purge_rate=20 MB/s",),
+    "with others behind the watermarks": ("replication.low_watermark=10 %",),
+}
+
+
+@pytest.mark.parametrize("how", PURGES)
+def test_purges_of_the_staging_area_are_in_the_waves(how: str) -> None:
+    world = both_ways(scenario(FLEET, "run_for=2 h", "replication.staging=1 GB", *PURGES[how]))
+    states = [state for _, state in rows(world.journal, "truth.file_state", "state")]
+    assert states.count("staging") >= 5
+    assert waves_taken(world) == 12 * 22
+
+
+FOLDERS = """
+replication:
+  slots: SLOTS
+  groups:
+    all:
+      folders:
+        few: {databases: [crm-001, crm-002], primary: //p/a, secondary: //s/a, staging: 200 MB}
+        many: {databases: [OTHERS], primary: //p/b, secondary: //s/b, staging: 500 MB}
+"""
+
+
+@pytest.mark.parametrize(("slots", "intervals"), [(16, 22), (3, 11)])
+def test_each_folder_is_purged_by_itself(slots: int, intervals: int) -> None:
+    """With few slots the other folder may have taken them all when a purge ends: then the log for
+    which it was purged waits again, and such logs take the steps.
+    """
+    others = ", ".join(f"crm-{i:03}" for i in range(3, 13))
+    folders = FOLDERS.replace("OTHERS", others).replace("SLOTS", str(slots))
+    text = FLEET.replace("replication: {slots: 4, staging: 40 GB}", folders)
+    world = both_ways(scenario(text, "run_for=2 h"))
+    assert waves_taken(world) == 12 * intervals
 
 
 ENDS = {
