@@ -111,12 +111,16 @@ def given(f: Failover, e: events.ClaimGiven, out: list[Command]) -> None:
     if f.phase is not FailoverPhase.CLAIMING:
         return
     if to_unfence:
-        going_back.go_back(f, going_back.WhyBack.ORDERED, e, out)
+        why = going_back.WhyBack.ORDERED
+        if not operator:
+            why = going_back.WhyBack.LEFT_STOPPED
+        going_back.go_back(f, why, e, out)
     elif operator:
         f.begin(f.planned, False, out)
     elif f.needless:
         f.move(FailoverEvent.NOT_HERE, out)
         f.claiming.let_go(False, out)
+        going_back.again(f, e, out)
     elif f.config.mode is Mode.AUTOMATIC:
         f.begin(False, True, out)
     else:
@@ -168,6 +172,7 @@ def freed(f: Failover, e: events.ClaimFreed, out: list[Command]) -> None:
         f.silence.decline()
         f.save(out)
     f.watch_silence(e, out)
+    going_back.again(f, e, out)
 
 
 def claim_in_turn(f: Failover, out: list[Command]) -> None:

@@ -86,7 +86,8 @@ class StoredFailover:
     """The stored part of a failover. stop_before: for each database, the instant before which
     replay stops. claims_for: the operator whose order has claimed it. claims_to_unfence: he has
     ordered that the old primary serves again. later: databases that are restored while the others
-    are online. silent: the silent machines of an old primary that may live.
+    are online. silent: the silent machines of an old primary that may live. left_stopped: as
+    Fencing has it.
     """
 
     phase: FailoverPhase = FailoverPhase.WATCHING
@@ -100,6 +101,7 @@ class StoredFailover:
     claims_to_unfence: bool = False
     later: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    left_stopped: bool = False
 
     def text(self) -> str:
         values: dict[str, object] = {
@@ -120,6 +122,8 @@ class StoredFailover:
             values["later"] = self.later
         if self.silent:
             values["silent"] = self.silent
+        if self.left_stopped:
+            values["left_stopped"] = True
         return json.dumps(values, ensure_ascii=False)
 
 
@@ -149,6 +153,7 @@ def stored_from_text(text: str) -> StoredFailover:
         of_type(found.get("claims_to_unfence", False), bool),
         later,
         silent,
+        of_type(found.get("left_stopped", False), bool),
     )
 
 
@@ -204,7 +209,7 @@ class Failover:
         )
         self.choosing = Choosing(config.choose, config.rank)
         self.seeking = Seeking()
-        self.fencing = Fencing(alerts, stored.fence)
+        self.fencing = Fencing(alerts, stored.fence, stored.left_stopped)
         self.silence = Silence(config, stored.declined, stored.silent)
         self.emptying = Emptying(
             databases,
@@ -274,6 +279,7 @@ class Failover:
             tuple(sorted(self.silence.silent))
             if self.old_primary_may_live
             else (),
+            self.fencing.left_stopped,
         )
         out.append(Save(KEY, stored.text()))
 
@@ -375,12 +381,11 @@ class Failover:
         at = self.silence.at_us()
         if at is None:
             return
+        if self.silence.declined_all:
+            return
         if self.phase is FailoverPhase.UNFENCING:
             out.append(SetAlarm("", Timer.SILENT, max(at, e.mono_us)))
-        elif (
-            self.phase is FailoverPhase.WATCHING
-            and not self.silence.declined_all
-        ):
+        elif self.phase is FailoverPhase.WATCHING:
             begin_us = max(at, e.mono_us, self.choosing.rests_until_us)
             if self.choosing.by_order:
                 begin_us += watching.turns(self) * self.config.turn_us
@@ -437,6 +442,7 @@ class Failover:
                 out
             )  # an answer to the incarnation before is lost
         self.watch_silence(e, out)
+        going_back.again(self, e, out)
 
     # ---- time
     def alarm(self, e: Alarm, out: list[Command]) -> None:

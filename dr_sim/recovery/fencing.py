@@ -32,14 +32,20 @@ _FAILED = {
 
 
 class Fencing:
-    """The fence around the old primary. alerts: those of the service as a whole."""
+    """The fence around the old primary. alerts: those of the service as a whole. left_stopped: it
+    was ordered to serve again, and its machines fell silent before it did.
+    """
 
-    __slots__ = ("_phase", "alerts")
+    __slots__ = ("_phase", "alerts", "left_stopped")
 
     def __init__(
-        self, alerts: AlertBook, status: FenceStatus = FenceStatus.OPEN
+        self,
+        alerts: AlertBook,
+        status: FenceStatus = FenceStatus.OPEN,
+        left_stopped: bool = False,
     ) -> None:
         self.alerts = alerts
+        self.left_stopped = left_stopped
         self._phase = Phase(FENCE, status)
 
     @property
@@ -71,11 +77,17 @@ class Fencing:
 
     def ask(self) -> None:
         """Note that the order to stop is about to be sent."""
+        self.left_stopped = False
         self._phase.move(FenceEvent.ASKED)
 
     def lifts(self) -> None:
         """Note that an order to serve again is about to be sent."""
+        self.left_stopped = False
         self._phase.move(FenceEvent.LIFTS)
+
+    def stays(self) -> None:
+        """Note that its machines fell silent before it served again."""
+        self.left_stopped = True
 
     def lifted(self) -> None:
         """Note that the old primary takes writes again."""

@@ -19,8 +19,11 @@ holds the claim. From before the order goes out, the fence counts as unknown: wh
 the order, the next failover stops the old primary first. The order is given again until it is
 obeyed. The old primary refuses it where it is lost, or where another copy has stopped it since.
 People are alerted when a failover goes back (event 25), and for as long as the old primary does not
-serve again (event 26). If its machines fall silent meanwhile it is left alone: the silence begins a
-failover as usual.
+serve again (event 26).
+
+If its machines fall silent meanwhile it is left alone, and that is durable: the silence begins a
+failover as usual. Where none comes of it, because the machines are heard again or the operator
+wants none, the old primary is stopped for nothing still: the order is given again.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ class WhyBack(enum.StrEnum):
     NOTHING_CAME = "nothing could be restored at the secondary"
     ORDERED = "an operator has ordered so"
     HEARD = "the primary is heard again, and a full is still being restored at the secondary"
+    LEFT_STOPPED = "the primary was left stopped, and nobody takes over"
 
 
 # ---- when
@@ -156,11 +160,33 @@ def go_back(
     out.append(Unfence())
 
 
+def again(f: Failover, e: Event, out: list[Command]) -> None:
+    """Go back once more, where the old primary was left stopped and no failover follows: its
+    machines are heard, or the operator has said no.
+    """
+    silent = f.silence.at_us() is not None
+    may_follow = silent and not f.silence.declined_all
+    watches = f.phase is FailoverPhase.WATCHING
+    if not f.fencing.left_stopped or not watches or may_follow:
+        return
+    if f.claiming.held:
+        go_back(f, WhyBack.LEFT_STOPPED, e, out)
+    else:
+        f.claiming.ask("", to_unfence=True)
+        f.move(FailoverEvent.CLAIMS, out)
+        out.append(Claim(f.stands_ready))
+
+
+def _is_silent(f: Failover, e: Event) -> bool:
+    """Return whether the old primary has been silent for long enough, and a failover may follow."""
+    return f.silence.is_long(e.mono_us) and not f.silence.declined_all
+
+
 def ask(f: Failover, e: Event, out: list[Command]) -> None:
     """Order the old primary to serve again, while no other copy can take over. One whose machines
     are silent is left alone (watching.silent_rang).
     """
-    if f.claiming.held and not f.silence.is_long(e.mono_us):
+    if f.claiming.held and not _is_silent(f, e):
         out.append(Unfence())
 
 
@@ -180,9 +206,10 @@ def failed(
     if f.phase is not FailoverPhase.UNFENCING:
         return
     f.fencing.tell_not_unfenced(e, f.minutes(e), out)
-    refused = e.reason is NotUnfenced.REFUSED
-    if refused or f.silence.is_long(e.mono_us):
+    if e.reason is NotUnfenced.REFUSED:
         leave_it(f, e, out)
+    elif _is_silent(f, e):
+        fell_silent(f, e, out)
     else:
         # users have no primary at all
         again_us = e.mono_us + f.config.silent_for_us
@@ -193,10 +220,16 @@ def rang(f: Failover, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'unfence'."""
     if f.phase is not FailoverPhase.UNFENCING:
         return
-    if f.silence.is_long(e.mono_us):
-        leave_it(f, e, out)
+    if _is_silent(f, e):
+        fell_silent(f, e, out)
     else:
         ask(f, e, out)
+
+
+def fell_silent(f: Failover, e: Event, out: list[Command]) -> None:
+    """Leave the old primary stopped for now: it may be lost, and an answer may never come."""
+    f.fencing.stays()
+    leave_it(f, e, out)
 
 
 def leave_it(f: Failover, e: Event, out: list[Command]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command
-from dr_sim.recovery import events, watching
+from dr_sim.recovery import events, going_back, watching
 from dr_sim.recovery.alert_texts import utc_text
 from dr_sim.recovery.commands import RefuseOrder
 from dr_sim.recovery.failover_table import (
@@ -112,6 +112,7 @@ def answered(
         return
     f.silence.decline()
     f.abandon(FailoverEvent.DECLINED, out)
+    going_back.again(f, e, out)
 
 
 def _begin_or_refuse(

@@ -71,6 +71,7 @@ def back(f: Failover, e: events.HeartbeatBack, out: list[Command]) -> None:
     if f.phase is FailoverPhase.WATCHING and over:
         out.append(CancelAlarm("", Timer.SILENT))
         f.fencing.alerts.over(Danger.NOTHING_HERE, out)
+    going_back.again(f, e, out)
     if f.on:
         stopping.heard_again(f, e, out)
 
@@ -90,7 +91,7 @@ def silent_rang(f: Failover, e: Event, out: list[Command]) -> None:
     if not f.silence.is_long(e.mono_us):
         f.watch_silence(e, out)
     elif waits:
-        going_back.leave_it(f, e, out)  # an answer may never come
+        going_back.fell_silent(f, e, out)
     elif something_here(f):
         _silent_for_long(f, True, e, out)
     else:

@@ -25,8 +25,8 @@ BACK: tuple[Mutant, ...] = (
     one(
         "unreachable_counts_as_refused", "R15", "one order that reaches nobody, and the failover is left",
         _BACK,
-        "    refused = e.reason is NotUnfenced.REFUSED\n",
-        "    refused = e.reason is not NotUnfenced.NO_ANSWER\n",
+        "    if e.reason is NotUnfenced.REFUSED:\n",
+        "    if e.reason is not NotUnfenced.NO_ANSWER:\n",
     ),
     one(
         "not_serving_is_not_told", "R15", "nobody is told that the old primary does not serve again",

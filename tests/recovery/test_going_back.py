@@ -295,7 +295,7 @@ def test_one_that_was_dead_stops_nothing_where_it_has_lost_its_claim(
 
 
 # ---- the answers
-def unfencing(**how: int) -> FakeWorld:
+def unfencing(**how: Any) -> FakeWorld:
     world = waiting(**how)
     world.unfence_hangs = True
     world.wait(LIMIT)
@@ -351,6 +351,68 @@ def test_a_primary_that_falls_silent_meanwhile_is_failed_over(answered: bool) ->
         unfence_says(world, NotUnfenced.UNREACHABLE)
     world.wait(6 * MINUTE)
     assert phases(world)[-1] == "serving" and world.recovers == 1
+
+
+def left_stopped() -> FakeWorld:
+    """An old primary that was to serve again, and fell silent: the operator is asked."""
+    world = unfencing(mode="manual")
+    unfence_says(world, NotUnfenced.UNREACHABLE)
+    dies(world)
+    world.wait(80 * SECOND)
+    assert phases(world)[-1] == "deciding"
+    return world
+
+
+def is_heard(world: FakeWorld) -> None:
+    for machine in list(world.silent):
+        del world.silent[machine]
+        world.tell(e.HeartbeatBack(world.mono_us, world.utc_us, 0, machine))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_one_left_stopped_is_asked_again_when_it_is_heard(restarts: bool) -> None:
+    world = left_stopped()
+    asked = count(world, c.Unfence)
+    if restarts:
+        world.silent.clear()
+        world.start()
+        world.settle()
+    is_heard(world)
+    assert phases(world)[-1] == "unfencing" and count(world, c.Unfence) == asked + 1
+    unfence_says(world, None)
+    assert phases(world)[-3:] == BACK
+    is_heard(world)
+    world.wait(10 * MINUTE)
+    assert count(world, c.Unfence) == asked + 1
+
+
+def test_one_left_stopped_is_asked_on_where_the_operator_says_no() -> None:
+    world = left_stopped()
+    asked = count(world, c.Unfence)
+    world.tell(e.OperatorAnswered(world.mono_us, world.utc_us, 0, "anna", False))
+    for again in range(1, 4):
+        assert phases(world)[-1] == "unfencing" and count(world, c.Unfence) == asked + again
+        unfence_says(world, NotUnfenced.UNREACHABLE)
+        world.wait(world.config.failover.silent_for_us)
+
+
+def test_one_left_stopped_is_stopped_again_by_the_failover_that_follows() -> None:
+    world = left_stopped()
+    asked = count(world, c.Unfence)
+    world.tell(e.OperatorAnswered(world.mono_us, world.utc_us, 0, "anna", True))
+    world.settle()
+    world.wait(6 * MINUTE)
+    assert phases(world)[-1] == "serving" and count(world, c.Unfence) == asked
+
+
+def test_one_of_several_claims_before_it_asks_one_left_stopped() -> None:
+    world = unfencing(mode="manual", standbys=(2, 0))
+    dies(world)
+    world.wait(80 * SECOND)
+    asked = count(world, c.Unfence)
+    is_heard(world)
+    world.settle()
+    assert isinstance(world.done[-1], c.Unfence) and count(world, c.Unfence) == asked + 1
 
 
 def test_a_late_answer_changes_nothing() -> None:

@@ -115,6 +115,7 @@ MONITORS: tuple[Monitor, ...] = (
     failover_order.not_called_off_once_stopped,
     failover_back.goes_back_for_a_reason,
     failover_back.asked_until_it_serves,
+    failover_back.never_left_stopped,
     failover_back.planned_ones_keep_their_limit,
     failover_back.never_two_serve,
     failover_emptied.tails_are_asked_for,

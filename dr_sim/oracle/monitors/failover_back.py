@@ -29,13 +29,15 @@ REFUSED = "refused"
 
 def goes_back_for_a_reason(story: Story) -> Iterator[Breach]:
     """The old primary is asked to serve again where a planned failover has waited for as long as it
-    may, where somebody who may has ordered so, or where nothing at all was restored here.
+    may, where somebody who may has ordered so, or where nothing at all was restored here; and again
+    where that was left without an answer.
     """
     for entered in _begins(story):
         reasons = (
             is_called_off(story, -1, entered.seq)
             or _limit_is_over(story, entered)
             or nothing_was_restored(story, entered.seq)
+            or _goes_back_again(story, entered)
         )
         if not reasons:
             yield Breach(
@@ -76,6 +78,22 @@ def asked_until_it_serves(story: Story) -> Iterator[Breach]:
                 story, row.seq, row.time_us, within_us
             ):
                 yield _not_asked(row.seq, row.time_us)
+
+
+def never_left_stopped(story: Story) -> Iterator[Breach]:
+    """An old primary that was to serve again, and fell silent, is asked again as soon as it is
+    heard, unless a failover has begun.
+    """
+    for entered, left_us in _stretches(story):
+        if _is_over(story, entered, left_us):
+            continue
+        heard = _heard_again(story, left_us)
+        if heard is None or story.failover_within(left_us, heard.time_us):
+            continue
+        if story.phase_at(heard.seq) == _UNFENCING:
+            continue  # it is asked again already
+        if not _acts(story, heard.seq, heard.time_us, SLACK_US):
+            yield _not_asked(heard.seq, heard.time_us)
 
 
 def planned_ones_keep_their_limit(story: Story) -> Iterator[Breach]:
@@ -177,6 +195,25 @@ def _stretches(story: Story) -> Iterator[tuple[PhaseRow, int]]:
         yield entered, min(later, default=story.end_us)
 
 
+def _is_over(story: Story, entered: PhaseRow, left_us: int) -> bool:
+    """Return whether nobody need ask again: it has obeyed or refused, or another copy takes over."""
+    return any(
+        entered.seq < row.seq
+        and row.time_us <= left_us
+        and row.values.get("reason", REFUSED) == REFUSED
+        for row in story.rows(
+            "seen.Unfenced", "seen.UnfenceFailed", "seen.ClaimRefused"
+        )
+    )
+
+
+def _heard_again(story: Story, from_us: int) -> Row | None:
+    """Return the first row from then on after which no machine is silent."""
+    rows = story.rows("seen.HeartbeatBack", "seen.Inventory")
+    later = [row for row in rows if row.time_us >= from_us]
+    return next((r for r in later if not story.silent_at(r.seq + 1)), None)
+
+
 def _failures(story: Story, entered: PhaseRow, left_us: int) -> list[Row]:
     return [
         row
@@ -196,11 +233,19 @@ def _acts(story: Story, seq: int, from_us: int, within_us: int) -> bool:
         return True
     if story.silent_at(_last_seq(story, until_us)):
         return True
-    kinds = ("seen.Unfence", "truth.unfenced", "seen.ClaimRefused")
+    if _serves(story, until_us):
+        return True
     return any(
         row.seq > seq and row.time_us <= until_us
-        for row in story.rows(*kinds)
+        for row in story.rows("seen.Unfence", "seen.ClaimRefused")
     )
+
+
+def _serves(story: Story, at_us: int) -> bool:
+    """Return whether the old primary had been started again, and not been stopped since."""
+    rows = story.rows("truth.fenced", "truth.unfenced")
+    last = [row.kind for row in rows if row.time_us <= at_us][-1:]
+    return last == ["truth.unfenced"]
 
 
 def _told(story: Story, event: int, at_us: int) -> bool:
@@ -256,6 +301,17 @@ def nothing_was_restored(story: Story, seq: int) -> bool:
         if story.scenario.databases[database].seeded and since_seq < 0:
             return story.scenario.store is not None
     return True
+
+
+def _goes_back_again(story: Story, entered: PhaseRow) -> bool:
+    """Return whether a failover went back before, and since then the old primary has not answered,
+    nor been stopped.
+    """
+    before = [row.seq for row in _begins(story) if row.seq < entered.seq]
+    return bool(before) and not any(
+        before[-1] < row.seq < entered.seq
+        for row in story.rows("seen.Unfenced", "seen.Fence")
+    )
 
 
 def is_planned(story: Story, attempt: Attempt) -> bool:
