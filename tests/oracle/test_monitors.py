@@ -81,6 +81,13 @@ BACK = CRM + (
     "- {at: 60 min, setup_differs: {database: crm, because: file_added}}\n"
     "- {at: 61 min, order_failover: dba}\n- {at: 76 min, link_outage: 2 min}\n"
 )
+# it goes back at 71:05, falls silent before the order can reach it, and is heard again at 75:00
+LEFT = CRM + (
+    "heartbeat: {path: data link}\nevents:\n"
+    "- {at: 60 min, setup_differs: {database: crm, because: file_added}}\n"
+    "- {at: 61 min, order_failover: dba}\n- {at: 71 min, link_outage: 4 min}\n"
+    "failover: {planned_limit: 10 min, silent_for: 1 min, operator: {answers_in: 10 min}}\n"
+)
 # a full is 53 minutes on its way, damaged, and another copy of it as long
 SLOW_FULL = CRM.replace("200 MB, full: none", "40 GB, full: daily 00:01") + (
     "events: [{at: 0 s, corrupt_in_transit: {database: crm, kind: full}}]\n"
@@ -476,6 +483,8 @@ CASES = (
     Case(failover_back.asked_until_it_serves, BACK, "R15", both(
         drop_after(77 * MINUTE, "seen.Unfence"), drop("truth.unfenced"))),
     Case(failover_back.asked_until_it_serves, BACK, "R15", drop("seen.RaiseAlert", event_id=26)),
+    Case(failover_back.never_left_stopped, LEFT, "R15", drop_after(
+        74 * MINUTE, "seen.Unfence", "seen.EnterPhase", "truth.unfenced")),
     Case(failover_back.planned_ones_keep_their_limit, BACK, "R15", keep,
          failover(planned_limit_us=5 * MINUTE)),
     Case(failover_back.never_two_serve, BACK, "R16", insert(
@@ -702,6 +711,21 @@ def test_a_manager_is_watched_until_its_failover_has_ended(tmp_path: Path) -> No
     doctored = Whole.of(written([out for row in rows for out in edit(row)]), of)
     broken = laws_broken(doctored, conserved_in(doctored))
     assert [each.invariant for each in broken] == ["R15"]
+
+
+def test_a_store_that_lost_its_full_rightly_calls_an_incremental_on_it_no_use(
+    tmp_path: Path,
+) -> None:
+    """It is back at 88:00 with nothing. The incremental of 90:00 lands, and its base is gone."""
+    path = tmp_path / "store.yaml"
+    text = CRM.replace("incremental: none", "incremental: every 30 min, log: none")
+    text = text.replace("full: none", "full: every 6 h").replace("3 h", "100 min")
+    lost = "{at: 25 min, lose_secondary: 63 min, copy: vault}"
+    path.write_text(f"{text}copies: {{vault: {{store: {{}}}}}}\nevents: [{lost}]\n", "utf-8")
+    of = load_scenario(path)
+    whole = Whole.of(play(of), of)
+    assert len(list(whole.legs[0].journal.rows("seen.RaiseAlert"))) == 2
+    assert laws_broken(whole, conserved_in(whole)) == []
 
 
 def test_an_order_that_was_refused_makes_no_later_failover_a_planned_one() -> None:

@@ -106,13 +106,18 @@ def _last_begun_us(
     story: Story, database: int, row: Row, kinds: tuple[int, ...]
 ) -> int | None:
     """Return when the last backup of those kinds began that was restored in this life; where there
-    is a store, that was found whole in this life. None: there was none.
+    is a store, that was found whole in this life, with the full that it is based on. None: there
+    was none.
     """
     keeps = story.scenario.store is not None
     kind_of_row = "seen.Validated" if keeps else "seen.Restored"
     rows = story.of(kind_of_row, database)
     life_us = story.life_at(row.time_us)[0]
     wanted = (rows["seq"] < row.seq) & (rows["time_us"] >= life_us)
+    if keeps:
+        bases = _fulls_here(story, database, row.seq)
+        based = np.isin(rows["header.differential_base_lsn"], bases)
+        wanted &= based | (rows["header.kind"] != INCREMENTAL)
     begun: list[int] = []
     for name in np.unique(rows["name"][wanted]).tolist():
         if kind_in_name(story.text(name)) not in kinds:
@@ -121,6 +126,21 @@ def _last_begun_us(
         if header is not None:
             begun.append(header[0] - story.scenario.start_utc_us)
     return max(begun, default=None)
+
+
+def _fulls_here(story: Story, database: int, seq: int) -> list[int]:
+    """Return the first LSN of each full that is at the secondary when that row is written."""
+    landed = story.of("truth.landed", database)
+    gone = story.of("truth.file_gone", database)
+    here = gone["where"] == story.text_id("secondary")
+    found: list[int] = []
+    for at in np.flatnonzero(landed["kind"] == FULL).tolist():
+        landed_seq = landed["seq"][at]
+        lost = here & (gone["file"] == landed["file"][at])
+        lost &= (gone["seq"] > landed_seq) & (gone["seq"] < seq)
+        if landed_seq < seq and not lost.any():
+            found.append(int(landed["first_lsn"][at]))
+    return found
 
 
 # ---- R12: what a store lacks
