@@ -117,7 +117,7 @@ def test_every_chart_is_told_in_words(two_weeks: Path) -> None:
 @pytest.mark.parametrize(
     ("sla", "said"),
     [
-        ("{data_loss: at most 1 min}", "The SLA is missed: data loss is"),
+        ("{data_loss: at most 1 min}", "The SLA is missed: data_loss is"),
         ("{data_loss: at most 1 h}", "The SLA is met in this run."),
         ("{}", "The scenario names no SLA to be judged by."),
     ],

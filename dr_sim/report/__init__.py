@@ -201,7 +201,7 @@ def _line(judged: Judged) -> dict[str, str]:
         judged.value, line.bound, line.at_most, judged.unit
     )
     return {
-        "name": f"{line.measure.replace('_', ' ')}{of}",
+        "name": f"{line.measure}{of}",
         "value": value,
         "bound": bound,
         "outcome": judged.outcome.name.lower(),

@@ -113,7 +113,7 @@ def _line(v: LineVerdict) -> SlaText:
     )
     interval = f"{_shown(v.low, v.unit)} to {_shown(v.high, v.unit)}"
     return SlaText(
-        f"{line.measure.replace('_', ' ')}{of}",
+        f"{line.measure}{of}",
         value,
         interval,
         bound,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePath
@@ -245,6 +246,11 @@ def _instead(path: str) -> str:
     if PurePath(path).parts[:1] == (_LIBRARY,):
         return (
             "; `dr-sim library --copy .` copies dr_sim's own scenarios here"
+        )
+    if path == name and "." not in name:
+        return (
+            f"; a scenario is named by its file; `dr-sim library {shlex.quote(name)}` lists "
+            "dr_sim's own of that name, and `dr-sim library --copy .` copies them here"
         )
     return ""
 

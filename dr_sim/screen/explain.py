@@ -295,7 +295,10 @@ def alerts_of(
         before += len(mine)
     if not raised:
         return "no alert was raised in this run"
-    wide = len(str(raised[-1][0]))
+    wide = len(str(before))
+    raised.sort(
+        key=lambda each: each[1]
+    )  # several copies raise them side by side
     if not everything:
         return "\n".join(_sums_of_alerts(raised, scenario, wide))
     return "\n".join(

@@ -192,6 +192,20 @@ def test_alerts_are_numbered_through_all_legs(stored: Any) -> None:
     )
 
 
+def test_alerts_of_several_copies_are_listed_by_time(tmp_path: Path) -> None:
+    """near fences at 1:02:51, cannot come online, and far fences 41 s later: both say so."""
+    path = tmp_path / "s.yaml"
+    more = ", {at: 61 min, standby_broken: {database: crm, how: brought online}, copy: near}"
+    text = SCENARIO.format(new_secondary="none", more=more).replace("1 h, lose", "62 min, lose")
+    text = text.replace("12 h", "65 min")
+    path.write_text(f"{text}copies: {{near: {{}}, far: {{}}}}\n", encoding="utf-8")
+    whole = run(load_scenario(path)).whole
+    times = [line.split()[2] for line in alerts_of(whole, everything=True).splitlines()]
+    assert times == sorted(times) and len(times) > 3
+    fenced = next(line for line in alerts_of(whole).splitlines() if "event 12 " in line)
+    assert "01:02:51 to Mon 01:03:32" in fenced
+
+
 ELSEWHERE = """\
 run_for: 16 h
 databases: {{crm: {{size: 50 GB, log_volume: 20 MB per 5 min, full: {full}, incremental: none}}}}

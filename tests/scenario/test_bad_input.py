@@ -688,6 +688,11 @@ def test_files_that_cannot_be_read(write: Write) -> None:
     assert [str(p) for p in validate("nope.yaml")] == [
         "nope.yaml:1:1: cannot be read: No such file or directory"
     ]
+    assert [str(p) for p in validate("quickstart")] == [
+        "quickstart:1:1: cannot be read: No such file or directory; a scenario is named by its "
+        "file; `dr-sim library quickstart` lists dr_sim's own of that name, and `dr-sim library "
+        "--copy .` copies them here"
+    ]
     assert [str(p) for p in validate("w.yaml")] == [
         "w.yaml:1:1: cannot be read: No such file or directory; did you mean s.yaml?"
     ]
