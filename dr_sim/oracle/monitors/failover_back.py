@@ -196,7 +196,7 @@ def _stretches(story: Story) -> Iterator[tuple[PhaseRow, int]]:
 
 
 def _is_over(story: Story, entered: PhaseRow, left_us: int) -> bool:
-    """Return whether nobody need ask again: it has obeyed or refused, or another copy takes over."""
+    """Return whether nobody need ask: it has obeyed or refused, or another copy takes over."""
     return any(
         entered.seq < row.seq
         and row.time_us <= left_us
