@@ -80,7 +80,7 @@ BACK: tuple[Mutant, ...] = (
         "serves_again_without_the_claim", "R16",
         "after a restart the old primary is asked to serve before the claim is answered",
         _BACK,
-        "    if f.claiming.held and not f.silence.is_long(e.mono_us):\n"
+        "    if f.claiming.held and not _is_silent(f, e):\n"
         "        out.append(Unfence())\n",
         "    out.append(Unfence())\n",
     ),
