@@ -179,7 +179,10 @@ class Drain:
         self.patient = False
 
     def shut(self, tail: bool) -> None:
-        """Wait for nothing more from the primary. tail: the tail was still awaited too."""
+        """Wait for nothing more from the primary: a backup that is here and still being checked may
+        lead further than the logs. tail: the tail was still awaited too.
+        """
+        self._without_tail = True
         self._left |= self.waiting.keys() | self._db.files.recopying
         self._unnamed_left += tail or self.last.is_lacking
         self._pipe.move(PipeEvent.GIVEN_UP)

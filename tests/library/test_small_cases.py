@@ -158,3 +158,22 @@ def test_a_link_that_carries_less_than_is_offered_falls_behind_steadily(tmp_path
     gaps = [after - before for before, after in pairwise(landed)]
     assert len(gaps) > 20 and min(gaps) >= 320 * SECOND
     assert summary_json(result.summary)["link"]["overloaded"]
+
+
+def test_an_incremental_that_landed_while_the_manager_was_dead_is_replayed(tmp_path: Path) -> None:
+    """The order comes at 60:00, when an incremental begins, which the log of that instant waits
+    for. The primary stops at 60:05, and the manager is dead until the drain limit is over. What has
+    landed is checked and replayed all the same: nothing is lost.
+    """
+    result = played(
+        tmp_path,
+        "{at: 1 h, order_failover: {by: dba, planned: false}}, "
+        "{at: 1 h, manager_crash: {before: EnterPhase}}",
+        ("mode: automatic", "drain_limit: 3 min"),
+        (
+            "differential: none, log: every 5 min",
+            "differential: every 1 h, log: every 5 min, serial: true",
+        ),
+        ("run_for: 3 h", "run_for: 70 min\nmanager: {restart_after: 3 min}"),
+    )
+    assert result.summary.failovers[0].data_loss_us == 0
