@@ -9,7 +9,8 @@ is still being hashed is waited for. Several databases share the device while th
 Stated differences from a restore that is played: a newer full that is still hashed is waited for
 here, and the manager restores an older one and its logs at once, on the device that hashes, which
 takes about as long; what still lies in the primary's share when its host or a database is lost is
-fetched, and is not counted here while a full lies at the store (else: outage_from_share.py);
+fetched, and is not counted here while a full lies at the store (else: outage_from_share.py), except
+that what comes too late is waited for up to the drain's limit;
 restores are as slow as the scenario says, whatever events make them slower.
 """
 
@@ -23,11 +24,12 @@ from itertools import groupby
 import numpy as np
 
 from dr_sim.backups.model import Kind
+from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import Falling
-from dr_sim.measures.tables import Tables, up_until_us
+from dr_sim.measures.tables import Ints, Tables, first_of, up_until_us
 from dr_sim.measures.way_over import NO_WAY_US, SITE, Way, way_over
 from dr_sim.record.sets import each_once
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.units import SECOND_US
 
 Turn = tuple[int, int, bool]
@@ -82,7 +84,52 @@ def outage_from_store(
     backs = list(ways_back(t, scenario, database))
     if in_share:
         backs = _or_else(backs, in_share)
-    return _falling(backs, way, up_until_us(t, scenario, database))
+    curve = _falling(backs, way, up_until_us(t, scenario, database))
+    assert scenario.store is not None
+    left = failure_class in FAILURE_CLASSES and failure_class != SITE
+    # what is still held is asked for, and comes after transit
+    if left and scenario.store.transit_us > way.drain_limit_us:
+        curve = _waited_out(curve, way, _on_the_way(t, database))
+    return curve
+
+
+def _on_the_way(t: Tables, database: int) -> tuple[Ints, Ints]:
+    """Return when backups were finished at the primary, in order, and when each had landed here, or
+    a later one had: it is wanted until then.
+    """
+    made = t.of("truth.backup_finished", database)
+    landed = t.of("truth.landed", database)
+    at_us = first_of(
+        landed["file"], landed["time_us"], made["file"], NEVER_US
+    )
+    return made["time_us"], np.minimum.accumulate(at_us[::-1])[::-1]
+
+
+def _waited_out(
+    curve: Falling, way: Way, on_way: tuple[Ints, Ints]
+) -> Falling:
+    """Return a curve with the drain's limit where that ends the wait for what the primary's share
+    still sends. What is restored meanwhile takes no longer then.
+    """
+    made_us, landed_us = on_way
+    if not len(made_us) or not len(curve.start_us):
+        return curve
+    late = landed_us - way.before(landed_us) - way.drain_limit_us
+    cuts = np.concatenate((made_us, late))
+    cuts = cuts[(cuts > curve.begin_us) & (cuts < curve.end_us)]
+    start = each_once(curve.start_us, cuts)
+    stop = np.append(start[1:], np.int64(curve.end_us))
+    place = np.searchsorted(curve.start_us, start, side="right") - 1
+    last = np.searchsorted(made_us, start, side="right") - 1
+    waited_us = way.before(start) + way.drain_limit_us
+    given_up = (last >= 0) & (
+        landed_us[np.maximum(last, 0)] > start + waited_us
+    )
+    floor = curve.floor_us[place]
+    at_least = np.where(given_up, waited_us + way.after_us, 0)
+    return Falling(
+        start, stop, np.maximum(floor, at_least), curve.until_us[place]
+    )
 
 
 def _or_else(

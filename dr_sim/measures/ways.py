@@ -15,16 +15,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from dr_sim.formatting.words import counted, size
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.outage_from_store import WayBack, ways_back
 from dr_sim.measures.outage_now import outage_at
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.way_over import NO_WAY_US, SITE, is_ordered
+from dr_sim.measures.way_over import NO_WAY_US, SITE, is_ordered, way_over
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.kind import Explains
 
+HOST = "host"
 CLOSED, POSSIBLE, TAKEN, FAILED = "closed", "possible", "taken", "failed"
 PROMOTE, RESTORE = "promote", "restore"
 _NOT_CONFIGURED = (
@@ -141,11 +144,37 @@ def _way(
         if own_us < NO_WAY_US // 2:
             why = _NOT_CONFIGURED
         return WaySummary(leg.secondary, how, CLOSED, why)
-    why, counts = "", failure_class
+    why = ""
     if scenario.store is not None:
-        why, counts = _of_a_store(t, leg, t_us, failure_class)
-    lost_us = whole.exposure_of_copy(one, counts).at(t_us)
+        why = _of_a_store(t, leg, t_us, failure_class)
+    lost_us = whole.exposure_of_copy(one, failure_class).at(t_us)
+    if failure_class == HOST:
+        lost_us = max(lost_us, _left_behind_us(whole, one, t_us))
     return WaySummary(leg.secondary, how, POSSIBLE, why, lost_us, takes_us)
+
+
+def _left_behind_us(
+    whole: Whole, one: tuple[Leg, Tables], t_us: int
+) -> int:
+    """Return what is lost where the host is, and what its share still sends comes too late: what
+    has landed counts when the drain's limit is over, or all is restored if that is later.
+    """
+    leg, t = one
+    scenario = leg.scenario
+    way = way_over(t, scenario, failure_class=HOST)
+    at = np.array([t_us], np.int64)
+    limit_us = int(way.before(at)[0]) + way.drain_limit_us
+    curve = whole.outage_of_copy(one, failure_class=HOST)
+    restored_us = outage_at(curve, scenario, t_us, HOST) - way.after_us
+    until_us = t_us + max(limit_us, restored_us)
+    lost_us = 0
+    for database in range(len(scenario.databases)):
+        rows = t.of("truth.survivable", database)
+        there = t.has_text(rows["class"], SITE) & (rows["commits"] > 0)
+        there &= rows["time_us"] <= until_us
+        for lacking_us in rows["lacking_us"][there][-1:].tolist():
+            lost_us = max(lost_us, t_us - lacking_us)
+    return lost_us
 
 
 def _gone_with_it(t: Tables, leg: Leg, t_us: int) -> str:
@@ -177,25 +206,22 @@ def _why_closed(t: Tables, leg: Leg, t_us: int) -> str:
     return f"{what} ({label})" if label else what
 
 
-def _of_a_store(
-    t: Tables, leg: Leg, t_us: int, failure_class: str
-) -> tuple[str, str]:
-    """Return what a restore from a store reads, and the class of failure whose loss it has: where
-    the primary's share is left, and what is on the road from there would come after the drain's
-    limit, that of the site.
+def _of_a_store(t: Tables, leg: Leg, t_us: int, failure_class: str) -> str:
+    """Return what a restore from a store reads: where the primary's share is left, what that has,
+    too. What is on the road from there for longer than the drain's limit comes too late.
     """
     scenario, read = leg.scenario, _read(t, leg, t_us)
     if failure_class == SITE:
-        return read, SITE
+        return read
     if not read:
-        return "what the share has", failure_class
+        return "what the share has"
     assert scenario.store is not None
     limit_us = scenario.failover.drain_limit_us
     # an order waits for longer
     failed = not is_ordered(failure_class)
     if failed and scenario.store.transit_us > limit_us:
-        return f"{read}; what the share has comes too late", SITE
-    return f"{read}, and what the share has", failure_class
+        return f"{read}; most of what the share has comes too late"
+    return f"{read}, and what the share has"
 
 
 def _read(t: Tables, leg: Leg, t_us: int) -> str:

@@ -413,3 +413,32 @@ def test_of_a_silence_that_was_no_failure_nothing_is_foretold(tmp_path: Path) ->
     [found] = result.summary.failovers
     assert (found.failure_class, found.ordered_by, found.ways) == ("none", None, [])
     assert NOTHING_FORETOLD in ways_taken(result.whole)
+
+
+# ---- what the drain's limit leaves behind
+@pytest.mark.parametrize("limit_us", [3 * MINUTE, 20 * MINUTE])
+def test_a_way_foretells_what_the_drain_s_limit_leaves_in_the_share(
+    tmp_path: Path, limit_us: int
+) -> None:
+    """Replication stands still until somebody resumes it: what was cut after 03:00 stays in the
+    share of the host that is lost at 03:32, and the drain waits for it in vain.
+    """
+    result = played(
+        tmp_path,
+        "run_for: 6 h\n"
+        "databases: {crm: {size: 1 GB, full: none, log: every 5 min,\n"
+        "                  log_volume: {mean: 100 KiB/s}}}\n"
+        "link: {bandwidth: 200 Mbit/s}\n"
+        "failover: {mode: automatic, silent_for: 30 s, "
+        f"drain_limit: {limit_us // MINUTE} min}}\n"
+        "copies: {near: {}, far: {}}\n"
+        "events:\n"
+        "- {at: 181 min, copy: near, replication_stopped: {resumed_in: 2 h}}\n"
+        "- {at: 212 min, lose: host}\n",
+    )
+    [found] = result.summary.failovers
+    [taken] = [way for way in found.ways if way.place == "near"]
+    assert taken.standing == "taken"
+    assert taken.loss_us == taken.came_loss_us == 32 * MINUTE
+    assert taken.outage_us == taken.came_outage_us
+    assert found.phases_us["drain"] == limit_us
