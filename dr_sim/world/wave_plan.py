@@ -87,8 +87,8 @@ class CutTogether(Protocol):
 
 
 class Waits(enum.IntEnum):
-    """What a log waits for that is finished: nothing, a free transfer, a purge of the staging area
-    that it causes.
+    """The thing that a finished log waits for: nothing, a free transfer, or a purge of the staging
+    area that it causes.
     """
 
     NOT = 0
