@@ -229,6 +229,8 @@ class Emptying:
                 )
                 if names:  # else the share's answer will tell whether there is a way
                     telling.tell_only_way(db, names, e, out)
+                elif drain.undecided:
+                    out.append(AskShare(name))
                 continue
             if e.mono_us < self._tail_until_us.get(name, 0):
                 continue
@@ -360,6 +362,11 @@ class Emptying:
                 if db.drain.undecided:
                     out.append(AskShare(name))
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
+
+    def wait_for_nothing(self) -> None:
+        """Wait for nothing any more that would be lost: the primary has died."""
+        for _, _, drain in self._open():
+            drain.lose_patience()
 
     # ---- the end
     def tell_left(self, e: Event, out: list[Command]) -> None:

@@ -111,7 +111,10 @@ def drain_rang(f: Failover, e: Event, out: list[Command]) -> None:
     if f.planned and not f.silence.is_long(e.mono_us):
         f.emptying.wait_on(e, out)
         return
-    f.stop_waiting()  # if it was planned, the primary died in the middle of it
+    if f.planned:  # the primary died in the middle of it
+        f.stop_waiting()
+        f.emptying.wait_for_nothing()
+        f.save(out)
     choosing.waits_in_vain(f, e, out)
     f.emptying.wait_no_longer(e, out)
     f.hanging.look(e, out)

@@ -455,3 +455,21 @@ def test_a_crash_before_any_command_of_going_back_changes_nothing() -> None:
         assert json.loads(world.store["failover"])["state"] == "watching"
         assert json.loads(world.store["failover"])["fence"] == "open"
     assert commands
+
+
+def test_a_planned_one_whose_primary_died_while_the_manager_was_dead_is_no_silent_wait() -> None:
+    """Meanwhile the copy and its files were lost too: the share cannot answer, and nothing is
+    awaited. It goes on, and the attempt shows that nothing is here.
+    """
+    world = waiting()
+    world.share.clear()
+    world.exists = False
+    world.reachable = False
+    for machine in world.config.failover.machines:
+        world.silent[machine] = world.mono_us
+    world.wait(10 * MINUTE)
+    world.start()
+    world.settle()
+    world.wait(11 * MINUTE)
+    assert world.recovers == 1 and phases(world)[-1] != "draining"
+    assert not json.loads(world.store["failover"])["planned"]
