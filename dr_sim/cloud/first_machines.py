@@ -24,7 +24,7 @@ def with_first(
             farm.network: Room(config, farm.network, ())
             for farm in config.farms
         }
-        for farm in sorted(config.farms, key=lambda of: not of.federated):
+        for farm in sorted(config.farms, key=lambda of: of.rank):
             room = rooms[farm.network]
             image = images[farm.image]
             if site not in image.sites:

@@ -49,8 +49,8 @@ class LoadConfig:
 class FarmConfig:
     """A farm: its network, the image of its machines, how many of each role it is to have at first,
     and the databases that it serves. units: those databases, in groups that are moved together.
-    load: None where people set all goals. tenant: whose it is; '': nobody's alone. federated: it
-    serves the other farms of its network, so its machines are made first.
+    load: None where people set all goals. tenant: whose it is; '': nobody's alone. rank: its
+    machines are made before those of a higher rank, which depend on it.
     """
 
     name: str
@@ -60,7 +60,7 @@ class FarmConfig:
     units: tuple[tuple[str, ...], ...] = ()
     load: LoadConfig | None = None
     tenant: str = ""
-    federated: bool = False
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,9 @@ class MachinesConfig:
     apart: frozenset[str] = frozenset()
     quotas: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
-    def others_wait(self, farm: str) -> bool:
-        """Return whether the other farms of its network depend on a farm."""
-        return any(of.federated for of in self.farms if of.name == farm)
+    def rank(self, farm: str) -> int:
+        """Return the place of a farm in the order in which machines are made."""
+        return next((of.rank for of in self.farms if of.name == farm), 0)
 
     def tenant(self, farm: str) -> str:
         """Return whose a farm is; '': nobody's alone."""

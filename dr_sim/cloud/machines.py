@@ -325,7 +325,7 @@ class MachineManager:
         """Make records of machines that are missing, as many as the network may have at a site:
         first those on which other farms depend.
         """
-        missing.sort(key=lambda of: not self.config.others_wait(of[0]))
+        missing.sort(key=lambda of: self.config.rank(of[0]))
         room = self._records.room(side)
         beyond = 0
         over: Counter[str] = Counter()
@@ -364,7 +364,7 @@ class MachineManager:
             and vm.state is VmState.WAITING
             and (vm.network, site) in self._known
         ]
-        waiting.sort(key=lambda vm: not self.config.others_wait(vm.farm))
+        waiting.sort(key=lambda vm: self.config.rank(vm.farm))
         used = self._used(site) if waiting else {}
         physical = self.config.at(site) if waiting else ()
         no_room: dict[tuple[str, str], int] = {}

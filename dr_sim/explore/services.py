@@ -129,7 +129,7 @@ def service(r: random.Random) -> Tree:
     elif "cloud" in tree and r.random() < 0.2:
         _a_store_to_configure_from(r, tree)
     if "farms" in tree and r.random() < 0.25:
-        _a_federated_farm(tree)
+        _a_farm_for_others(r, tree)
     return tree
 
 
@@ -260,12 +260,13 @@ def _machines(r: random.Random, tree: Tree, has_tenants: bool) -> None:
     tree["deployment"] = {"takes": "2 min", "repair_after": "5 min"}
 
 
-def _a_federated_farm(tree: Tree) -> None:
+def _a_farm_for_others(r: random.Random, tree: Tree) -> None:
     """Put a farm that serves it beside the other one, where no limit may leave too little room."""
     networks = tree.get("networks", {})
     if {"quotas", "most_machines"} & networks.get("shared", {}).keys():
         return
-    farm = {"image": "old", "kind": "federated", "search": "1"}
+    kind = r.choice(["federated", "network"])
+    farm = {"image": "old", "kind": kind, "search": "1"}
     if networks:
         networks["shared"]["farms"] = ["content", "services"]
         farm["network"] = "shared"

@@ -233,13 +233,13 @@ class _Sides:
         )
 
     def _part(self, site: str) -> int | None:
-        """Return the part of all front ends' goals that serves there. In a network with federated
-        farms it is at most the part that runs of their machines.
+        """Return the part of all front ends' goals that serves there. In a network with farms that
+        serve the others it is at most the part that runs of their machines.
         """
         goals: Counter[str] = Counter()
         run: Counter[str] = Counter()
         for farm in self._farms:
-            if farm.federated:
+            if not farm.kind.serves_users:
                 continue
             goal = self._goals[farm.name].get(FRONT_END, 0)
             goals[farm.network] += goal
@@ -250,15 +250,15 @@ class _Sides:
             return None
         serve = 0
         for network, goal in goals.items():
-            most = goal * self._federated_ppm(site, network)
+            most = goal * self._serving_ppm(site, network)
             serve += min(run[network] * PPM, most)
         return serve // goals.total()
 
-    def _federated_ppm(self, site: str, network: str) -> int:
-        """Return the smallest part of a role's goal that runs of a network's federated farms."""
+    def _serving_ppm(self, site: str, network: str) -> int:
+        """Return the smallest part of a role's goal that runs of the farms that serve others."""
         least = PPM
         for farm in self._farms:
-            if not farm.federated or farm.network != network:
+            if farm.kind.serves_users or farm.network != network:
                 continue
             for role, goal in self._goals[farm.name].items():
                 if goal:

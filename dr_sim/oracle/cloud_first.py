@@ -1,10 +1,11 @@
-"""The witness of federated farms (law 29 of docs/machines.md): the machines on which other farms of
-a network depend are made before those of the others.
+"""The witness of farms that serve other farms (law 29 of docs/machines.md): the machines on which
+other farms of a network depend are made before those of the others.
 
 It reads what the manager saves in one step. Of the machines whose first deployment is ordered
-there, those of federated farms come first. And none of another farm is placed while one of a
-federated farm that would fit in its place waits for room. Nothing is said of a machine whose
-deployment failed before: it goes elsewhere when that is known, whatever was placed meanwhile.
+there, those of a network's own farm come first, and then those of federated farms. And none is
+placed while one of a farm on which it depends waits for room and would fit in its place. Nothing
+is said of a machine whose deployment failed before: it goes elsewhere when that is known, whatever
+was placed meanwhile.
 """
 
 from __future__ import annotations
@@ -46,28 +47,30 @@ class _Saved:
 
 
 Known = dict[Place, _Saved]
+Ranks = dict[str, int]
+"""Place of each farm in the order in which machines are made."""
 
 
 def first_broken(
     journal: Journal, scenario: Scenario
 ) -> Iterator[CloudBreach]:
-    """Yield everything that broke; nothing where no farm serves others."""
+    """Yield everything that broke; nothing where all farms are of one kind."""
     spec = scenario.cloud
     if spec is None or spec.machines is None:
         return
-    first = {of.name for of in spec.machines.farms if of.federated}
-    if not first:
+    ranks = {of.name: of.kind.rank for of in spec.machines.farms}
+    if len(set(ranks.values())) < 2:
         return
     known: Known = {}
     for row in journal.rows("cloud.SaveAll", "truth.cloud_store_restored"):
         if row.kind == "truth.cloud_store_restored":
             known.clear()
             continue
-        for sentence in _saved(row.values["entries"], first, known):
+        for sentence in _saved(row.values["entries"], ranks, known):
             yield CloudBreach(row.time_us, row.seq, "cloud 29", sentence)
 
 
-def _saved(entries: str, first: set[str], known: Known) -> Iterator[str]:
+def _saved(entries: str, ranks: Ranks, known: Known) -> Iterator[str]:
     """Look at what is saved in one step."""
     if _VM not in entries:
         return
@@ -86,33 +89,29 @@ def _saved(entries: str, first: set[str], known: Known) -> Iterator[str]:
         for _, at in sorted(ordered)
         if at in known and known[at].jobs == 1
     ]
-    yield from _too_early(placed, first, known)
-    yield from _in_the_way(placed, first, known)
+    yield from _too_early(placed, ranks, known)
+    yield from _in_the_way(placed, ranks, known)
 
 
 def _too_early(
-    placed: list[Place], first: set[str], known: Known
+    placed: list[Place], ranks: Ranks, known: Known
 ) -> Iterator[str]:
-    """Yield those that are ordered before one of a federated farm."""
+    """Yield those that are ordered before one on which they depend."""
     for number, at in enumerate(placed):
         mine = known[at]
-        if mine.farm in first:
-            continue
         for later in placed[number + 1 :]:
             other = known[later]
             same = (later[0], other.network) == (at[0], mine.network)
-            if same and other.farm in first:
+            if same and ranks[other.farm] < ranks[mine.farm]:
                 yield f"{at[1]} is deployed at {at[0]} before {later[1]}"
 
 
 def _in_the_way(
-    placed: list[Place], first: set[str], known: Known
+    placed: list[Place], ranks: Ranks, known: Known
 ) -> Iterator[str]:
-    """Yield those that take the place of one of a federated farm."""
+    """Yield those that take the place of one on which they depend."""
     for at in placed:
         mine = known[at]
-        if mine.farm in first:
-            continue
         for place, other in known.items():
             alike = (other.network, other.image) == (
                 mine.network,
@@ -120,7 +119,8 @@ def _in_the_way(
             )
             waits = other.state == _WAITS and not other.jobs
             fits = place[0] == at[0] and mine.physical not in other.not_on
-            if other.farm in first and alike and waits and fits:
+            before = ranks[other.farm] < ranks[mine.farm]
+            if before and alike and waits and fits:
                 yield (
                     f"{at[1]} is deployed at {at[0]} on {mine.physical}, and "
                     f"{place[1]} waits for room there"

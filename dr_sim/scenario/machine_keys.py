@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from dr_sim.errors import Problem
 from dr_sim.scenario.cloud_model import FIRST, CloudNetwork
-from dr_sim.scenario.farm_kinds import FEDERATED, check_kind
+from dr_sim.scenario.farm_kinds import check_kind
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.limit_checks import check_limits, own_of
@@ -20,6 +20,7 @@ from dr_sim.scenario.machine_model import (
     CLASSES,
     ROLES,
     Farm,
+    FarmKind,
     FarmLoad,
     Image,
     MachineClass,
@@ -90,10 +91,12 @@ class ImageKeys(Section):
 class FarmKeys(Section):
     network: str = about("the network that its machines are in")
     image: str = about("the image that its machines are made of")
-    kind: Literal["content", "federated"] = about(
+    kind: Literal["content", "federated", "network"] = about(
         "content: it serves users; federated: it serves the other farms "
-        "of its network, for example with search or profiles. Without it "
-        "they are degraded, so its machines are made first"
+        "of its network, for example with search or profiles; network: it "
+        "serves all other farms of its network, federated ones too, and a "
+        "network has at most one. Without them the others are degraded, so "
+        "their machines are made first"
     )
     tenant: Tenants = about(
         "the tenant that it belongs to: its machines count towards the "
@@ -219,7 +222,8 @@ def _farms(
     found = []
     for name, farm in root.farms.items():
         mine = tuple(order[database] for database in farm.databases)
-        if not farm.databases and farm.kind != FEDERATED:
+        kind = FarmKind(farm.kind)
+        if not farm.databases and kind.serves_users:
             mine, rest[farm.network] = rest[farm.network], ()
         goals = tuple((role, getattr(farm, role)) for role in ROLES)
         found.append(
@@ -231,7 +235,7 @@ def _farms(
                 mine,
                 _load(farm),
                 next(iter(farm.tenant), ""),
-                farm.kind == FEDERATED,
+                kind,
             )
         )
     return tuple(found)

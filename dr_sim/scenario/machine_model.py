@@ -4,6 +4,7 @@ cloud_model.py).
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from dr_sim.scenario.model import Law
@@ -14,6 +15,25 @@ FRONT_END = "front_end"
 """Names the roles of machines; users are served by those of the first."""
 CLASSES = ("compute", "storage")
 """Names the classes of physical machines."""
+
+
+class FarmKind(enum.StrEnum):
+    """Kind of a farm: whom it serves. The order is that in which machines are made: those that
+    follow depend on the first ones.
+    """
+
+    NETWORK = "network"
+    FEDERATED = "federated"
+    CONTENT = "content"
+
+    @property
+    def serves_users(self) -> bool:
+        return self is FarmKind.CONTENT
+
+    @property
+    def rank(self) -> int:
+        """Return its place in the order in which machines are made."""
+        return list(FarmKind).index(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +112,7 @@ class Farm:
     databases: tuple[int, ...]
     load: FarmLoad | None = None
     tenant: str = ""  # whose it is; '': nobody's alone
-    federated: bool = False  # it serves the other farms of its network
+    kind: FarmKind = FarmKind.CONTENT
 
     def goal(self, role: str) -> int:
         return dict(self.goals).get(role, 0)

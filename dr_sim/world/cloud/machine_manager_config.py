@@ -125,7 +125,7 @@ def _farm(farm: Farm, machines: Machines, scenario: Scenario) -> FarmConfig:
         _units(farm, scenario),
         follows,
         farm.tenant,
-        farm.federated,
+        farm.kind.rank,
     )
 
 
