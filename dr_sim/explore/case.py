@@ -37,7 +37,7 @@ from dr_sim.record.kinds import KIND_ID, KINDS, ROW_HEAD
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.own_logic import with_manager
 from dr_sim.world.play import play, without_looks_for_cycles
-from dr_sim.world.world import Stops
+from dr_sim.world.world import Stops, World
 
 Tree = dict[str, Any]
 _TO_RECOVERY = {kind.id for kind in KINDS if kind.name.startswith("seen.")}
@@ -49,6 +49,11 @@ _MOST_ALERTS = 10_000
 _NAMES = re.compile(r"\S*\d\S*|\[[^]]*\]")
 """Names what differs from case to case in a sentence: names of files, numbers."""
 _ROW = re.compile(r"^row \d+: ")
+_BUSY, _BUSY_ROWS = 20, 30_000
+"""How many times as many rows as at first, and at least how many, show that a run goes in circles.
+"""
+_EVERY_US = 300_000_000
+"""How often that is looked at."""
 _OVERDUE = 22
 """Event id of a backup that does not come as scheduled (docs/alerts.md)."""
 NOBODY_IS_TOLD = "a database is in lasting danger, and nobody is notified"
@@ -168,15 +173,19 @@ def look(scenario: Scenario, lane: bool = False) -> Looked:
     would_forget: dict[Sign, str] = {}
     at_stops = anew.AtStops()
     try:
-        stops = Stops(
-            anew.stops(scenario),
-            lambda world: _add_forgotten(
-                would_forget, at_stops.forgotten(world)
-            ),
-        )
-        journal = play(scenario, stops=stops)
+        pace, restarts = _Pace(), set(anew.stops(scenario))
+
+        def stopped(world: World) -> None:
+            _catch_up(world)
+            pace.look(len(world.journal), world.agenda.now_us)
+            if world.agenda.now_us in restarts:
+                _add_forgotten(would_forget, at_stops.forgotten(world))
+
+        often = range(_EVERY_US, scenario.run_for_us, _EVERY_US)
+        instants = sorted(restarts.union(often))
+        journal = play(scenario, stops=Stops(instants, stopped))
         whole = Whole.of(journal, scenario)
-        differs = _lane_differs(scenario, journal) if lane else ""
+        differs = _lane_differs(scenario, journal, instants) if lane else ""
     except Exception as error:  # logic of the user's own may raise anything
         where = f"{type(error).__name__}: {error}"
         found.signs[_sign("raises", where)] = where
@@ -199,6 +208,31 @@ def look(scenario: Scenario, lane: bool = False) -> Looked:
     return found
 
 
+class RunsInCirclesError(Exception):
+    """A run does the same again and again, as fast as answers come."""
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How many rows a run writes between two stops. Where that rises so much, whatever
+    happens, something is done again and again: such a run would take hours.
+    """
+
+    rows: int = 0
+    at_us: int = 0
+    usual: float = 0.0  # rows for each microsecond, up to the first stop
+
+    def look(self, rows: int, now_us: int) -> None:
+        more, passed_us = rows - self.rows, now_us - self.at_us
+        self.rows, self.at_us = rows, now_us
+        if not self.usual:
+            self.usual = more / max(1, passed_us)
+        elif more > max(_BUSY_ROWS, _BUSY * self.usual * passed_us):
+            raise RunsInCirclesError(
+                f"{more} rows in {passed_us / 1e6:.0f} s: something is done again and again"
+            )
+
+
 def _add_forgotten(
     signs: dict[Sign, str], sentences: Iterable[str]
 ) -> None:
@@ -207,10 +241,23 @@ def _add_forgotten(
         signs.setdefault(_sign(RESTART, sentence), sentence)
 
 
-def _lane_differs(scenario: Scenario, stepwise: Journal) -> str:
-    """Say how a run with the quiet lane leaves another record; '' if it does not."""
+def _catch_up(world: World) -> None:
+    """Let a cloud manager come to the present: it may play apart, hours behind."""
+    cloud = world.pairs[0].cloud
+    if cloud is not None:
+        cloud.catch_up()
+
+
+def _lane_differs(
+    scenario: Scenario, stepwise: Journal, instants: list[int]
+) -> str:
+    """Say how a run with the quiet lane leaves another record, stopped at the same instants; '' if
+    it does not.
+    """
     try:
-        quickly = play(replace(scenario, steps=False))
+        quickly = play(
+            replace(scenario, steps=False), stops=Stops(instants, _catch_up)
+        )
     except Exception as error:
         return f"it raises {type(error).__name__}: {error}"
     same = quickly.digest() == stepwise.digest()

@@ -209,15 +209,24 @@ def _a_cloud_manager(r: random.Random, tree: Tree) -> None:
         _machines(r, tree, has_tenants)
 
 
+_OWNERS = (("contoso", "acme"), ("contoso",), ("acme",))
+"""Names the tenants whose data each database holds: shared, the caller's own, another's."""
+
+
 def _tenants(tree: Tree) -> None:
     """Add a network of one tenant, which the client of another one may not use; both have a farm
-    of one name, so that a call that goes astray names a thing that is there.
+    of one name, so that a call that goes astray names a thing that is there. Databases are shared,
+    the client's own, and another's.
     """
     tree["networks"] = {
         "shared": {"tenants": "shared", "farms": ["content"]},
         "gov": {"tenants": "acme", "farms": ["content"]},
     }
     tree["clients"]["portal"]["tenant"] = "contoso"
+    for database, whose in zip(
+        tree["databases"].values(), _OWNERS, strict=False
+    ):
+        database["tenants"] = list(whose)
 
 
 def _limits(r: random.Random, tree: Tree) -> None:
@@ -296,7 +305,10 @@ def _database(r: random.Random) -> Tree:
 
 
 def _with_logs(r: random.Random) -> Tree:
-    return {
+    """Draw a database with logs. A small one may have many fulls and incrementals, so that there is
+    a choice among several when a log is lost.
+    """
+    drawn = {
         "size": r.choice(list(_MB)),
         "log_volume": r.choice(["20 MB per 5 min", "1 MB per 5 min"]),
         "transactions": "10 per s",
@@ -306,6 +318,10 @@ def _with_logs(r: random.Random) -> Tree:
         "on": r.choice(["sql1", "sql2"]),
         "serial": r.choice(["true", "false"]),
     }
+    if drawn["size"] == "200 MB" and r.random() < 0.4:
+        drawn["full"] = r.choice(["every 1 h", "every 2 h", "none"])
+        drawn["incremental"] = r.choice(["every 20 min", "every 40 min"])
+    return drawn
 
 
 def _quiet(tree: Tree) -> Tree:

@@ -296,7 +296,7 @@ STORIES: tuple[EventStory, ...] = (
          _ALL_INCREMENTALS,
          (second_log_job, None), (recovery_model, None), (standby_broken, None)),
         (*_FILES, disk_full, paused_backups, standby_broken, missing_file, lose_secondary,
-         ad_hoc_full, silent_backups, slow_restore, careless_clean_up, order_failover),
+         ad_hoc_full, silent_backups, slow_restore, _HANGS, careless_clean_up, order_failover),
         _LONG_AFTER,
         dies_before=("TakeBackup", "Drop", "Save", "AskShare", "Recopy", "Restore", "Fetch"),
         options=(("replay", "on_hole", ("resync", "resync", "bridge", "skip_ahead")),),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud_placing import owner_of
 from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
 from dr_sim.oracle.cloud_slots import SideOf, full_sides
 from dr_sim.oracle.cloud_told import machines_read
@@ -316,13 +317,7 @@ def _among_others(at: Place, new: _There, spec: Cloud) -> Broken:
     """Check that a machine runs on the physical machines of its network, where that has its own,
     and on none that is another's.
     """
-    _, kind, number = new.physical.rsplit("-", 2)
-    owner, taken = "", 0
-    for network in spec.networks:
-        taken += dict(network.own).get(kind, 0)
-        if int(number) <= taken:
-            owner = network.name
-            break
+    owner = owner_of(spec, new.physical)
     mine = next(of for of in spec.networks if of.name == new.network)
     if owner == (mine.name if mine.own else ""):
         return

@@ -7,8 +7,9 @@ a change by hand, a manager that was down.
 
 The numbers are those of docs/cloud.md. Requests are here; jobs and their effects are in
 cloud_scripts.py, the calm at a run's end in cloud_calm.py, drift in cloud_drift.py, failovers in
-cloud_failover.py, machines in cloud_machines.py and
-cloud_goals.py, and requests that wait in cloud_waiting.py.
+cloud_failover.py, machines in cloud_machines.py and cloud_goals.py, placement in cloud_placing.py,
+retries in cloud_retries.py, the mirror's times in cloud_due.py, and requests that wait in
+cloud_waiting.py.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from dr_sim.oracle.cloud_asked import left_behind, note_edit, still_runs
 from dr_sim.oracle.cloud_breach import CloudBreach
 from dr_sim.oracle.cloud_calm import at_end
 from dr_sim.oracle.cloud_drift import drift_is_told
+from dr_sim.oracle.cloud_due import due_broken
 from dr_sim.oracle.cloud_first import first_broken
 from dr_sim.oracle.cloud_goals import goals_broken
 from dr_sim.oracle.cloud_machines import machines_broken
 from dr_sim.oracle.cloud_moves import moves_broken
+from dr_sim.oracle.cloud_placing import placing_broken
+from dr_sim.oracle.cloud_retries import retries_broken
 from dr_sim.oracle.cloud_scripts import effect, ended, script, started
 from dr_sim.oracle.cloud_seen import Broken, CloudSeen
 from dr_sim.oracle.cloud_sites import SitesInUse
@@ -87,6 +91,9 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += first_broken(journal, scenario)
     found += tenants_broken(journal, scenario)
     found += waiting_broken(journal, scenario)
+    found += placing_broken(journal, scenario)
+    found += retries_broken(journal, scenario)
+    found += due_broken(journal, scenario)
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
 
 

@@ -15,15 +15,18 @@ from dr_sim.oracle.monitors.alert_rows import (
     LANDED_LATE,
     MISSING,
     NO_NEW_LOGS,
+    WAITING,
     alerts_of_databases,
     last_header,
     last_new_log_us,
     position_before,
 )
 from dr_sim.oracle.monitors.story import (
+    LOG,
     MINUTE_US,
     Breach,
     Story,
+    kind_in_name,
 )
 from dr_sim.record.journal import Row
 
@@ -51,6 +54,14 @@ TEXTS = {
 }
 """The three texts of R13, word for word."""
 _LATE = re.compile(r"\[(?P<minutes>-?\d+)\] minutes after it was finished")
+_WAIT = re.compile(r"\[(?P<files>\d+)\] backup files wait")
+_SAY_OF_A_LOG = (
+    "seen.Validated",
+    "seen.Validate",
+    "seen.ValidationFailed",
+    "seen.Landed",
+    "seen.Delete",
+)
 _CLOCK = re.compile(r"^clock of the ")
 _CLOCKS_AGREE_US = 6 * MINUTE_US
 """Two clocks are taken for right that differ by five minutes, and minutes are whole."""
@@ -264,6 +275,79 @@ def _landed_as_made(story: Story, row: Row, database: int) -> bool:
     mine = landed["name"] == story.text_id(row.values["name"])
     mine &= landed["seq"] < row.seq
     return bool(landed["intact"][mine].all())
+
+
+# ---- R13: how many logs wait
+def the_number_that_waits_is_right(story: Story) -> Iterator[Breach]:
+    """Event 18 says how many logs have landed and are not restored. One that has landed, and of
+    which it is not known whether it is whole, may count or not. Behind a new primary files may lie
+    here from before.
+    """
+    if story.journal.since_us:
+        return
+    for row, database in alerts_of_databases(story):
+        said = _WAIT.search(row.values["text"])
+        if row.values["event_id"] != WAITING or said is None:
+            continue
+        if not story.log_interval_us(database):
+            continue
+        allowed = _waiting(story, database, row)
+        if allowed is not None and int(said["files"]) not in allowed:
+            yield Breach(
+                "R13", row.seq, row.time_us, database,
+                f"event 18 says that [{said['files']}] files wait; {allowed.start} do",
+            )  # fmt: skip
+
+
+def _waiting(story: Story, database: int, row: Row) -> range | None:
+    """Return how many logs may be said to wait; None: the manager has died or the copy was lost
+    since the last restore, or a log is of another fork.
+    """
+    fork, redo = position_before(story, database, row.seq)
+    place = story.last_before("seen.Restored", database, row.seq)
+    if place < 0 or not _stands_since(story, database, place, row):
+        return None
+    rows = story.of("seen.Validated", database)
+    logs = (rows["seq"] < row.seq) & (rows["header.kind"] == LOG)
+    if (rows["header.fork"][logs] != fork).any():
+        return None
+    ahead = logs & (rows["header.last_lsn"] > redo)
+    known = set(rows["name"][rows["seq"] < row.seq].tolist())
+    sure = unsure = 0
+    for name in set(rows["name"][ahead].tolist()):
+        last = _last_said(story, database, name, row.seq)
+        sure += last == "seen.Validated"
+        unsure += last in ("seen.Validate", "seen.Landed")
+    landed = story.of("seen.Landed", database)
+    for name in (
+        set(landed["name"][landed["seq"] < row.seq].tolist()) - known
+    ):
+        if kind_in_name(story.text(name)) == LOG:
+            unsure += 1
+    least = max(1, sure)
+    return range(least, max(least, sure + unsure) + 1)
+
+
+def _stands_since(
+    story: Story, database: int, place: int, row: Row
+) -> bool:
+    """Return whether the copy stands where the restore of that place has left it."""
+    rows = story.of("seen.Restored", database)
+    lost = ("truth.copy_gone", "seen.Drop", "seen.RestoreFailed")
+    if story.any_between(lost, database, int(rows["seq"][place]), row.seq):
+        return False
+    return story.up_between(int(rows["time_us"][place]), row.time_us)
+
+
+def _last_said(story: Story, database: int, name: int, seq: int) -> str:
+    """Return the kind of the last row before another one that says anything of a file."""
+    last_seq, last = -1, ""
+    for kind in _SAY_OF_A_LOG:
+        rows = story.of(kind, database)
+        mine = rows["seq"][(rows["name"] == name) & (rows["seq"] < seq)]
+        if len(mine) and int(mine[-1]) > last_seq:
+            last_seq, last = int(mine[-1]), kind
+    return last
 
 
 # ---- R12: minutes and levels

@@ -23,6 +23,7 @@ from dr_sim.oracle.monitors.story import (
     Story,
     lost_here,
 )
+from dr_sim.record.journal import Row
 
 
 # ---- R6
@@ -369,6 +370,95 @@ def nothing_is_deleted_while_it_may_be_the_way_back(
                 "R18", row.seq, row.time_us, row.entity,
                 f"{row.values['name']} is deleted in the middle of a failover",
             )  # fmt: skip
+
+
+def old_logs_go_every_day(story: Story) -> Iterator[Breach]:
+    """Check that every day all logs go that end before the newest old full, or incremental with its
+    base, if the logs here lead from there to the end without a hole (R18).
+    """
+    if story.scenario.store is not None:
+        return
+    for database in story.databases:
+        rows = story.of("seen.Validated", database)
+        one_fork = len(np.unique(rows["header.fork"])) == 1
+        if not one_fork or story.scenario.engine.postgres_rules:
+            continue
+        for alarm in _daily(story, database):
+            left = _left(story, database, rows, alarm)
+            if left:
+                yield Breach(
+                    "R18", alarm.seq, alarm.time_us, database,
+                    f"{left} is past the retention and ends before an old backup from which all "
+                    "logs lead on, and it is not deleted",
+                )  # fmt: skip
+                break
+
+
+def _daily(story: Story, database: int) -> Iterator[Row]:
+    """Yield the alarms at which retention runs and has read all headers: after a restart it may
+    have to read some first, and deletes nothing. No failover is on, and the manager does not die in
+    the middle.
+    """
+    died_us = _deaths_us(story)
+    alarms = story.of("seen.Alarm", database)
+    whole = alarms["mono_us"] % DAY_US == 0
+    for seq in alarms["seq"][whole].tolist():
+        row = story.journal.row(seq)
+        if row.values["what"] != "prune" or row.time_us in died_us:
+            continue
+        begin_us = story.life_at(row.time_us)[0]
+        is_first = begin_us == story.first_start_us
+        has_read = is_first or row.time_us - begin_us > DAY_US
+        has_read |= story.any_within(
+            ("seen.Delete",), database, row.time_us, row.time_us
+        )
+        if has_read and not story.failing_over(row.seq):
+            yield row
+
+
+def _left(
+    story: Story, database: int, rows: dict[str, Ints], alarm: Row
+) -> str:
+    """Return the name of a log that should have gone by then; '' if none should."""
+    known = rows["seq"] < alarm.seq
+    _, back = np.unique(rows["name"][known][::-1], return_index=True)
+    place = int(known.sum()) - 1 - back
+    names, seqs = rows["name"][place], rows["seq"][place]
+    gone = _gone_seqs(story, database, names, seqs)
+    now = story.of("seen.Alarm", database)["time_us"] == alarm.time_us
+    last_seq = int(story.of("seen.Alarm", database)["seq"][now][-1])
+    here = gone >= alarm.seq
+    place, names, gone = place[here], names[here], gone[here]
+    kind, last = rows["header.kind"][place], rows["header.last_lsn"][place]
+    first = rows["header.first_lsn"][place]
+    young_us = _young_since(story, database, alarm.time_us)
+    old = rows["header.finished_utc_us"][place] < young_us
+    fulls = (kind == FULL) & (rows["header.copy_only"][place] == 0)
+    bases = rows["header.differential_base_lsn"][place]
+    strays = (kind == INCREMENTAL) & ~np.isin(bases, first[fulls])
+    logs = (kind == LOG) & (last > first)
+    starts = old & (fulls | (kind == INCREMENTAL))
+    if not starts.any() or strays.any() or not (logs & ~old).any():
+        return ""
+    anchor = int(last[starts].max())
+    if not _leads_on(first[logs], last[logs], anchor):
+        return ""
+    behind = old & (kind == LOG) & (last <= anchor)
+    behind &= last <= position_before(story, database, alarm.seq)[1]
+    times = story.of("seen.Delete", database)
+    deleted = times["name"][times["time_us"] == alarm.time_us]
+    left = names[behind & (gone > last_seq) & ~np.isin(names, deleted)]
+    return story.text(left[0]) if len(left) else ""
+
+
+def _leads_on(first: Ints, last: Ints, reached: int) -> bool:
+    """Return whether logs lead from a position to the end of them all without a hole."""
+    for place in np.argsort(first, kind="stable").tolist():
+        if last[place] > reached:
+            if first[place] > reached:
+                return False
+            reached = int(last[place])
+    return True
 
 
 def old_files_go(story: Story) -> Iterator[Breach]:

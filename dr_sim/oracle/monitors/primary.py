@@ -263,11 +263,17 @@ def _newer_full(story: Story, database: int, name: int, seq: int) -> int:
 
 
 def could_be_taken(
-    story: Story, database: int, name: int, seq: int
+    story: Story,
+    database: int,
+    name: int,
+    seq: int,
+    kinds: tuple[str, ...] = _SAY_OF_A_FULL,
 ) -> bool:
-    """Return whether the last that was said of a full before that row is that it is whole."""
+    """Return whether the last that was said of a backup before that row is that it is whole.
+    kinds: of the rows that say anything of it.
+    """
     last_seq, last_kind = -1, ""
-    for kind in _SAY_OF_A_FULL:
+    for kind in kinds:
         rows = story.of(kind, database)
         mine = rows["seq"][(rows["name"] == name) & (rows["seq"] < seq)]
         if len(mine) and int(mine[-1]) > last_seq:
@@ -435,11 +441,7 @@ def a_refusal_that_passes_changes_nothing(story: Story) -> Iterator[Breach]:
     """A refusal that will pass is no reason to take another remedy (R8, R11)."""
     for row in story.rows("seen.BackupFailed"):
         kind, reason = row.values["kind"], row.values["reason"]
-        if (
-            kind == LOG
-            or not reason.startswith(PASSING)
-            or story.failing_over(row.seq)
-        ):
+        if kind == LOG or not reason.startswith(PASSING):
             continue
         others = [
             each

@@ -1,0 +1,142 @@
+"""The witness of retries: what the job manager owes a job, it does in time (31 of docs/cloud.md).
+
+Theory of operation. An order that no agent answers is given again, or asked about, after a retry.
+A script that has begun is asked about at its time limit. An attempt that has failed is cleaned up
+at once, or followed by the next one after a retry and as soon as a slot is free. All of it is
+known from what the manager was told and what it ordered, so no network lies between. A restart
+begins anew. From a failover on this law says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.record.journal import Journal, Row
+from dr_sim.scenario.cloud_model import Cloud
+from dr_sim.scenario.model import Scenario
+from dr_sim.units import MINUTE_US
+
+_START, _CLEAN = "cloud.StartScript", "cloud.CleanUp"
+_ORDERS = (_START, "cloud.AskScript", "cloud.KillScript", _CLEAN)
+_ENDS_ALL = (
+    "truth.cloud_provision",
+    "truth.cloud_store_restored",
+    "truth.cloud_site_lost",
+    "truth.failed",
+    "truth.fenced",
+)
+_KINDS = (
+    *_ORDERS,
+    *_ENDS_ALL,
+    "cloud.AgentSaid",
+    "truth.cloud_manager",
+    "truth.end",
+)
+_ALIVE = ("started", "running")
+_OVER = ("done", "done before", "cleaned", "gone", "unknown")
+_SLACK_US = 1_000_000
+Side = tuple[str, str]  # network, site
+
+
+@dataclass(slots=True)
+class _Owed:
+    """A job that is under way. order: the kind of the last one; owes: in words. waits: for a slot.
+    due_us: when the next order must have come.
+    """
+
+    side: Side
+    attempt: int
+    order: str
+    due_us: int
+    owes: str = "no answer has come"
+    runs: bool = False
+    waits: bool = False
+
+
+@dataclass(slots=True)
+class _Jobs:
+    """owed: jobs that are under way, by name."""
+
+    spec: Cloud
+    owed: dict[str, _Owed] = field(default_factory=dict)
+
+    def is_full(self, side: Side) -> bool:
+        """Return whether jobs that are under way may take all that may run at one time there."""
+        under_way = sum(each.side == side for each in self.owed.values())
+        return under_way > self.spec.jobs.at_once
+
+
+def retries_broken(
+    journal: Journal, scenario: Scenario
+) -> Iterator[CloudBreach]:
+    """Yield the jobs for which nothing was done when it was due."""
+    spec = scenario.cloud
+    assert spec is not None
+    jobs = _Jobs(spec)
+    for row in journal.rows(*_KINDS):
+        if row.kind in _ENDS_ALL:
+            return
+        for name in _late(jobs, row.time_us):
+            owed = jobs.owed.pop(name)
+            since_us = row.time_us - owed.due_us + spec.jobs.retry_us
+            yield CloudBreach(
+                row.time_us, row.seq, "cloud 31",
+                f"attempt {owed.attempt} of {name}: {owed.owes}, and nothing is ordered for "
+                f"{since_us / MINUTE_US:.3g} min; a retry comes after "
+                f"{spec.jobs.retry_us / MINUTE_US:.3g} min",
+            )  # fmt: skip
+        _read(row, jobs)
+
+
+def _late(jobs: _Jobs, now_us: int) -> list[str]:
+    """Return the jobs that are late. One that waits for a slot is late only once one is free."""
+    late = []
+    for name, owed in jobs.owed.items():
+        if owed.waits and jobs.is_full(owed.side):
+            owed.due_us = max(owed.due_us, now_us + _SLACK_US)
+        elif owed.due_us < now_us:
+            late.append(name)
+    return late
+
+
+def _read(row: Row, jobs: _Jobs) -> None:
+    v = row.values
+    if row.kind == "truth.cloud_manager":
+        jobs.owed.clear()
+    elif row.kind == "cloud.AgentSaid":
+        _said(row, jobs)
+    elif row.kind in _ORDERS:
+        owed = jobs.owed.get(v["job"])
+        due_us = row.time_us + jobs.spec.jobs.retry_us + _SLACK_US
+        if row.kind == _START:
+            jobs.owed[v["job"]] = _Owed(
+                (v["network"], v["site"]),
+                v["attempt"],
+                row.kind,
+                due_us,
+            )
+        elif owed is not None:
+            owed.order, owed.due_us = row.kind, due_us
+            owed.owes, owed.waits = "no answer has come", False
+
+
+def _said(row: Row, jobs: _Jobs) -> None:
+    v = row.values
+    owed = jobs.owed.get(v["job"])
+    if owed is None or owed.attempt != v["attempt"]:
+        return
+    spec = jobs.spec.jobs
+    if v["word"] in _ALIVE:
+        if not owed.runs and owed.order == _START:
+            owed.runs = True
+            owed.due_us = row.time_us + spec.time_limit_us + _SLACK_US
+            owed.owes = "it is past its time limit"
+    elif v["word"] == "failed" and owed.order != _CLEAN:
+        owed.due_us = row.time_us + spec.retry_us + _SLACK_US
+        owed.owes, owed.waits = "it has failed", True
+    elif v["word"] in _OVER and not (
+        owed.order == _CLEAN and v["word"] != "cleaned"
+    ):
+        del jobs.owed[v["job"]]

@@ -1,0 +1,59 @@
+"""A change that goes to the other side too early or too late is found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dr_sim.cloud import sending
+from dr_sim.explore.case import Tree, load
+from dr_sim.oracle.cloud_due import due_broken
+from dr_sim.world.play import play
+
+CLOUD: Tree = {
+    "run_for": "2 h",
+    "link": {"bandwidth": "20 Mbit/s"},
+    "databases": {"crm": {"size": "200 MB", "full": "none", "incremental": "none", "log": "none"}},
+    "cloud": {"mirror": {"mode": "jobs", "every": "5 min"}},
+    "clients": {"portal": {"calls": "20 per h", "actions": "100 %"}},
+    "changes": {"takes": "1 min"},
+    "jobs": {"time_limit": "8 min", "retry": "1 min", "rebuild": "3 min"},
+}
+
+
+def broken(**mirror: str) -> list[str]:
+    scenario = load({**CLOUD, "cloud": {"mirror": {**CLOUD["cloud"]["mirror"], **mirror}}})
+    assert scenario is not None
+    return [each.sentence for each in due_broken(play(scenario), scenario)]
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [{}, {"every": "0 s"}, {"mode": "runbook"}],
+    ids=["every 5 min", "at once", "people"],
+)
+def test_changes_go_when_the_mirror_is_due(mirror: dict[str, str]) -> None:
+    assert not broken(**mirror)
+
+
+def test_changes_that_go_at_once_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    take = sending.Sending.take
+
+    def hurries(self: sending.Sending, job: Any, before: str, out: Any) -> None:
+        take(self, job, before, out)
+        self._due_upto = self.number
+        self._submit_next(job.entity, out)
+
+    monkeypatch.setattr(sending.Sending, "take", hurries)
+    assert any("before the mirror is due" in sentence for sentence in broken())
+
+
+def test_changes_that_miss_their_time_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def misses(self: sending.Sending, out: Any) -> None:
+        self._due_upto = self.number - 1
+        for change in list(self.backlog.changes.values()):
+            self._submit_next(change.entity, out)
+
+    monkeypatch.setattr(sending.Sending, "all", misses)
+    assert any("after the mirror was due" in sentence for sentence in broken())
