@@ -62,10 +62,6 @@ def check_stores(
         yield from _kept_too_short(name, keys, stores, tree)
         yield from _nothing_comes(name, keys, root, tree)
         before.append(name)
-    for wrong in _not_with_stores(root):
-        told = f"{COPIES}: stores do not go with {wrong} yet"
-        node = tree.at((COPIES,))
-        yield node.key_problem(f"{told}; leave out one of the two")
     for line in lines:
         yield from _line(line, tuple(copies), tuple(stores))
 
@@ -124,12 +120,6 @@ def _nothing_comes(
                 f"{COPIES}.{name}.{STORE}.takes: none of these is scheduled for {database}; "
                 "add log, for example, or write a schedule"
             )
-
-
-def _not_with_stores(root: Any) -> Iterator[str]:
-    engine = getattr(getattr(root, "engine", None), "kind", "model")
-    if engine != "model":
-        yield f"engine.kind: {engine}"
 
 
 def _line(

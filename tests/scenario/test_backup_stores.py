@@ -74,8 +74,6 @@ REFUSED = [
     ("copies: {tape: {store: {retention: 1 day}}, vault: {store: {from: tape, hold: 2 days}}}",
      "copies.tape.store.retention: vault fetches a backup up to 2 days after it has come; write more "
      "than that"),
-    (STORES_ONLY + "engine: {kind: sqlite}", "copies: stores do not go with engine.kind: sqlite "
-     "yet; leave out one of the two"),
     (STORES_ONLY + "events: [{at: 1 h, readers: {database: crm, duration: 5 min}}]", "event 1: readers does "
      "not go with the store vault yet; name a standby, or leave it out"),
     (STORES_ONLY + "events: [{at: 1 h, lose: site}, {at: 2 h, site_returns: {}}]",
