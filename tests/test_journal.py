@@ -137,6 +137,9 @@ def test_rows_of_one_kind_are_those_among_all_and_new_ones_join(
     for kind in kinds:
         assert list(journal.rows(kind)) == [row for row in every if row.kind == kind]
         assert list(journal.rows(kind, "truth.cloud_drift")) == list(journal.rows(kind))
+    some = [row for row in every[20:90] if row.kind in ("seen.Landed", "seen.Save")]
+    assert len({row.kind for row in some}) == 2
+    assert list(journal.rows_between(20, 90, "seen.Landed", "seen.Save")) == some
     before = len(journal.of_kind(KIND_ID["truth.link"]))
     journal.note("truth.link", 5, -1, 1, 200_000_000)
     assert len(journal.of_kind(KIND_ID["truth.link"])) == before + 1

@@ -393,10 +393,20 @@ class Journal:
         if not kind_names:
             yield from (self.row(i) for i in range(len(self)))
             return
-        # the others are not looked at
-        kinds = [KINDS[KIND_ID[name]] for name in dict.fromkeys(kind_names)]
-        kinds = [kind for kind in kinds if len(self.of_kind(kind.id))]
-        tables = [self.of_kind(kind.id) for kind in kinds]
+        yield from self.rows_between(0, len(self), *kind_names)
+
+    def rows_between(
+        self, first: int, before: int, *kind_names: str
+    ) -> Iterator[Row]:
+        """Rows of these kinds in order, from the seq `first` on and before the seq `before`."""
+        kinds, tables = [], []
+        for name in dict.fromkeys(kind_names):
+            kind = KINDS[KIND_ID[name]]
+            table = self.of_kind(kind.id)
+            begin, end = table[:, 0].searchsorted((first, before))
+            if begin < end:
+                kinds.append(kind)
+                tables.append(table[begin:end])
         if len(kinds) < 2:
             for kind, table in zip(kinds, tables, strict=True):
                 yield from self._rows_of(kind, table)

@@ -865,3 +865,22 @@ def test_what_a_fleet_is_alerted_of_is_held_against_the_answers_of_each_database
             spoken.append(replace(answer, time_us=hour * 60 * MINUTE, entity=i))
     with within(4):
         assert found(asking.what_can_be_made_is_asked_for, fleet, spoken) == set()
+
+
+def test_of_the_logs_before_a_failover_no_rows_are_spelled_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of, rows = recorded(PLANNED)
+    journal = written(rows)
+    began = next(row.seq for row in rows if row.kind == "seen.EnterPhase")
+    read: list[int] = []
+    as_row = Journal._row
+
+    def noted(self: Journal, kind: Any, data: list[int]) -> Row:
+        if kind.name in ("seen.Restore", "seen.Restored", "seen.Validated", "seen.Landed"):
+            read.append(data[0])
+        return as_row(self, kind, data)
+
+    monkeypatch.setattr(Journal, "_row", noted)
+    assert not monitors.broken(journal, of)
+    assert read and min(read) > began

@@ -84,11 +84,7 @@ def drains_since_us(story: Story, attempt: Attempt) -> int | None:
 
 def rows_in(story: Story, attempt: Attempt, *kinds: str) -> list[Row]:
     """Return the rows of those kinds from the begin of a failover to its end."""
-    return [
-        row
-        for row in story.rows(*kinds)
-        if attempt.begin.seq < row.seq < attempt.until_seq
-    ]
+    return story.rows_in(attempt.begin.seq + 1, attempt.until_seq, *kinds)
 
 
 def cannot_serve(story: Story, attempt: Attempt) -> bool:

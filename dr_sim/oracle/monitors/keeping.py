@@ -362,10 +362,11 @@ def nothing_is_deleted_while_it_may_be_the_way_back(
     story: Story,
 ) -> Iterator[Breach]:
     """Retention takes no file while a failover empties the pipes (R18)."""
-    if not story.phases:
-        return  # without a failover there are many deletes, and nothing to ask of them
-    for row in story.rows("seen.Delete"):
-        if story.phase_at(row.seq) in ("draining", "tail"):
+    ends = [*(row.seq for row in story.phases[1:]), len(story.journal)]
+    for begin, end in zip(story.phases, ends, strict=False):
+        if begin.phase not in ("draining", "tail"):
+            continue
+        for row in story.rows_in(begin.seq, end, "seen.Delete"):
             yield Breach(
                 "R18", row.seq, row.time_us, row.entity,
                 f"{row.values['name']} is deleted in the middle of a failover",

@@ -117,6 +117,10 @@ class Story:
             found = self._rows[key] = list(self.journal.rows(*kinds))
         return found
 
+    def rows_in(self, first: int, before: int, *kinds: str) -> list[Row]:
+        """Return those from one seq on and before another: a run may hold many of their kinds."""
+        return list(self.journal.rows_between(first, before, *kinds))
+
     def rows_of(self, kind: str, database: int) -> list[Row]:
         """Return those of a kind that concern one database, in order."""
         found = self._rows_of.get(kind)
