@@ -49,11 +49,12 @@ def test_changes_that_go_at_once_are_found(monkeypatch: pytest.MonkeyPatch) -> N
     assert any("before the mirror is due" in sentence for sentence in broken())
 
 
-def test_changes_that_miss_their_time_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mode", ["jobs", "runbook"])
+def test_changes_that_miss_their_time_are_found(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def misses(self: sending.Sending, out: Any) -> None:
         self._due_upto = self.number - 1
         for change in list(self.backlog.changes.values()):
             self._submit_next(change.entity, out)
 
     monkeypatch.setattr(sending.Sending, "all", misses)
-    assert any("after the mirror was due" in sentence for sentence in broken())
+    assert any("after the mirror was due" in sentence for sentence in broken(mode=mode))
