@@ -396,7 +396,7 @@ BLIND: tuple[Mutant, ...] = (
         "cloud/mirror.py",
         "            if change.way is PendingWay.BY_HAND:\n"
         "                # people are asked again, and at once\n"
-        "                change.way = PendingWay.WAITING\n",
+        "                self.backlog.goes(change, PendingWay.WAITING, out)\n",
         "            assert change.number\n",
     ),
 )  # fmt: skip

@@ -25,8 +25,7 @@ LATE: tuple[Mutant, ...] = (
         "moves_are_not_saved", "C2", "a restart forgets which databases are being moved",
         "cloud/upgrades.py",
         "            self._all_over(upgrade, out)\n"
-        "        else:\n"
-        "            out.saves[UPGRADE + upgrade.farm] = upgrade\n",
+        "        out.saves[UPGRADE + upgrade.farm] = upgrade\n",
         "            self._all_over(upgrade, out)\n",
     ),
     one(

@@ -762,8 +762,8 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "goes_before_others_run", "C8", "machines that run go while those that take their place are deployed",
         "cloud/farm_goals.py",
-        "    return idle + running[: max(0, run - goal)]\n",
-        "    return idle + running\n",
+        "    spare = sum(vm.state is VmState.RUNNING for vm in mine) - goal\n",
+        "    spare = len(mine)\n",
     ),
     one(
         "fewer_at_once", "C8", "machines go at the first dip of the load",
