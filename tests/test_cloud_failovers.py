@@ -271,3 +271,29 @@ def test_small_runs_with_failovers_break_nothing(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_hundreds_of_small_runs_with_failovers_break_nothing(tmp_path: Path) -> None:
     nothing_breaks([number for number in range(301) if number not in FOUND], tmp_path)
+
+
+MOVED_IN_A_SWAP = """\
+run_for: 3 h
+databases: {crm: {size: 1 GB, log: every 5 min}}
+link: {bandwidth: 200 Mbit/s}
+networks: {prod: {farms: [web]}}
+cloud: {mirror: {mode: jobs, every: 0 s}, provision: {at_most: 2 min, otherwise: redirect}}
+jobs: {time_limit: 1 h}
+changes: {takes: 20 min, fail: 0 %}
+events:
+  - {at: 60 min, admin_change: {move_database: crm}}
+  - {at: 65 min, order_failover: {by: dba, planned: true}}
+"""
+
+
+def test_a_move_pauses_backups_where_users_are_served(tmp_path: Path) -> None:
+    """The swap is over at 67:18, when its limit has passed, and the move runs at A until 80:02.
+    Then it is made at B, which serves by then: no log is cut there from 80:02 to 100:04.
+    """
+    path = tmp_path / "s.yaml"
+    path.write_text(MOVED_IN_A_SWAP)
+    of = World(load_scenario(path))
+    of.run()
+    skipped = [row.time_us // 60_000_000 for row in of.journal.rows("truth.backup_skipped")]
+    assert skipped == [65, 85, 90, 95, 100]

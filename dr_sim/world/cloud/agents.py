@@ -314,10 +314,10 @@ class Agent:
 
     def _pause(self, process: Process, begins: bool) -> None:
         """Pause the backups of a database that is moved, or continue with them."""
-        if self.site == self._world.sites.active:
-            self._world.pause_backups(
-                process.entity, process.command.job, begins
-            )
+        if not begins:
+            self._world.resume_backups(process.command.job)
+        elif self.site == self._world.sites.serves:
+            self._world.pause_backups(process.entity, process.command.job)
 
     # ---- other orders
     def _ask(self, command: AskScript) -> None:

@@ -436,13 +436,8 @@ class CloudWorld:
         )
 
     # ---- backups of a database that is moved
-    def pause_backups(self, database: str, job: str, begins: bool) -> None:
-        """Pause the backups of a database, or continue with them. A job that is tried again finds
-        them paused.
-        """
-        if not begins:
-            self.resume_backups(job)
-            return
+    def pause_backups(self, database: str, job: str) -> None:
+        """Pause the backups of a database. A job that is tried again finds them paused."""
         if job in self._paused:
             return
         index = next(

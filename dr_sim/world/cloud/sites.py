@@ -37,8 +37,9 @@ NO_ANSWER_US = -1
 
 
 class CloudSites:
-    """active: the site at which users are served, with its databases and their backup jobs
-    (primary). second: the one behind it, '' if there is none.
+    """active: the site at which the manager makes changes. second: the one behind it, '' if there
+    is none. serves: the site of the primary, with its databases and their backup jobs; in a
+    failover it changes before the manager has ended it.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class CloudSites:
         self._context = world.context
         self.active, self.second = world.spec.sites
         self.primary = primary
+        self.serves = self.active
         self._links = [link]  # from the primary to each of its standbys
         self._manager_at = world.spec.home
         self._goes_to = (
@@ -275,6 +277,7 @@ class CloudSites:
         standbys.
         """
         self.primary, self._links = primary, [link]
+        self.serves = self._goes_to or self.active
         self._context.asked(self._interrupt_copies)
 
     def one_more(self, link: PairLink) -> None:
