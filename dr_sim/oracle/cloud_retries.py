@@ -32,8 +32,10 @@ _KINDS = (
     *_ENDS_ALL,
     "cloud.AgentSaid",
     "truth.cloud_manager",
+    "truth.cloud_script",
     "truth.end",
 )
+_ENDS = ("done", "failed", "killed", "died", "escaped")
 _ALIVE = ("started", "running")
 _OVER = ("done", "done before", "cleaned", "gone", "unknown")
 _SLACK_US = 1_000_000
@@ -57,15 +59,21 @@ class _Owed:
 
 @dataclass(slots=True)
 class _Jobs:
-    """owed: jobs that are under way, by name."""
+    """owed: jobs that are under way, by name. run: the side of each script that runs, by job; those
+    that began before a restart take slots too.
+    """
 
     spec: Cloud
     owed: dict[str, _Owed] = field(default_factory=dict)
+    run: dict[str, Side] = field(default_factory=dict)
 
     def is_full(self, side: Side) -> bool:
         """Return whether jobs that are under way may take all that may run at one time there."""
-        under_way = sum(each.side == side for each in self.owed.values())
-        return under_way > self.spec.jobs.at_once
+        under_way = {
+            job for job, each in self.owed.items() if each.side == side
+        }
+        under_way |= {job for job, at in self.run.items() if at == side}
+        return len(under_way) > self.spec.jobs.at_once
 
 
 def retries_broken(
@@ -105,6 +113,12 @@ def _read(row: Row, jobs: _Jobs) -> None:
     v = row.values
     if row.kind == "truth.cloud_manager":
         jobs.owed.clear()
+    elif row.kind == "truth.cloud_script":
+        if v["what"] == "begins":
+            network = jobs.spec.networks[row.entity].name
+            jobs.run[v["job"]] = (network, v["site"])
+        elif v["what"] in _ENDS:
+            jobs.run.pop(v["job"], None)
     elif row.kind == "cloud.AgentSaid":
         _said(row, jobs)
     elif row.kind in _ORDERS:

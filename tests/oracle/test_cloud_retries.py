@@ -36,6 +36,27 @@ def test_retries_come_in_time(at_once: str) -> None:
     assert not late(SILENT, at_once=at_once)
 
 
+def test_a_script_that_runs_since_before_a_restart_takes_a_slot() -> None:
+    """b runs from 65:00, across the upgrade of the manager, and d from 70:02. The agent has an
+    older script for c, so c waits for one of the two slots.
+    """
+    kept = {key: value for key, value in CLOUD.items() if key != "clients"}
+    database = CLOUD["databases"]["crm"]
+    starts = {"a": "60 min", "b": "65 min", "c": "3901 s", "d": "3902 s"}
+    changes = [{"at": at, "admin_change": {"rotate_secret": name}} for name, at in starts.items()]
+    upgrade = {"at": "66 min", "cloud_upgrade": {"style": "in_place", "takes": "1 min"}}
+    tree = {
+        **kept,
+        "databases": dict.fromkeys(starts, database),
+        "changes": {"takes": "10 min", "fail": "0 %"},
+        "jobs": {"at_once": "2", "retry": "20 s"},
+        "events": [*changes, upgrade],
+    }
+    scenario = load(tree)
+    assert scenario is not None
+    assert not list(retries_broken(play(scenario), scenario))
+
+
 def test_an_alarm_that_is_not_brought_forward_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     set_alarm = job_dues.JobDues.set_alarm
 
