@@ -23,6 +23,7 @@ from dr_sim.oracle.monitors.story import (
     Breach,
     Story,
     kind_in_name,
+    lost_here,
 )
 from dr_sim.record.journal import Row
 
@@ -320,7 +321,9 @@ def _holds_a_full(story: Story, row: Row) -> bool:
 
 
 def _here_now(story: Story, row: Row) -> dict[str, _Link]:
-    """Return the backups that were found whole in this life, and of which nothing else was said."""
+    """Return the backups that were found whole in this life, of which nothing else was said, and
+    that were not lost here since.
+    """
     rows = story.of("seen.Validated", row.entity)
     begin_us = story.life_at(row.time_us)[0]
     mine = (rows["seq"] < row.seq) & (rows["time_us"] >= begin_us)
@@ -328,6 +331,10 @@ def _here_now(story: Story, row: Row) -> dict[str, _Link]:
     for place in np.flatnonzero(mine).tolist():
         name = int(rows["name"][place])
         is_new = story.text(name) not in found
+        if lost_here(
+            story, row.entity, int(rows["time_us"][place]), row.time_us
+        ):
+            continue
         if is_new and could_be_taken(
             story, row.entity, name, row.seq, _SAY
         ):
