@@ -198,3 +198,24 @@ class Streams:
     def _bytes_of(self, name: tuple[str, str, str]) -> bytes:
         text = self._prefix + "\0".join(name)
         return blake2b(text.encode(), digest_size=16).digest()
+
+
+class StreamsAt(Streams):
+    """The draws of what happens at one place: named by it, so that two standbys do not share their
+    luck.
+    """
+
+    def __init__(self, streams: Streams, place: str) -> None:
+        self._streams = streams
+        self._at = f" at {place}"
+
+    def of(self, entity: str, purpose: str, lane: str = "") -> Stream:
+        return self._streams.of(entity + self._at, purpose, lane)
+
+    def once(self, entity: str, purpose: str, lane: str = "") -> OnceStream:
+        return self._streams.once(entity + self._at, purpose, lane)
+
+
+def streams_at(streams: Streams, place: str) -> Streams:
+    """Return the draws of a place; '': the same draws, as if there were no other standby."""
+    return StreamsAt(streams, place) if place else streams

@@ -37,7 +37,7 @@ from dr_sim.scenario.usual import (
     turn_us,
     usual_us,
 )
-from dr_sim.streams import Streams
+from dr_sim.streams import Streams, streams_at
 from dr_sim.units import HOUR_US
 
 SITE = "site"
@@ -308,7 +308,7 @@ def _people(scenario: Scenario, silent_us: int, usual: bool) -> _People:
     luck = scenario.seed, scenario.replication_no
     people = _People([], [], [])
     for hour, (answer_us, repair_us) in zip(
-        hours, _drawn(luck, laws, hours), strict=True
+        hours, _drawn(luck, scenario.draws_at, laws, hours), strict=True
     ):
         paged_us = hour * HOUR_US - began_us
         word_us = answer_us + repair_us
@@ -320,12 +320,15 @@ def _people(scenario: Scenario, silent_us: int, usual: bool) -> _People:
 
 @functools.lru_cache(maxsize=16)
 def _drawn(
-    luck: tuple[int, int], laws: tuple[Law, Law], hours: range
+    luck: tuple[int, int],
+    place: str,
+    laws: tuple[Law, Law],
+    hours: range,
 ) -> list[tuple[int, int]]:
     """Return how long an answer and a repair take in each hour: drawn once for all databases of a
-    fleet. luck: the seed and the number of the replication.
+    fleet. luck: the seed and the number of the replication; place: whose standby pages him.
     """
-    streams = Streams(*luck)
+    streams = streams_at(Streams(*luck), place)
     answers = streams.of("operator", "answers in")
     repairs = streams.of("operator", "repairs first")
     found = []

@@ -541,6 +541,8 @@ class Scenario:
     # of the standby that looks at it: its place in the order of those that there are
     rank: int = 0
     ranks: int = 1
+    # its place, where that has draws of its own; '': those of the first standby
+    draws_at: str = ""
     # what it is at that place, where that is no standby
     store: BackupStoreSpec | None = None
 

@@ -184,9 +184,11 @@ def as_seen_at(
         (spec for spec in scenario.standbys if spec.name == place), None
     )
     if spec is None:
-        return replace(scenario, rank=rank, ranks=of)
+        return replace(scenario, rank=rank, ranks=of, draws_at="")
+    first = spec is scenario.standbys[0]
     seen = replace(
         scenario,
+        draws_at="" if first else place,
         link=spec.link,
         replication=spec.replication,
         secondary=spec.secondary,

@@ -232,7 +232,7 @@ class Pair:
         )
         self.hands: Hands = Hands(context, self.driver, around)
         self.hands.people.begun_hook = self.passing_on.begins
-        self.hands.people.pages = pages_at(ground, roles.secondary)
+        self.hands.people.pages = pages_at(ground, context.scenario)
         if lead is not None:
             self.hands.people.repairs = lead.hands.people.repairs
         self.outside = Outside(

@@ -19,7 +19,7 @@ from dr_sim.record.pairs import AnyJournal, PairJournal
 from dr_sim.scenario.backup_stores import as_the_primary_has_it
 from dr_sim.scenario.model import DatabaseSpec, Scenario, ScriptedEvent
 from dr_sim.scenario.standbys import as_seen_at
-from dr_sim.streams import Streams
+from dr_sim.streams import Streams, streams_at
 from dr_sim.world.agenda import Agenda
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
@@ -29,7 +29,6 @@ from dr_sim.world.hands.pages import Pages
 from dr_sim.world.primary_database import FIRST_LSN
 from dr_sim.world.site import Site, Sites
 from dr_sim.world.succession import Heir
-from dr_sim.world.together import StreamsAt
 from dr_sim.world.workload import Before, Workload
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def context_of(
         scenario=scenario,
         agenda=ground.agenda,
         journal=journal,
-        streams=_streams_at(ground, roles.secondary),
+        streams=streams_at(ground.streams, scenario.draws_at),
         witness=Witness(
             names,
             _emitter(journal),
@@ -154,23 +153,9 @@ def _workloads(scenario: Scenario, roles: Roles) -> list[Workload]:
     return workloads
 
 
-def _streams_at(ground: Ground, place: str) -> Streams:
-    """Return the draws of a place. The first standby's, and the primary's, are as if there were no
-    other.
-    """
-    own = _place_of_draws(ground, place)
-    return StreamsAt(ground.streams, own) if own else ground.streams
-
-
-def _place_of_draws(ground: Ground, place: str) -> str:
-    """Return the place, where its draws are its own; '': those of the first standby."""
-    others = [spec.name for spec in ground.scenario.standbys[1:]]
-    return place if place in others else ""
-
-
-def pages_at(ground: Ground, place: str) -> Pages:
-    """Return the operator's pages that share the draws of that place."""
-    return ground.pages.setdefault(_place_of_draws(ground, place), Pages())
+def pages_at(ground: Ground, scenario: Scenario) -> Pages:
+    """Return the operator's pages that share the draws of the place that a scenario is for."""
+    return ground.pages.setdefault(scenario.draws_at, Pages())
 
 
 def _as_it_goes_on(

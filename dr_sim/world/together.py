@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from dr_sim.backups.model import BackupHeader
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.pairs import SharedJournal
-from dr_sim.streams import OnceStream, Stream, Streams
 from dr_sim.world.context import Context
 
 if TYPE_CHECKING:
@@ -53,22 +52,6 @@ class Witnesses(Witness):
     def writes_changed(self, t: int, db: int) -> None:
         for witness in self.each:
             witness.writes_changed(t, db)
-
-
-class StreamsAt(Streams):
-    """The draws of what happens at one place: named by it, so that two standbys do not share their
-    luck.
-    """
-
-    def __init__(self, streams: Streams, place: str) -> None:
-        self._streams = streams
-        self._at = f" at {place}"
-
-    def of(self, entity: str, purpose: str, lane: str = "") -> Stream:
-        return self._streams.of(entity + self._at, purpose, lane)
-
-    def once(self, entity: str, purpose: str, lane: str = "") -> OnceStream:
-        return self._streams.once(entity + self._at, purpose, lane)
 
 
 def shared_context(

@@ -442,3 +442,26 @@ def test_a_way_foretells_what_the_drain_s_limit_leaves_in_the_share(
     assert taken.loss_us == taken.came_loss_us == 32 * MINUTE
     assert taken.outage_us == taken.came_outage_us
     assert found.phases_us["drain"] == limit_us
+
+
+def test_each_way_foretells_the_answer_of_its_own_operator(tmp_path: Path) -> None:
+    """The people whom each standby pages answer by draws of their own. Near is gone, and far
+    takes over.
+    """
+    result = played(
+        tmp_path,
+        "run_for: 12 h\n"
+        "databases: {crm: {size: 1 GB, full: none, log: every 5 min,\n"
+        "                  log_volume: {mean: 100 KiB/s}}}\n"
+        "link: {bandwidth: 200 Mbit/s}\n"
+        "failover: {mode: manual, operator: {answers_in: {p50: 4 min, p95: 20 min}}}\n"
+        "copies: {near: {}, far: {}}\n"
+        "events:\n"
+        "- {at: 3 h 20 min, copy: near, lose_secondary: 6 h}\n"
+        "- {at: 3 h 31 min, lose: site}\n",
+    )
+    [found] = result.summary.failovers
+    [taken] = [way for way in found.ways if way.standing == "taken"]
+    assert (taken.place, found.new_primary) == ("far", "far")
+    assert taken.outage_us == taken.came_outage_us
+    assert found.phases_us["decide"] > MINUTE
