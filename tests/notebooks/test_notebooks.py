@@ -7,6 +7,8 @@ planner would be told.
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import os
 import re
@@ -189,3 +191,18 @@ def test_a_change_that_matters_is_noticed(tmp_path: Path) -> None:
         )
     )
     assert changes(answer_in(notebook("policy")), book)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_notebook_imports_is_there(name: str) -> None:
+    """A cheap guard for those that are not run in `make test`."""
+    cells = notebook(name).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    lines = [line for line in code.splitlines() if not line.startswith(("%", "!"))]
+    tree = ast.parse("\n".join(lines))
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert imports
+    for node in imports:
+        module = importlib.import_module(node.module or "")
+        for alias in node.names:
+            assert hasattr(module, alias.name), f"{node.module} has no {alias.name}"
