@@ -173,16 +173,27 @@ def give_up_copy(db: DatabaseReplay, out: list[Command]) -> None:
         db.look_into_unread(out)
 
 
-def full_is_whole(db: DatabaseReplay, out: list[Command]) -> None:
-    """Note that a full is here: the database can be restored."""
-    if db.rules.keeps:
-        db.alerts.over(Danger.UNPROTECTED, out)
+def full_is_whole(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
+    """Note that a full is here: the database can be restored, but for what is behind a hole. A hole
+    that was behind an earlier full, and is behind this one, stays reported.
+    """
+    if not db.rules.keeps:
+        return
+    hole = _hole(db)
+    if hole is not None and _has_full(db, besides=file):
+        return
+    db.alerts.over(Danger.UNPROTECTED, out)
+    if hole is not None:
+        at = e.mono_us + db.rules.age_us
+        out.append(SetAlarm(db.name, Timer.CHAIN, at))
 
 
-def _has_full(db: DatabaseReplay) -> bool:
+def _has_full(db: DatabaseReplay, besides: File | None = None) -> bool:
     useful = (Content.WHOLE, Content.CHECKING)
     return any(
-        file.kind is FULL and file.content in useful
+        file.kind is FULL and file.content in useful and file is not besides
         for file in db.files.values()
     )
 

@@ -142,7 +142,7 @@ def _other_is_whole(
         for watch in db.overdue:
             watch.whole(file, e, out)
         if file.kind is FULL:
-            kept.full_is_whole(db, out)
+            kept.full_is_whole(db, file, e, out)
     db.remake.validated(file.kind, header, out)
     repairs.validated(db, file, e, out)
     if db.drain is not None:

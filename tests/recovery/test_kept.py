@@ -193,6 +193,53 @@ def test_logs_that_go_missing_again_and_again_put_off_nobody() -> None:
     assert tells == list(range(25, 61, 5))
 
 
+def test_a_full_from_before_a_hole_does_not_end_it() -> None:
+    """A full lands late, and the log that is missing was made after it: the alert goes on, and is
+    critical half an hour after it was first raised.
+    """
+    world = store()
+    late_full = world.backup(Kind.FULL)
+    world.on_way.clear()
+    for number in range(12):
+        world.wait(5 * MINUTE)
+        log = world.backup(Kind.LOG)
+        world.on_way[:] = [log] if number else []
+        world.land_all()
+        world.on_way.clear()
+        if number == 7:
+            world.on_way.append(late_full)
+            world.land(late_full)
+            world.settle()
+    tells = [(at, one.level) for at, one in world.alerts if one.event_id == NOT_PROTECTED]
+    first_us = tells[0][0]
+    assert [(at - first_us) // MINUTE for at, _ in tells] == list(range(0, 36, 5))
+    critical = [(at - first_us) // MINUTE for at, level in tells if level == "critical"]
+    assert critical == [30, 35]
+
+
+def test_a_first_full_with_a_hole_behind_it_is_told_of() -> None:
+    """No full was here. One comes, and a log that is missing was made after it."""
+    world = begun(FakeWorld(config(keeps=True), exists=False))
+    late_full = world.backup(Kind.FULL)
+    world.on_way.clear()
+    for number in range(5):
+        world.wait(5 * MINUTE)
+        log = world.backup(Kind.LOG)
+        world.on_way[:] = [log] if number else []
+        world.land_all()
+        world.on_way.clear()
+    world.on_way.append(late_full)
+    world.land(late_full)
+    world.settle()
+    before = told(world).count(NOT_PROTECTED)
+    landed_us = world.mono_us
+    world.wait(14 * MINUTE)
+    assert told(world).count(NOT_PROTECTED) == before
+    world.wait(MINUTE)
+    assert told(world).count(NOT_PROTECTED) == before + 1
+    assert world.alerts[-1][0] == landed_us + 15 * MINUTE
+
+
 def test_a_log_that_comes_late_is_no_trouble() -> None:
     world = store()
     late = world.backup(Kind.LOG)
