@@ -569,6 +569,11 @@ class FakeWorld:
             self.primary_utc_us,
         )
 
+    def header_of(self, name: str) -> BackupHeader:
+        """Of what lies under that name, or did before it was deleted."""
+        here = self.share.get(name)
+        return (self.backups[name] if here is None else here.backup).header
+
     def begin_restore(self, name: str, replace: bool) -> None:
         """Checks that need no trust in the recovery logic: the counter, one at a time, no gap,
         nothing twice.
@@ -583,7 +588,7 @@ class FakeWorld:
         if count <= self.counted.get(name, 0):
             self.fail(f"{name} is read again, but its counter still says {count}")
         self.counted[name] = count
-        header = self.backups[name].header
+        header = self.header_of(name)
         if header.kind is Kind.LOG and header.first_lsn > self.redo:
             self.fail(f"{name} begins at {header.first_lsn}, the database is at {self.redo}: a gap")
         if header.kind is not Kind.FULL and header.last_lsn <= self.redo:
@@ -633,7 +638,7 @@ class FakeWorld:
         assert isinstance(answer, e.Restored)
         name = self.restoring
         self.restoring = ""
-        header = self.backups[name].header
+        header = self.header_of(name)
         if self.read_by:
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3101, False, IN_USE)
         if self.engine_refuses:
