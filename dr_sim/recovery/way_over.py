@@ -63,10 +63,13 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
     if empties or emptying.later:
         emptying.take_tails(e, f.planned, out)
     if f.brings_online and f.claiming.held:
-        for name in emptying.restored_by_now():
+        restored = emptying.restored_by_now()
+        for name in restored:
             emptying.comes_now(name)
             emptying.tell_left_of(name, e, out)
             f.online.order(name, out)
+        if restored:
+            f.save(out)
     # wait until the old primary has answered whether it stopped
     undecided = f.needless and not f.fencing.confirmed
     ours = f.claiming.held
@@ -116,7 +119,10 @@ def drain_rang(f: Failover, e: Event, out: list[Command]) -> None:
         f.emptying.wait_for_nothing()
         f.save(out)
     choosing.waits_in_vain(f, e, out)
+    waited_for = set(f.emptying.later)
     f.emptying.wait_no_longer(e, out)
+    if f.emptying.later != waited_for:
+        f.save(out)
     f.hanging.look(e, out)
     progress(f, e, out)
 

@@ -350,6 +350,21 @@ events:
   mistake: {database: crm, noticed: 1 min, then: [restore_beside, restore_before], lost: 50 MB}
 - {at: 0 s, manager_crash: {before: Fence}}
 """,
+    # A copy is being restored again when the drain's limit is over: it is waited for as the only way
+    # back, and the other database goes on without it. That is saved at once.
+    "what the others do not wait for any more is saved": """\
+run_for: 5 h
+machines: [sql1, sql2]
+databases:
+  web: {size: 5 GB, log_volume: 20 MB per 5 min, full: daily 03:00, incremental: every 2 h, on: sql2}
+  archive: {size: 5 GB, log_volume: 20 MB per 5 min, full: every 6 h, incremental: every 2 h}
+link: {bandwidth: 20 Mbit/s}
+replication: {slots: 2}
+copies: {near: {}}
+events:
+- {at: 13229 s, wrong_restore: {database: web, times: 1, noticed: 5 min}, copy: near}
+- {at: 14406 s, mistake: {database: archive, noticed: 1 min, then: [failover_before]}}
+""",
 }
 
 
