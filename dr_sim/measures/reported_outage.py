@@ -230,10 +230,13 @@ def _within(
 
 
 def _validated(t: Tables, database: int, until_us: int) -> dict[str, Ints]:
-    """Each file that was validated by then, and when it had landed."""
+    """Each file that was validated by then, and when it had landed: the last time, as it may have
+    been lost with the standby, and sent again.
+    """
     rows = t.of("seen.Validated", database)
     rows = pick(rows, rows["time_us"] < until_us)
-    _, places = np.unique(rows["name"], return_index=True)
+    _, from_the_end = np.unique(rows["name"][::-1], return_index=True)
+    places = len(rows["name"]) - 1 - from_the_end
     rows = {key: column[places] for key, column in rows.items()}
     found = {key: rows[column] for key, column in _HEADER.items()}
     return {

@@ -182,7 +182,9 @@ def test_a_bug_of_some_logs_is_found_in_the_rows(text: str, monkeypatch: Patch) 
         return [c for c in commands if not isinstance(c, Save)]
 
     hand_over(monkeypatch, every_third)
-    found = violations(ran(text).journal)
+    # the cut ends the first stretch, which all databases take together
+    cut = "events: [{at: 12 h, link_outage: 1 min}]\n"
+    found = violations(ran(text + cut).journal)
     (first,) = [v for v in found if v.startswith("fast_path")]
     assert (
         "Save(key='attempts/crm" in first
