@@ -12,41 +12,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud_saved import SavedMachine, machines_saved
 from dr_sim.oracle.cloud_told import Place
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 
-_VM, _DEPLOYS = "vm/", "job/deploy "
+_DEPLOYS = "job/deploy "
 _WAITS = "waiting"
 
 
-@dataclass(frozen=True, slots=True)
-class _Saved:
-    """A machine as the manager has recorded it."""
-
-    network: str
-    farm: str
-    image: str
-    physical: str
-    state: str
-    jobs: int
-    not_on: tuple[str, ...]
-
-    @classmethod
-    def of(cls, text: str) -> _Saved:
-        network, farm, _, image, physical, state, _, jobs, not_on = (
-            json.loads(text)
-        )
-        return cls(
-            network, farm, image, physical, state, jobs, tuple(not_on)
-        )
-
-
-Known = dict[Place, _Saved]
+Known = dict[Place, SavedMachine]
 Ranks = dict[str, int]
 """Place of each farm in the order in which machines are made."""
 
@@ -72,16 +50,16 @@ def first_broken(
 
 def _saved(entries: str, ranks: Ranks, known: Known) -> Iterator[str]:
     """Look at what is saved in one step."""
-    if _VM not in entries:
+    saved = dict(machines_saved(entries))
+    if not saved:
         return
+    for at, machine in saved.items():
+        known.pop(at, None)
+        if machine is not None:
+            known[at] = machine
     ordered: list[tuple[int, Place]] = []
     for key, value in pairs_from_text(entries):
-        if key.startswith(_VM):
-            site, _, name = key.removeprefix(_VM).partition("/")
-            known.pop((site, name), None)
-            if value:
-                known[site, name] = _Saved.of(value)
-        elif key.startswith(_DEPLOYS) and value:
+        if key.startswith(_DEPLOYS) and value:
             order, _, _, site, name, *_ = json.loads(value)
             ordered.append((order, (site, name)))
     placed = [

@@ -10,19 +10,17 @@ runs by another law (11).
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.record.encoding import pairs_from_text
+from dr_sim.oracle.cloud_saved import machines_saved
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.machine_model import Machines
 from dr_sim.scenario.model import Scenario
 
-_VM = "vm/"
 _NOWHERE = ("waiting", "retired")
 """States in which a machine takes no room."""
 At = tuple[str, str]  # a site and a machine there
@@ -57,7 +55,7 @@ def placing_broken(
             return
         if row.kind == "truth.cloud_machine":
             _runs_at_first(row, spec, there)
-        elif _VM in row.values["entries"]:
+        else:
             new = _saved(row, there)
             for sentence in _crowded(new, there, spec):
                 yield CloudBreach(
@@ -78,23 +76,20 @@ def _runs_at_first(row: Row, spec: Cloud, there: dict[At, _Placed]) -> None:
 def _saved(row: Row, there: dict[At, _Placed]) -> list[At]:
     """Take up what is saved. Return the machines that were placed by it."""
     new = []
-    for key, text in pairs_from_text(row.values["entries"]):
-        if not key.startswith(_VM):
-            continue
-        site, _, name = key.removeprefix(_VM).partition("/")
-        at = (site, name)
+    for at, machine in machines_saved(row.values["entries"]):
         before = there.pop(at, None)
-        if not text:
+        if machine is None or not machine.physical:
             continue
-        network, farm, role, image, physical, state, *_, not_on = (
-            json.loads(text)
-        )
-        if state in _NOWHERE or not physical:
+        if machine.state in _NOWHERE:
             continue
         there[at] = _Placed(
-            network, (farm, role), image, physical, tuple(not_on)
+            machine.network,
+            (machine.farm, machine.role),
+            machine.image,
+            machine.physical,
+            machine.not_on,
         )
-        if before is None and state == "provisioning":
+        if before is None and machine.state == "provisioning":
             new.append(at)
     return new
 
