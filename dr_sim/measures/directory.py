@@ -12,7 +12,7 @@ import functools
 
 import numpy as np
 
-from dr_sim.measures.falling import Falling, no_curve
+from dr_sim.measures.falling import Falling, in_steps, levels, no_curve
 from dr_sim.measures.link_use import link_cut
 from dr_sim.measures.tables import Ints, Tables, run_end_us
 from dr_sim.measures.way_over import SITE
@@ -38,14 +38,12 @@ def directory_wait(
         _within(outage, made),
         _within(outage, arrived),
     )
-    stop = np.append(start[1:], np.int64(outage.end_us))
     # entries made before this are at the secondary
     last = np.searchsorted(arrived, start, side="right")
     synced = np.append(np.zeros(1, np.int64), arrived - spec.lag_us)[last]
     up_to = np.searchsorted(made, start, side="right")
     lacking = up_to - np.searchsorted(made, synced, side="left")
-    by_hand = lacking * spec.provision_us
-    curve = Falling(start, stop, by_hand, np.zeros(len(start), np.int64))
+    curve = in_steps(start, outage.end_us, lacking * spec.provision_us)
     if failure_class == SITE:
         return curve
     return _where_cut_off(curve, outage, scenario, link_cut(t, scenario))
@@ -102,9 +100,7 @@ def _where_cut_off(
     cut_off = np.zeros(len(start), np.bool_)
     for begin_us, end_us in down:
         cut_off |= (comes >= begin_us) & (comes < end_us)
-    of_hand = np.searchsorted(by_hand.start_us, start, side="right") - 1
     takes = np.where(
-        cut_off, by_hand.floor_us[of_hand], scenario.directory.lag_us
+        cut_off, levels(by_hand, start), scenario.directory.lag_us
     )
-    stop = np.append(start[1:], np.int64(outage.end_us))
-    return Falling(start, stop, takes, np.zeros(len(start), np.int64))
+    return in_steps(start, outage.end_us, takes)

@@ -312,5 +312,13 @@ def beyond(curve: Falling, other: Falling) -> Falling:
     start = each_once(curve.start_us, other.start_us, other.stop_us)
     start = start[(start >= curve.begin_us) & (start < curve.end_us)]
     more = np.maximum(levels(curve, start) - levels(other, start), 0)
-    stop = np.append(start[1:], np.int64(curve.end_us))
-    return Falling(start, stop, more, np.zeros(len(start), np.int64))
+    return in_steps(start, curve.end_us, more)
+
+
+def in_steps(start_us: Ints, end_us: int, value_us: Ints) -> Falling:
+    """Return the curve that has each value from its start until the next one, the last until
+    end_us.
+    """
+    stop_us = np.append(start_us[1:], np.int64(end_us))
+    none = np.zeros(len(start_us), np.int64)
+    return Falling(start_us, stop_us, value_us, none)
