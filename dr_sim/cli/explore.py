@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,11 @@ from dr_sim.cli.options import add_manager, count, duration
 from dr_sim.cli.playing import managed
 from dr_sim.errors import input_error
 from dr_sim.files.output import show
+from dr_sim.formatting.words import counted
 
 if TYPE_CHECKING:
+    from dr_sim.explore.against.asking import OtherSide
+    from dr_sim.explore.against.code import OtherCode
     from dr_sim.explore.search import Exploration
 
 
@@ -82,6 +87,7 @@ def add_explore(commands: Any) -> None:
         "of the cases each)",
     )
     add_manager(explore)
+    _add_against(explore)
     explore.set_defaults(command=_explore)
 
     shrink = commands.add_parser(
@@ -96,7 +102,71 @@ def add_explore(commands: Any) -> None:
     shrink.add_argument("--runs", type=count, metavar="N", default=250,
                         help="largest number of runs to try (default: 250)")  # fmt: skip
     add_manager(shrink)
+    _add_against(shrink)
     shrink.set_defaults(command=_shrink)
+
+
+def _add_against(command: Any) -> None:
+    command.add_argument(
+        "--against",
+        metavar="REF",
+        help="run each case with other code too, and find what is worse "
+        "here: a git ref (HEAD, HEAD~1, origin/main), or a folder that "
+        "holds the other dr_sim; none: do not compare (default: HEAD, "
+        "if dr_sim runs from a git checkout whose code is changed)",
+    )
+
+
+@contextmanager
+def _compared(a: argparse.Namespace) -> Iterator[OtherCode | None]:
+    """Open the code to compare with, if there is any to compare with."""
+    from dr_sim.explore.against.code import (
+        HEAD,
+        NONE,
+        OPTION,
+        changed_files,
+        other_code,
+    )
+
+    cluster = getattr(a, "on", "")
+    if a.against == NONE or (cluster and a.against is None):
+        yield None
+        return
+    if cluster:
+        raise input_error(
+            f"{OPTION} {a.against}",
+            "works on this machine only: leave out --on",
+        )
+    named = a.against
+    if named is None:
+        changed = changed_files()
+        if not changed:
+            yield None
+            return
+        named = HEAD
+        what = counted(changed, "changed file")
+        print(
+            f"dr_sim has {what} in its checkout: each case is compared with {HEAD} "
+            f"({OPTION} {NONE} switches this off)",
+            file=sys.stderr,
+        )
+    with other_code(named) as code:
+        yield code
+
+
+@contextmanager
+def _other_side(
+    code: OtherCode | None, manager: str
+) -> Iterator[OtherSide | None]:
+    """Open the process that plays cases with the other code."""
+    from dr_sim.explore.against.asking import OtherSide
+
+    if code is None:
+        yield None
+        return
+    with closing(OtherSide(code, manager)) as other:
+        other.ready()
+        yield other
 
 
 def add_cutsets(commands: Any) -> None:
@@ -168,6 +238,14 @@ def _cutsets(a: argparse.Namespace) -> int:
 
 
 def _explore(a: argparse.Namespace) -> int:
+    with (
+        _compared(a) as code,
+        _other_side(code, a.manager) as other,
+    ):
+        return _explored(a, other)
+
+
+def _explored(a: argparse.Namespace, other: OtherSide | None) -> int:
     from dr_sim.explore import search
     from dr_sim.explore.draw import CaseMode
     from dr_sim.loading import load_scenario
@@ -197,7 +275,12 @@ def _explore(a: argparse.Namespace) -> int:
         )
     workers = a.workers or os.cpu_count() or 1
     budget = search.Budget(
-        a.budget / 1_000_000, a.runs, a.manager, workers, a.on
+        a.budget / 1_000_000,
+        a.runs,
+        a.manager,
+        workers,
+        a.on,
+        None if other is None else other.code,
     )
 
     def tell(now: Exploration) -> None:
@@ -209,7 +292,7 @@ def _explore(a: argparse.Namespace) -> int:
 
     for found in search.explore(state, services, budget, tell):
         state.found.append(found)
-        path = search.finish(found, folder, manager=a.manager)
+        path = search.finish(found, folder, manager=a.manager, other=other)
         print(
             f"\r{found.sign.requirement}: {found.sentence}\n   {path}",
             file=sys.stderr,
@@ -217,10 +300,15 @@ def _explore(a: argparse.Namespace) -> int:
         state.write(folder)
         if a.first:
             break
+    differing = state.differing
+    if not state.found and differing is not None:
+        search.finish(differing, folder, manager=a.manager, other=other)
     state.write(folder)
     print(file=sys.stderr)
     show(_report(state, folder))
-    return 4 if state.found else 0
+    if state.found:
+        return 4
+    return 3 if state.differs else 0
 
 
 def _check_folder(folder: Path) -> None:
@@ -237,10 +325,21 @@ def _report(state: Exploration, folder: Path) -> str:
     ]
     for found in state.found:
         lines.append(f"  {found.sign.requirement}: {found.sentence}")
+        lines += [f"     {row}" for row in found.rows.splitlines()]
         lines.append(
             f"     case {found.number}, {len(found.tree.get('events', []))} events after "
             f"{found.shrink_runs} runs of shrinking; with SQLite's files: {found.on_sqlite}"
         )
+    if state.differs:
+        lines.append(
+            f"{counted(state.differs, 'case')} differ{'s' * (state.differs == 1)} from the other "
+            "code, and nothing that is measured is worse:"
+        )
+        if state.differing is not None:
+            lines.append(f"  {state.differing.sentence}")
+            lines += [
+                f"  {row}" for row in state.differing.rows.splitlines()
+            ]
     if state.never_reached:
         lines.append("never reached, so nothing is said about it:")
         lines += [f"  {probe}" for probe in state.never_reached]
@@ -248,8 +347,17 @@ def _report(state: Exploration, folder: Path) -> str:
 
 
 def _shrink(a: argparse.Namespace) -> int:
+    with (
+        _compared(a) as code,
+        _other_side(code, a.manager) as other,
+    ):
+        return _shrunk(a, other)
+
+
+def _shrunk(a: argparse.Namespace, other: OtherSide | None) -> int:
     from dr_sim.explore import search
-    from dr_sim.explore.case import load, look, read_tree
+    from dr_sim.explore.against.difference import look_beside
+    from dr_sim.explore.case import load, read_tree
     from dr_sim.loading import load_scenario
 
     managed(load_scenario(a.scenario), a.manager)
@@ -259,17 +367,24 @@ def _shrink(a: argparse.Namespace) -> int:
         raise input_error(
             str(a.scenario), "names files, and cannot be cut down"
         )
-    signs = look(scenario).signs
+    looked = look_beside(tree, scenario, other=other)
+    signs = looked.signs or looked.differs
     if not signs:
+        same = (
+            ""
+            if other is None
+            else f", and the run is the same as with {other.code.name}"
+        )
         show(
-            f"{a.scenario}: no requirement and no invariant breaks: there is nothing to shrink"
+            f"{a.scenario}: no requirement and no invariant breaks{same}: "
+            "there is nothing to shrink"
         )
         return 0
-    for sign, sentence in signs.items():
-        found = search.Found(sign, sentence, -1, tree)
-        path = search.finish(found, a.out, a.runs, a.manager)
+    for sign, _ in search.worth_a_find(signs):
+        found = search.Found(sign, signs[sign], -1, tree)
+        path = search.finish(found, a.out, a.runs, a.manager, other)
         show(
-            f"{sign.requirement}: {sentence}\n   {path}: {len(found.tree.get('events', []))} "
-            f"events, {found.shrink_runs} runs"
+            f"{sign.requirement}: {found.sentence}\n   {path}: "
+            f"{len(found.tree.get('events', []))} events, {found.shrink_runs} runs"
         )
-    return 4
+    return 4 if looked.signs else 3

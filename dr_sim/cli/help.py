@@ -143,11 +143,21 @@ HELP = {
         "Draws cases (options, faults at critical instants, crashes "
         "between two commands) and runs them step by step. Keeps cases "
         "that reach something new, and shrinks cases that break a "
-        "requirement. The same command continues where it was stopped.",
-        ("dr-sim explore scenarios/quickstart.yaml --budget '2 min'",),
-        (0, 2, 4, 70, 130),
+        "requirement. The same command continues where it was stopped. "
+        "With --against it also finds what is worse than with other code; "
+        "changes that are not committed are compared with HEAD by itself.",
+        (
+            "dr-sim explore scenarios/quickstart.yaml --budget '2 min'",
+            "dr-sim explore --against HEAD~1     # what did the last commit change?",
+            "dr-sim explore --against origin/main",
+        ),
+        (0, 2, 3, 4, 70, 130),
         (
             (0, "nothing was found"),
+            (
+                3,
+                "with --against: some runs differ, and nothing is worse",
+            ),
             (
                 4,
                 "found: the folder holds a scenario and a test for each "
@@ -170,10 +180,14 @@ HELP = {
         "Removes from a scenario that breaks a requirement everything "
         "that is not needed for that. Writes the smallest scenario that "
         "still breaks it, with a pytest test.",
-        ("dr-sim shrink broken.yaml --out smallest",),
-        (0, 2, 4, 70, 130),
+        (
+            "dr-sim shrink broken.yaml --out smallest",
+            "dr-sim shrink mine.yaml --against HEAD~1",
+        ),
+        (0, 2, 3, 4, 70, 130),
         (
             (0, "the scenario breaks nothing"),
+            (3, "with --against: the run differs, and nothing is worse"),
             (4, "the smallest case was written"),
         ),
     ),

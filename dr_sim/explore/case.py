@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -74,6 +74,10 @@ class Sign:
     def text(self) -> str:
         return f"{self.requirement}: {self.what}"
 
+    def is_compared(self) -> bool:
+        """Return whether it takes the run of other code to see it."""
+        return self.requirement in (WORSE, DIFFERS)
+
 
 LANE_DIFFERS = Sign(
     "quiet lane", "the record differs from that of single steps"
@@ -85,16 +89,24 @@ LANE_DIFFERS = Sign(
 class Looked:
     """A case that was run: the signs that it shows, each with a row's whole sentence; what was
     reached in it; the instants at which the logic did something rare. rows: of its journals, which
-    say what the case costs, and are the same each time.
+    say what the case costs, and are the same each time. differs: how the run differs from that of
+    other code, where nothing is worse.
     """
 
     signs: dict[Sign, str] = field(default_factory=dict)
+    differs: dict[Sign, str] = field(default_factory=dict)
     moments: tuple[int, ...] = ()
     reached: frozenset[int] = frozenset()
     probes: frozenset[str] = frozenset()
     rows: int = 0
 
 
+WORSE, DIFFERS = "worse", "differs"
+"""Names what a sign breaks if a run is worse than that of other code, or only differs from it
+(against/difference.py).
+"""
+Compare = Callable[[Journal, Whole], dict[Sign, str]]
+"""Compares a run with that of other code: signs of WORSE or of DIFFERS, each with a sentence."""
 RESTART = "restart"
 """Names what a sign breaks when a manager would forget in a crash what it must know (anew.py)."""
 
@@ -165,7 +177,11 @@ def load(
 
 
 @without_looks_for_cycles()
-def look(scenario: Scenario, lane: bool = False) -> Looked:
+def look(
+    scenario: Scenario,
+    lane: bool = False,
+    compare: Compare | None = None,
+) -> Looked:
     """Run a scenario, and say what it shows. A run that raises shows that. lane: run it with the
     quiet lane too, and compare the records.
     """
@@ -181,8 +197,7 @@ def look(scenario: Scenario, lane: bool = False) -> Looked:
             if world.agenda.now_us in restarts:
                 _add_forgotten(would_forget, at_stops.forgotten(world))
 
-        often = range(_EVERY_US, scenario.run_for_us, _EVERY_US)
-        instants = sorted(restarts.union(often))
+        instants = stops_of(scenario)
         journal = play(scenario, stops=Stops(instants, stopped))
         whole = Whole.of(journal, scenario)
         differs = _lane_differs(scenario, journal, instants) if lane else ""
@@ -193,6 +208,10 @@ def look(scenario: Scenario, lane: bool = False) -> Looked:
     found.signs = _signs(whole) | would_forget
     if differs:
         found.signs[LANE_DIFFERS] = differs
+    if compare is not None:
+        for sign, sentence in compare(journal, whole).items():
+            of = found.signs if sign.requirement == WORSE else found.differs
+            of[sign] = sentence
     reached: set[int] = set()
     probes: set[str] = set()
     moments: set[int] = set()
@@ -206,6 +225,14 @@ def look(scenario: Scenario, lane: bool = False) -> Looked:
     found.reached, found.probes = frozenset(reached), frozenset(probes)
     found.moments = tuple(sorted(moments))
     return found
+
+
+def stops_of(scenario: Scenario) -> list[int]:
+    """Return the instants at which a case is stopped. What plays apart comes to the present there,
+    so a run has the same record only if it is stopped at the same instants.
+    """
+    often = range(_EVERY_US, scenario.run_for_us, _EVERY_US)
+    return sorted({*anew.stops(scenario), *often})
 
 
 class RunsInCirclesError(Exception):

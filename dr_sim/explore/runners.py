@@ -18,7 +18,10 @@ from zlib import crc32
 
 from dr_sim.experiments.on_dask import RETRIES, connected
 from dr_sim.experiments.store import code_digest
-from dr_sim.explore.case import Looked, Tree, load, look
+from dr_sim.explore.against.asking import OtherSide
+from dr_sim.explore.against.code import OtherCode
+from dr_sim.explore.against.difference import look_beside
+from dr_sim.explore.case import Looked, Tree, load
 from dr_sim.world.own_logic import look_here_too
 
 _LANE_OF = 8
@@ -39,15 +42,38 @@ class CaseRunner(Protocol):
         ...
 
 
-def look_at_each(trees: list[Tree], manager: str) -> Batch:
-    """Run some cases one after the other."""
+def look_at_each(
+    trees: list[Tree], manager: str, other: OtherSide | None = None
+) -> Batch:
+    """Run some cases one after the other. other: plays the same cases with other code."""
     began = time.process_time()
-    looks = []
+    there_s = 0.0 if other is None else other.cpu_s
+    looks: list[Looked | None] = []
     for tree in trees:
         scenario = load(tree, manager)
+        if scenario is None:
+            looks.append(None)
+            continue
         lane = not manager and is_for_the_lane(tree)
-        looks.append(None if scenario is None else look(scenario, lane))
-    return looks, time.process_time() - began
+        looks.append(look_beside(tree, scenario, lane, other))
+    took_s = time.process_time() - began
+    if other is not None:
+        took_s += other.cpu_s - there_s
+    return looks, took_s
+
+
+class _Here:
+    """The other side of this process, if it has one."""
+
+    other: OtherSide | None = None
+
+
+def _look_beside_each(
+    trees: list[Tree], manager: str, code: OtherCode | None
+) -> Batch:
+    if code is not None and _Here.other is None:
+        _Here.other = OtherSide(code, manager)
+    return look_at_each(trees, manager, _Here.other)
 
 
 def is_for_the_lane(tree: Tree) -> bool:
@@ -67,16 +93,22 @@ class _Processes:
     """Worker processes of this machine."""
 
     def __init__(
-        self, pool: ProcessPoolExecutor, count: int, manager: str
+        self,
+        pool: ProcessPoolExecutor,
+        count: int,
+        manager: str,
+        code: OtherCode | None,
     ) -> None:
         self._pool = pool
         self._manager = manager
+        self._code = code
         self.count = count
 
     def look(self, batches: Sequence[list[Tree]]) -> Iterator[Batch]:
-        yield from self._pool.map(
-            partial(look_at_each, manager=self._manager), batches
+        look = partial(
+            _look_beside_each, manager=self._manager, code=self._code
         )
+        yield from self._pool.map(look, batches)
 
 
 class _Cluster:
@@ -104,9 +136,11 @@ class _Cluster:
 
 @contextmanager
 def case_runner(
-    workers: int, on: str, manager: str
+    workers: int, on: str, manager: str, code: OtherCode | None = None
 ) -> Iterator[CaseRunner]:
-    """Open whoever runs the cases. on: dask://HOST:PORT; '': processes of this machine."""
+    """Open whoever runs the cases. on: dask://HOST:PORT; '': processes of this machine. code: the
+    other code that they are compared with (processes of this machine only).
+    """
     if on:
         client = connected(on)
         try:
@@ -116,4 +150,4 @@ def case_runner(
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, look_here_too) as pool:
-        yield _Processes(pool, workers, manager)
+        yield _Processes(pool, workers, manager, code)

@@ -15,13 +15,25 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dr_sim.errors import input_error
 from dr_sim.explore import draw
+from dr_sim.explore.against.asking import OtherSide
+from dr_sim.explore.against.code import OtherCode
+from dr_sim.explore.against.difference import Apart, beside
+from dr_sim.explore.against.measures import MEASURES, Unit
 from dr_sim.explore.case import (
+    DIFFERS,
     LANE_DIFFERS,
     PROBES,
     RESTART,
@@ -47,7 +59,9 @@ _OF_SO_MANY = 3
 
 @dataclass(slots=True)
 class Found:
-    """A sign, the sentence of its first case, and what is left of that case."""
+    """A sign, the sentence of its first case, and what is left of that case. rows: where the run
+    begins to differ from that of other code.
+    """
 
     sign: Sign
     sentence: str
@@ -55,6 +69,7 @@ class Found:
     tree: Tree
     shrink_runs: int = 0
     on_sqlite: str = ""
+    rows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +87,8 @@ class KeptCase:
 class Exploration:
     """seed: of the draws. runs: cases that were looked at. recoverable: those of them that the
     design gets past. corpus: those that reached something new. reached: pairs of records. probes:
-    the rare things that happened.
+    the rare things that happened. against: the version of the other code, code: that of the code
+    at hand. differs: cases in which the two differ and nothing is worse, differing: a small one.
     """
 
     seed: int
@@ -84,6 +100,11 @@ class Exploration:
     reached: set[int] = field(default_factory=set)
     probes: set[str] = field(default_factory=set)
     found: list[Found] = field(default_factory=list)
+    against: str = ""
+    code: str = ""
+    differs: int = 0
+    differing: Found | None = None
+    _differing_rows: int = 0
 
     @property
     def never_reached(self) -> list[str]:
@@ -95,6 +116,18 @@ class Exploration:
             self.corpus.append(KeptCase(tree, looked.moments, looked.rows))
         self.reached |= looked.reached
         self.probes |= looked.probes
+
+    def take_difference(
+        self, number: int, tree: Tree, looked: Looked
+    ) -> None:
+        """Count a case that differs, and keep it if it is the cheapest so far."""
+        if not looked.differs:
+            return
+        self.differs += 1
+        if self.differing is None or looked.rows < self._differing_rows:
+            sign, sentence = next(iter(looked.differs.items()))
+            self.differing = Found(sign, sentence, number, tree)
+            self._differing_rows = looked.rows
 
     # ---- on disk
     def write(self, folder: Path) -> None:
@@ -110,12 +143,11 @@ class Exploration:
             "corpus": corpus,
             "reached": sorted(self.reached),
             "probes": sorted(self.probes),
-            "found": [
-                [f.sign.requirement, f.sign.what, f.sentence, f.number, f.tree, f.shrink_runs,
-                 f.on_sqlite]
-                for f in self.found
-            ],
-        }  # fmt: skip
+            "found": [_as_list(each) for each in self.found],
+            "against": self.against,
+            "code": self.code,
+            "differs": self.differs,
+        }
         text = json.dumps(state, ensure_ascii=False)
         with writing(folder), folder_made(folder):
             write_whole(folder / STATE_FILE, text)
@@ -144,6 +176,14 @@ class Exploration:
             ) from None
 
 
+def _as_list(found: Found) -> list[Any]:
+    sign = found.sign
+    return [
+        sign.requirement, sign.what, found.sentence, found.number, found.tree, found.shrink_runs,
+        found.on_sqlite, found.rows,
+    ]  # fmt: skip
+
+
 def _from_text(text: str) -> Exploration:
     """Return the exploration that a state file holds. Raises ValueError, KeyError, TypeError or
     RecursionError.
@@ -160,6 +200,7 @@ def _from_text(text: str) -> Exploration:
     return Exploration(
         state["seed"], state["runs"], state["cpu_s"], draw.CaseMode(state["mode"]),
         state["recoverable"], corpus, set(state["reached"]), set(state["probes"]), found,
+        state["against"], state["code"], state["differs"],
     )  # fmt: skip
 
 
@@ -179,6 +220,7 @@ def services_of(
 class Budget:
     """The limits of a search. wall_s: stop after that time; runs: stop after that many cases;
     manager: the user's own logic. workers: processes of this machine; on: a Dask cluster instead.
+    other: the code that each case is compared with.
     """
 
     wall_s: float | None = None
@@ -186,6 +228,7 @@ class Budget:
     manager: str = ""
     workers: int = 1
     on: str = ""
+    other: OtherCode | None = None
 
 
 def explore(
@@ -199,7 +242,9 @@ def explore(
     """
     began = time.monotonic()
     known = {each.sign for each in state.found}
-    with case_runner(budget.workers, budget.on, budget.manager) as playing:
+    with case_runner(
+        budget.workers, budget.on, budget.manager, budget.other
+    ) as playing:
         while not _is_over(state, budget, began):
             size = playing.count * ROUND
             runs = range(state.runs, state.runs + size)
@@ -219,12 +264,24 @@ def explore(
                         continue
                     state.recoverable += draw.is_recoverable(tree)
                     state.take_up(tree, looked)
-                    for sign, sentence in looked.signs.items():
-                        if sign not in known:
-                            known.add(sign)
-                            yield Found(sign, sentence, number, tree)
+                    state.take_difference(number, tree, looked)
+                    for sign, sentence in worth_a_find(looked.signs, known):
+                        known.add(sign)
+                        yield Found(sign, sentence, number, tree)
             state.runs += size
             tell(state)
+
+
+def worth_a_find(
+    signs: Mapping[Sign, str], known: Collection[Sign] = ()
+) -> list[tuple[Sign, str]]:
+    """Return what of a case is found for the first time: all that monitors say, and of what is
+    worse than with other code the gravest.
+    """
+    by_monitors = [sign for sign in signs if not sign.is_compared()]
+    compared = [sign for sign in signs if sign.is_compared()]
+    found = [*by_monitors, *compared[:1]]
+    return [(sign, signs[sign]) for sign in found if sign not in known]
 
 
 def _is_over(state: Exploration, budget: Budget, began: float) -> bool:
@@ -260,18 +317,31 @@ def finish(
     folder: Path,
     most_runs: int = MOST_RUNS,
     manager: str = "",
+    other: OtherSide | None = None,
 ) -> Path:
-    """Shrink a found case, replay it on SQLite, and write it as a scenario and a pytest test."""
-    shrunk = shrink(found.tree, found.sign, most_runs, manager)
+    """Shrink a found case, replay it on SQLite, and write it as a scenario and a pytest test.
+    other: plays it with other code.
+    """
+    shrunk = shrink(found.tree, found.sign, most_runs, manager, other=other)
     found.tree, found.shrink_runs = shrunk.tree, shrunk.runs
     found.on_sqlite = on_sqlite(found.tree, found.sign, manager)
-    return write_case(found, folder, manager)
+    apart = None
+    if other is not None:
+        both = beside(found.tree, found.sign, other, manager)
+        apart, found.rows = both.apart, both.rows
+        if apart is not None:
+            found.sentence = apart.sentence
+        elif not found.rows and not found.sign.is_compared():
+            found.rows = f"With {other.code.name} the run is the same."
+    return write_case(found, folder, manager, apart)
 
 
 def on_sqlite(tree: Tree, sign: Sign, manager: str = "") -> str:
     """Return whether the same shows with real database files: 'yes', 'no' or why that cannot be
     said.
     """
+    if sign.is_compared():
+        return "not tried, as both codes ran on the model"
     if sign == LANE_DIFFERS or sign.requirement == RESTART:
         return "not tried, as every engine is run in the same way"
     engine = {"kind": "sqlite", "scale": "100000"}
@@ -285,7 +355,12 @@ def on_sqlite(tree: Tree, sign: Sign, manager: str = "") -> str:
     )
 
 
-def write_case(found: Found, folder: Path, manager: str = "") -> Path:
+def write_case(
+    found: Found,
+    folder: Path,
+    manager: str = "",
+    apart: Apart | None = None,
+) -> Path:
     """Write two files: the scenario, and a test that fails as long as it shows the sign. Raises
     InputError if the folder cannot be written to.
     """
@@ -317,6 +392,8 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
         f"With SQLite's files: {found.on_sqlite or 'not tried'}.\n"
         f"Replay: {replay}"
     )
+    if found.rows:
+        comment = f"{comment}\n{found.rows}"
     test = (
         f'"""{found.sign.requirement}: {found.sentence}"""\n\n'
         f"{of_lane}from pathlib import Path\n\n"
@@ -334,6 +411,8 @@ def write_case(found: Found, folder: Path, manager: str = "") -> Path:
         )
     if found.sign.requirement == RESTART:
         test = _test_of_restart(found, stem, path.name)
+    if apart is not None and apart.digest and found.sign.is_compared():
+        test = _test_of_apart(found, apart, stem, path.name, manager)
     with writing(folder), folder_made(folder):
         write_whole(path, yaml_text(found.tree, comment))
         write_whole(folder / f"test_{stem}.py", test)
@@ -350,4 +429,39 @@ def _test_of_restart(found: Found, stem: str, scenario: str) -> str:
         f'    scenario = load(read_tree(Path(__file__).with_name("{scenario}")))\n'
         "    assert scenario is not None\n"
         "    assert not look(scenario).signs\n"
+    )
+
+
+def _test_of_apart(
+    found: Found, apart: Apart, stem: str, scenario: str, manager: str
+) -> str:
+    """Return the text of a test that fails as long as a run is worse than with other code, or
+    differs from it.
+    """
+    played, own = "scenario", ""
+    if manager:
+        played = f"with_manager(scenario, {manager!r})"
+        own = "from dr_sim.world.own_logic import with_manager\n"
+    what, of = apart.key or ("", "")
+    measure = MEASURES.get(what)
+    if measure is None or measure.unit is Unit.WORDS:
+        imports = own
+        check = f'assert result.digest == "{apart.digest}"'
+    else:
+        imports = (
+            f"from dr_sim.explore.against.measures import value_of\n{own}"
+        )
+        how = {1: "<=", -1: ">=", 0: "=="}[measure.worse]
+        if found.sign.requirement == DIFFERS:
+            how = "=="
+        value = f"value_of(result.summary, {json.dumps(what)}, {json.dumps(of)})"
+        check = f"assert {value} {how} {apart.there}"
+    return (
+        f'"""{found.sign.requirement}: {found.sentence}"""\n\n'
+        "from pathlib import Path\n\n"
+        f"from dr_sim import api\n{imports}\n\n"
+        f"def test_{stem}() -> None:\n"
+        f'    scenario = api.load_scenario(Path(__file__).with_name("{scenario}"))\n'
+        f"    result = api.run({played})\n"
+        f"    {check}\n"
     )

@@ -13,12 +13,14 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
+from dr_sim.explore.against.asking import OtherSide
+from dr_sim.explore.against.difference import look_beside
 from dr_sim.explore.case import (
+    DIFFERS,
     LANE_DIFFERS,
     Sign,
     Tree,
     load,
-    look,
     yaml_text,
 )
 from dr_sim.units import UnitError, parse_duration
@@ -45,9 +47,12 @@ def shrink(
     most_runs: int = MOST_RUNS,
     manager: str = "",
     shows: Callable[[Tree, Sign], bool] | None = None,
+    other: OtherSide | None = None,
 ) -> Shrunk:
-    """Return the smallest case found that shows that sign. shows: how that is seen (tests)."""
-    seen = shows or partial(_shows, manager)
+    """Return the smallest case found that shows that sign. shows: how that is seen (tests). other:
+    plays the same cases with other code.
+    """
+    seen = shows or partial(_shows, manager, other)
     tried: set[str] = set()
     runs = 0
     going = True
@@ -69,10 +74,21 @@ def shrink(
     return Shrunk(tree, runs)
 
 
-def _shows(manager: str, tree: Tree, sign: Sign) -> bool:
+def _shows(
+    manager: str, other: OtherSide | None, tree: Tree, sign: Sign
+) -> bool:
     scenario = load(tree, manager)
-    lane = sign == LANE_DIFFERS
-    return scenario is not None and sign in look(scenario, lane).signs
+    if scenario is None:
+        return False
+    looked = look_beside(
+        tree,
+        scenario,
+        sign == LANE_DIFFERS,
+        other if sign.is_compared() else None,
+    )
+    if sign.requirement == DIFFERS:
+        return bool(looked.differs)
+    return sign in looked.signs
 
 
 def _fewer_events(tree: Tree) -> Iterator[Tree]:
