@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 from dr_sim.errors import InputError
 from dr_sim.explore import anew
+from dr_sim.explore.stuck import Headway, NoHeadwayError, ended_if_stuck
 from dr_sim.loading import load_scenario
 from dr_sim.measures.standing import summary_of
 from dr_sim.measures.summary.alerts import qualities_of
@@ -176,15 +177,29 @@ def load(
         return None
 
 
-@without_looks_for_cycles()
 def look(
     scenario: Scenario,
     lane: bool = False,
     compare: Compare | None = None,
 ) -> Looked:
-    """Run a scenario, and say what it shows. A run that raises shows that. lane: run it with the
-    quiet lane too, and compare the records.
+    """Run a scenario, and say what it shows. A run that raises, or makes no headway, shows that.
+    lane: run it with the quiet lane too, and compare the records.
     """
+    try:
+        with ended_if_stuck() as headway:
+            return _looked(scenario, lane, compare, headway)
+    except NoHeadwayError:
+        told = "the run does not end: it makes no headway"
+        return Looked({Sign("raises", told): told})
+
+
+@without_looks_for_cycles()
+def _looked(
+    scenario: Scenario,
+    lane: bool,
+    compare: Compare | None,
+    headway: Headway,
+) -> Looked:
     found = Looked()
     would_forget: dict[Sign, str] = {}
     at_stops = anew.AtStops()
@@ -192,6 +207,7 @@ def look(
         pace, restarts = _Pace(), set(anew.stops(scenario))
 
         def stopped(world: World) -> None:
+            headway.made()
             _catch_up(world)
             pace.look(len(world.journal), world.agenda.now_us)
             if world.agenda.now_us in restarts:
@@ -199,6 +215,7 @@ def look(
 
         instants = stops_of(scenario)
         journal = play(scenario, stops=Stops(instants, stopped))
+        headway.made()
         whole = Whole.of(journal, scenario)
         differs = _lane_differs(scenario, journal, instants) if lane else ""
     except Exception as error:  # logic of the user's own may raise anything

@@ -10,8 +10,9 @@ import json
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, Protocol
 from zlib import crc32
@@ -21,11 +22,14 @@ from dr_sim.experiments.store import code_digest
 from dr_sim.explore.against.asking import OtherSide
 from dr_sim.explore.against.code import OtherCode
 from dr_sim.explore.against.difference import look_beside
-from dr_sim.explore.case import Looked, Tree, load
+from dr_sim.explore.case import Looked, Sign, Tree, load
 from dr_sim.world.own_logic import look_here_too
 
 _LANE_OF = 8
 """One case out of this number is run with the quiet lane too."""
+
+PROCESS_ENDS = Sign("raises", "the process ends in the middle of the run")
+"""A case with this sign is not run again in this process."""
 
 Batch = tuple[list[Looked | None], float]
 """Results of the cases of a batch (None: it is no scenario), and the CPU seconds that they took."""
@@ -93,22 +97,46 @@ class _Processes:
     """Worker processes of this machine."""
 
     def __init__(
-        self,
-        pool: ProcessPoolExecutor,
-        count: int,
-        manager: str,
-        code: OtherCode | None,
+        self, count: int, manager: str, code: OtherCode | None
     ) -> None:
-        self._pool = pool
+        self._pool = _pool(count)
         self._manager = manager
         self._code = code
         self.count = count
 
     def look(self, batches: Sequence[list[Tree]]) -> Iterator[Batch]:
+        waiting = [self._begun(batch) for batch in batches]
+        for batch, begun in zip(batches, waiting, strict=True):
+            try:
+                yield begun.result()
+            except BrokenProcessPool:
+                yield self._again(batch)
+
+    def _begun(self, batch: list[Tree]) -> Future[Batch]:
         look = partial(
             _look_beside_each, manager=self._manager, code=self._code
         )
-        yield from self._pool.map(look, batches)
+        try:
+            return self._pool.submit(look, batch)
+        except BrokenProcessPool:
+            self._pool = _pool(self.count)
+            return self._pool.submit(look, batch)
+
+    def _again(self, batch: list[Tree]) -> Batch:
+        """Run a batch again after a process has ended in the middle of a run; the case in which it
+        ends again, alone, is what ends it.
+        """
+        if len(batch) > 1:
+            parts = [self._again([tree]) for tree in batch]
+            looks = [looked for part, _ in parts for looked in part]
+            return looks, sum(cpu_s for _, cpu_s in parts)
+        try:
+            return self._begun(batch).result()
+        except BrokenProcessPool:
+            return [Looked({PROCESS_ENDS: PROCESS_ENDS.what})], 0.0
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
 
 class _Cluster:
@@ -148,6 +176,10 @@ def case_runner(
         finally:
             client.close()
         return
+    with closing(_Processes(workers, manager, code)) as processes:
+        yield processes
+
+
+def _pool(count: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, look_here_too) as pool:
-        yield _Processes(pool, workers, manager, code)
+    return ProcessPoolExecutor(count, context, look_here_too)

@@ -45,7 +45,7 @@ from dr_sim.explore.case import (
     read_tree,
     yaml_text,
 )
-from dr_sim.explore.runners import case_runner
+from dr_sim.explore.runners import PROCESS_ENDS, case_runner
 from dr_sim.explore.services import Services, anchored
 from dr_sim.explore.shrink import MOST_RUNS, shrink
 from dr_sim.files.making import folder_made
@@ -322,6 +322,8 @@ def finish(
     """Shrink a found case, replay it on SQLite, and write it as a scenario and a pytest test.
     other: plays it with other code.
     """
+    if found.sign == PROCESS_ENDS:
+        return write_case(found, folder, manager)
     shrunk = shrink(found.tree, found.sign, most_runs, manager, other=other)
     found.tree, found.shrink_runs = shrunk.tree, shrunk.runs
     found.on_sqlite = on_sqlite(found.tree, found.sign, manager)

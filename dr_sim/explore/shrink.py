@@ -8,6 +8,7 @@ is the judge of what may go.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from dr_sim.explore.case import (
 from dr_sim.units import UnitError, parse_duration
 
 MOST_RUNS = 250
+MOST_S = 600.0
+"""A case whose runs do not end would keep it busy for hours."""
 MINUTE_US = 60_000_000
 KEPT = ("name", "run_for", "databases", "events")
 """Keys that a scenario needs, or that have steps of their own."""
@@ -56,15 +59,20 @@ def shrink(
     tried: set[str] = set()
     runs = 0
     going = True
-    while going and runs < most_runs:
+    began = time.monotonic()
+
+    def is_used_up() -> bool:
+        return runs >= most_runs or time.monotonic() - began > MOST_S
+
+    while going and not is_used_up():
         going = False
         for step in _STEPS:
             helped = True
-            while helped and runs < most_runs:
+            while helped and not is_used_up():
                 helped = False
                 for smaller in step(tree):
                     text = yaml_text(smaller)
-                    if text in tried or runs >= most_runs:
+                    if text in tried or is_used_up():
                         continue
                     tried.add(text)
                     runs += 1
