@@ -54,7 +54,7 @@ from dr_sim.world.play import play
 from dr_sim.world.world import Stops
 root, shrink_runs, most_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 random.seed(0)
-other = OtherSide(OtherCode("sound", root, ""))
+other = OtherSide(OtherCode("sound", (root,), ""))
 differs, worse, by, sentence, events, runs, played = 0, 0, "", "", -1, 0, 0
 began = time.process_time()
 for line in sys.stdin:

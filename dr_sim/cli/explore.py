@@ -126,6 +126,7 @@ def _compared(a: argparse.Namespace) -> Iterator[OtherCode | None]:
         OPTION,
         changed_files,
         other_code,
+        parts_of,
     )
 
     cluster = getattr(a, "on", "")
@@ -137,20 +138,20 @@ def _compared(a: argparse.Namespace) -> Iterator[OtherCode | None]:
             f"{OPTION} {a.against}",
             "works on this machine only: leave out --on",
         )
-    named = a.against
+    named, parts = a.against, parts_of(a.manager)
     if named is None:
-        changed = changed_files()
+        changed = changed_files(parts)
         if not changed:
             yield None
             return
         named = HEAD
-        what = counted(changed, "changed file")
+        what = counted(changed, "Python file")
         print(
-            f"dr_sim has {what} in its checkout: each case is compared with {HEAD} "
+            f"{what} differ{'s' * (changed == 1)} from {HEAD}: each case is compared with it "
             f"({OPTION} {NONE} switches this off)",
             file=sys.stderr,
         )
-    with other_code(named) as code:
+    with other_code(named, parts) as code:
         yield code
 
 
@@ -238,6 +239,10 @@ def _cutsets(a: argparse.Namespace) -> int:
 
 
 def _explore(a: argparse.Namespace) -> int:
+    from dr_sim.loading import load_scenario
+
+    # one line for each mistake, before anything is begun
+    managed(load_scenario(a.scenario or _SMALLEST), a.manager)
     with (
         _compared(a) as code,
         _other_side(code, a.manager) as other,
@@ -246,12 +251,11 @@ def _explore(a: argparse.Namespace) -> int:
 
 
 def _explored(a: argparse.Namespace, other: OtherSide | None) -> int:
+    from dr_sim.experiments.store import code_digest
     from dr_sim.explore import search
     from dr_sim.explore.draw import CaseMode
-    from dr_sim.loading import load_scenario
+    from dr_sim.world.own_logic import source_digest
 
-    # one line for each mistake, before anything is begun
-    managed(load_scenario(a.scenario or _SMALLEST), a.manager)
     name = "drawn" if a.scenario is None else a.scenario.stem
     folder = a.out or Path("explorations") / name
     _check_folder(folder)
@@ -267,6 +271,14 @@ def _explored(a: argparse.Namespace, other: OtherSide | None) -> int:
             str(folder),
             f"holds an exploration of mode {state.mode}: write --mode "
             f"{state.mode}, or another --out",
+        )
+    code = code_digest()
+    if a.manager:
+        code += source_digest(a.manager)
+    for gone in state.take_code(code, a.manager, other):
+        print(
+            f"not shown any more: {gone.sign.requirement}: {gone.sentence}",
+            file=sys.stderr,
         )
     services = search.services_of(a.seed, a.scenario, a.manager)
     if not services:
@@ -347,6 +359,9 @@ def _report(state: Exploration, folder: Path) -> str:
 
 
 def _shrink(a: argparse.Namespace) -> int:
+    from dr_sim.loading import load_scenario
+
+    managed(load_scenario(a.scenario), a.manager)
     with (
         _compared(a) as code,
         _other_side(code, a.manager) as other,
@@ -358,9 +373,7 @@ def _shrunk(a: argparse.Namespace, other: OtherSide | None) -> int:
     from dr_sim.explore import search
     from dr_sim.explore.against.difference import look_beside
     from dr_sim.explore.case import load, read_tree
-    from dr_sim.loading import load_scenario
 
-    managed(load_scenario(a.scenario), a.manager)
     tree = read_tree(a.scenario)
     scenario = load(tree, a.manager)
     if scenario is None:

@@ -47,7 +47,7 @@ from dr_sim.explore.case import (
 )
 from dr_sim.explore.runners import PROCESS_ENDS, case_runner
 from dr_sim.explore.services import Services, anchored
-from dr_sim.explore.shrink import MOST_RUNS, shrink
+from dr_sim.explore.shrink import MOST_RUNS, shows_sign, shrink
 from dr_sim.files.making import folder_made
 from dr_sim.files.output import write_whole, writing
 
@@ -128,6 +128,27 @@ class Exploration:
             sign, sentence = next(iter(looked.differs.items()))
             self.differing = Found(sign, sentence, number, tree)
             self._differing_rows = looked.rows
+
+    def take_code(
+        self, code: str, manager: str, other: OtherSide | None
+    ) -> list[Found]:
+        """Take note of the code that is explored now, and of that which it is compared with. If
+        either is not what it was, look at all that was found again. Return what does not show any
+        more; it is forgotten.
+        """
+        against = "" if other is None else other.code.version
+        if (code, against) == (self.code, self.against):
+            return []
+        self.code, self.against = code, against
+        self.differs, self.differing = 0, None
+        gone = [
+            each
+            for each in self.found
+            if each.sign == PROCESS_ENDS
+            or not shows_sign(manager, other, each.tree, each.sign)
+        ]
+        self.found = [each for each in self.found if each not in gone]
+        return gone
 
     # ---- on disk
     def write(self, folder: Path) -> None:

@@ -55,7 +55,7 @@ def shrink(
     """Return the smallest case found that shows that sign. shows: how that is seen (tests). other:
     plays the same cases with other code.
     """
-    seen = shows or partial(_shows, manager, other)
+    seen = shows or partial(shows_sign, manager, other)
     tried: set[str] = set()
     runs = 0
     going = True
@@ -82,9 +82,10 @@ def shrink(
     return Shrunk(tree, runs)
 
 
-def _shows(
+def shows_sign(
     manager: str, other: OtherSide | None, tree: Tree, sign: Sign
 ) -> bool:
+    """Return whether a case shows a sign. other: plays it with other code."""
     scenario = load(tree, manager)
     if scenario is None:
         return False

@@ -13,9 +13,10 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
+from dr_sim.explore import search
 from dr_sim.explore.against import asking, difference
 from dr_sim.explore.against.asking import OtherSide
-from dr_sim.explore.against.code import OtherCode, changed_files, other_code
+from dr_sim.explore.against.code import OtherCode, changed_files, other_code, parts_of
 from dr_sim.explore.against.measures import MEASURES, NEVER, Key, Value, measured, shown, value_of
 from dr_sim.explore.case import DIFFERS, WORSE, Sign, Tree, load, read_tree, stops_of, yaml_text
 from dr_sim.measures.summary import summarise
@@ -155,45 +156,45 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_the_package_of_a_ref_is_written_beside_and_goes_afterwards(package: Path) -> None:
-    with other_code("HEAD~1", package) as code:
-        text = Path(code.folder, "dr_sim", "__init__.py").read_text()
+    with other_code("HEAD~1", [package]) as code:
+        text = Path(code.folders[0], "dr_sim", "__init__.py").read_text()
         assert text == "first = 1\n"
         assert code.name.startswith("HEAD~1 (")
-    assert not Path(code.folder).exists()
-    with other_code("main", package) as code:
-        assert Path(code.folder, "dr_sim", "__init__.py").read_text() == "second = 2\n"
+    assert not Path(code.folders[0]).exists()
+    with other_code("main", [package]) as code:
+        assert Path(code.folders[0], "dr_sim", "__init__.py").read_text() == "second = 2\n"
 
 
 def test_a_folder_with_the_package_or_the_package_itself(package: Path) -> None:
     for named in (package, package.parent):
         with other_code(str(named)) as code:
-            assert Path(code.folder) == package.parent.resolve()
+            assert Path(code.folders[0]) == package.parent.resolve()
 
 
 def test_changed_files_are_counted_whether_git_knows_them_or_not(package: Path) -> None:
-    assert changed_files(package) == 0
+    assert changed_files([package]) == 0
     (package / "__init__.py").write_text("third = 3\n")
     (package / "new.py").write_text("")
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "new.pyc").write_text("")
     (package.parent / "beside.py").write_text("")
-    assert changed_files(package) == 2
+    assert changed_files([package]) == 2
 
 
 def test_a_package_that_git_does_not_know_is_not_compared(package: Path, tmp_path: Path) -> None:
     installed = package.parent / "site-packages" / "dr_sim"
     shutil.copytree(package, installed)
-    assert changed_files(installed) == 0
-    assert changed_files(tmp_path) == 0
-    with pytest.raises(InputError, match="is in no git checkout"), other_code("main", installed):
+    assert changed_files([installed]) == 0
+    assert changed_files([tmp_path]) == 0
+    with pytest.raises(InputError, match="is in no git checkout"), other_code("main", [installed]):
         pass
 
 
 def test_git_need_not_be_installed(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (package / "__init__.py").write_text("third = 3\n")
     monkeypatch.setenv("PATH", "")
-    assert changed_files(package) == 0
-    with pytest.raises(InputError, match="git is not installed"), other_code("HEAD", package):
+    assert changed_files([package]) == 0
+    with pytest.raises(InputError, match="git is not installed"), other_code("HEAD", [package]):
         pass
 
 
@@ -201,7 +202,7 @@ def test_in_a_hook_git_looks_at_the_package_and_not_at_the_hooks_checkout(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
-    with other_code("HEAD~1", package) as code:
+    with other_code("HEAD~1", [package]) as code:
         assert code.version
 
 
@@ -209,7 +210,7 @@ def test_in_a_hook_git_looks_at_the_package_and_not_at_the_hooks_checkout(
 def test_a_bad_ref_is_one_line(package: Path, named: str) -> None:
     with (
         pytest.raises(InputError, match="is no folder, and no git ref") as raised,
-        other_code(named, package),
+        other_code(named, [package]),
     ):
         pass
     assert "\n" not in str(raised.value)
@@ -228,6 +229,28 @@ def test_a_bad_ref_from_the_command_line(
     there = ["explore", "--runs", "1", "--against", "empty", "--on", "dask://localhost:1"]
     assert main(there) == 2
     assert "leave out --on" in capsys.readouterr().err
+
+
+def test_logic_of_the_users_own_is_compared_in_its_own_checkout(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = package.parents[1]
+    (top / "mine.py").write_text("Mine = 1\n")
+    _git(top, "add", "mine.py")
+    _git(top, "commit", "-qm", "third")
+    monkeypatch.chdir(top)
+    monkeypatch.syspath_prepend(str(top))
+    parts = parts_of("mine:Mine")
+    assert parts == ((top / "mine.py").resolve(), ROOT / "dr_sim")
+    assert changed_files(parts[:1]) == 0
+    (top / "mine.py").write_text("Mine = 2\n")
+    assert changed_files(parts[:1]) == 1
+    with other_code("HEAD", parts) as code:
+        (folder,) = code.folders
+        assert Path(folder, "mine.py").read_text() == "Mine = 1\n"
+        assert not Path(folder, "dr_sim").exists()
+    with other_code(str(top), parts) as code:
+        assert code.folders == (str(top.resolve()),)
 
 
 # ---- the other side, with a package that stands for the other code
@@ -270,7 +293,7 @@ def side(tmp_path: Path) -> Iterator[OtherSide]:
         path = tmp_path / "dr_sim" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    other = OtherSide(OtherCode("there", str(tmp_path), ""))
+    other = OtherSide(OtherCode("there", (str(tmp_path),), ""))
     yield other
     other.close()
 
@@ -314,7 +337,7 @@ def test_the_other_side_ends_with_its_parent_in_the_middle_of_a_run(side: OtherS
 def test_the_same_code_makes_the_same_of_a_case() -> None:
     scenario = load(LOST)
     assert scenario is not None
-    other = OtherSide(OtherCode("the same", str(ROOT), ""))
+    other = OtherSide(OtherCode("the same", (str(ROOT),), ""))
     try:
         other.begin(LOST, stops_of(scenario))
         journal = play(scenario)
@@ -352,3 +375,16 @@ def test_a_change_for_the_worse_is_cut_down_to_its_event_and_kept_as_a_test(
     quiet = ("pytest", "-q", "-p", "no:cacheprovider", test)
     assert _run(tmp_path, *quiet, cwd=small.parent).returncode == 1
     assert _run(ROOT, *quiet, cwd=small.parent).returncode == 0
+
+
+def test_what_was_found_is_looked_at_again_when_the_code_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = search.Found(Sign("R9", "silence"), "silence", 3, LOST)
+    two = search.Found(Sign("R14", "late"), "late", 4, LOST)
+    monkeypatch.setattr(search, "shows_sign", lambda manager, other, tree, sign: sign == two.sign)
+    state = search.Exploration(1, found=[one, two], code="a", differs=3)
+    assert state.take_code("a", "", None) == []
+    assert state.found == [one, two] and state.differs == 3
+    assert state.take_code("b", "", None) == [one]
+    assert state.found == [two] and state.code == "b" and state.differs == 0

@@ -145,14 +145,14 @@ class OtherSide:
                 sys.executable,
                 "-P",
                 str(Path(__file__).with_name("side.py")),
-                self.code.folder,
+                *self.code.folders,
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join([self.code.folder, *paths]),
+                "PYTHONPATH": os.pathsep.join([*self.code.folders, *paths]),
             },
         )
         self._lines = queue.SimpleQueue()

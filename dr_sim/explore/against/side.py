@@ -99,20 +99,22 @@ def _say(talk: BinaryIO, told: dict[str, Any]) -> None:
     talk.flush()
 
 
-def main(folder: str) -> None:
+def main(folders: list[str]) -> None:
     """Answer until the input ends."""
     talk = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not get in between
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
-    sys.path.insert(0, folder)
+    sys.path[:0] = folders
     try:
         import dr_sim
         from dr_sim.world.own_logic import look_here_too
 
         here = Path(dr_sim.__file__).resolve()
-        if not here.is_relative_to(Path(folder).resolve()):
-            raise ImportError(f"dr_sim was imported from {here}")
+        for folder in folders:
+            there = Path(folder, "dr_sim").resolve()
+            if there.exists() and here.parent != there:
+                raise ImportError(f"dr_sim was imported from {here}")
         look_here_too()
     except Exception as error:
         _say(talk, {"broken": f"{type(error).__name__}: {error}"})
@@ -131,4 +133,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])
