@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from dr_sim.scenario.model import Scenario
 from dr_sim.units import (
     DAY_US,
     HOUR_US,
@@ -14,6 +14,9 @@ from dr_sim.units import (
     WEEK_US,
     clock,
 )
+
+if TYPE_CHECKING:
+    from dr_sim.scenario.model import Scenario
 
 
 def instant(us: int, scenario: Scenario, with_day: bool = True) -> str:
