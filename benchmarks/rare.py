@@ -29,7 +29,7 @@ from dr_sim.scenario.asked_model import RareQuestion
 from dr_sim.scenario.model import DrawnFault, Law, Scenario
 from dr_sim.streams import chance_above
 from dr_sim.units import HOUR_US, MINUTE_US
-from dr_sim.world.tilted import TiltedStreams
+from dr_sim.world.kernel.tilted import TiltedStreams
 
 HERE = Path(__file__).parent
 WANTED = 100

@@ -28,9 +28,9 @@ from dr_sim.recovery.drain import Drain, Remedy
 from dr_sim.recovery.events import BesideOrdered
 from dr_sim.recovery.files import File
 from dr_sim.recovery.replay import DatabaseReplay
-from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.reach import Reach
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.primary.backup_file import BackupFile
+from dr_sim.world.roles.reach import Reach
 from dr_sim.world.world import World
 
 TEXT = """\
@@ -158,7 +158,7 @@ def skip_the_hash(patch: Patch) -> None:
 
 def skip_the_hash_where_it_is_computed(patch: Patch) -> None:
     """The other half of it: whoever validates does not compare."""
-    import dr_sim.world.validation as validation
+    import dr_sim.world.secondary.validation as validation
 
     def blind(self: Any, work: Any) -> None:
         self.under_way.remove(work)

@@ -18,7 +18,7 @@ from dr_sim.record.journal import Journal, Row
 from dr_sim.record.verify import verify
 from dr_sim.recovery.commands import Command, Save
 from dr_sim.stores import FileStore, MemoryStore, Store, StoreError
-from dr_sim.world.agenda import Class
+from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
 

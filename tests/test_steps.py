@@ -11,9 +11,9 @@ import pytest
 
 import dr_sim
 from dr_sim.cli.main import main
-from dr_sim.world.express import ExpressLane
-from dr_sim.world.pruning import Pruning
-from dr_sim.world.waves import WaveLane
+from dr_sim.world.lane.express import ExpressLane
+from dr_sim.world.lane.waves import WaveLane
+from dr_sim.world.primary.pruning import Pruning
 
 SCENARIO = """\
 run_for: 6 h

@@ -22,7 +22,7 @@ from dr_sim.engines.files import DiskFiles
 from dr_sim.engines.port import BackupOrder
 from dr_sim.engines.scratch import scratch_folder
 from dr_sim.engines.sides import open_server
-from dr_sim.world.backup_file import content_hash
+from dr_sim.world.primary.backup_file import content_hash
 
 PRODUCTS = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 DATABASE = "calibration"

@@ -39,7 +39,7 @@ def warn_of_overload(named: Iterable[tuple[str, Scenario]]) -> list[str]:
     """Say on standard error, before anything is played, which links are offered more than they
     carry. Return these lines: they are said again beside the results.
     """
-    from dr_sim.world.offered import overloads
+    from dr_sim.world.link.offered import overloads
 
     lines = overloads(named)
     for line in lines:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.standbys import as_seen_at, copy_names
 from dr_sim.units import DAY_US, SECOND_US
-from dr_sim.world.offered import Offered, offered
+from dr_sim.world.link.offered import Offered, offered
 
 _MONTH_US = Fraction(365 * DAY_US, 12)
 _GB_BITS = 8 * 10**9

@@ -9,8 +9,8 @@ from dr_sim.experiments.sampling import from_summary, replication
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
+from dr_sim.world.kernel.tilted import TiltedStreams
 from dr_sim.world.play import play
-from dr_sim.world.tilted import TiltedStreams
 
 
 def take_several(

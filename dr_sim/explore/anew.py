@@ -26,7 +26,7 @@ from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.recovery.repair import Repair, RepairPhase
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import MINUTE_US, SECOND_US
-from dr_sim.world.pair import Pair
+from dr_sim.world.roles.pair import Pair
 from dr_sim.world.world import World
 
 KNOWN: dict[str, tuple[str, ...]] = {

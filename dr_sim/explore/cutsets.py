@@ -23,8 +23,8 @@ from dr_sim.oracle.monitors import Story
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
-from dr_sim.world.agenda import Class
-from dr_sim.world.standby_copies import Break
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.secondary.standby_copies import Break
 from dr_sim.world.world import World
 
 COPY = "the restored copy"

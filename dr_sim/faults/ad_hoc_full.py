@@ -10,8 +10,8 @@ from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import YesNo
-from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.primary_database import Order
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.primary.primary_database import Order
 
 
 class AdHocFull(Params):

@@ -11,7 +11,7 @@ from dr_sim.faults.cloud_events import (
 )
 from dr_sim.scenario.fields import Params, refuse
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class AdminChange(Params):

@@ -7,8 +7,8 @@ from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Ppm
-from dr_sim.world.backup_mishaps import cut_off
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.primary.backup_mishaps import cut_off
 
 
 class BackupCutOff(Params):

@@ -12,7 +12,7 @@ from pydantic import Field
 from dr_sim.recovery.events import UnfenceOrdered
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class CallOffFailover(Params):

@@ -14,7 +14,7 @@ from dr_sim.scenario.kind import (
     RestOfScenario,
 )
 from dr_sim.scenario.quantities import Ppm
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class CapacityTaken(Params):

@@ -21,9 +21,9 @@ from dr_sim.scenario.model import Law as LawValue
 from dr_sim.scenario.quantities import Ppm, Times
 from dr_sim.units import MINUTE_US
 from dr_sim.world.cloud.mishaps import Disturbance, Mishap
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
-# the cloud's world is loaded by scenarios that have a cloud manager: see world/pair.py
+# the cloud's world is loaded by scenarios that have a cloud manager: see world/roles/pair.py
 if TYPE_CHECKING:
     from dr_sim.world.cloud.hardware import Hardware
     from dr_sim.world.cloud.service import CloudWorld

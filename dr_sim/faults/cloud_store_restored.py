@@ -13,7 +13,7 @@ from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.laws import Law
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class CloudStoreRestored(Params):

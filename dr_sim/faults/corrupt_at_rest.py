@@ -13,8 +13,8 @@ from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName, MachineName
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.primary.backup_file import BackupFile
 
 
 class CorruptAtRest(Params):

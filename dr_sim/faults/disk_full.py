@@ -11,8 +11,8 @@ from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.quantities import ALL, AmountOrAll
-from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.volume import Volume
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.kernel.volume import Volume
 
 PLACES = {
     "primary_share": "the primary's share",

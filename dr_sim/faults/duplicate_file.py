@@ -11,12 +11,12 @@ from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Duration
-from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.primary.backup_file import BackupFile
 
 if TYPE_CHECKING:
-    from dr_sim.world.pair import Pair
+    from dr_sim.world.roles.pair import Pair
 
 
 class DuplicateFile(Params):

@@ -7,7 +7,7 @@ from pydantic import Field
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.scenario.named import MachineName
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class HostReturns(Params):

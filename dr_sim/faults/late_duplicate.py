@@ -6,7 +6,7 @@ from dr_sim.faults.cloud_events import Share, disturb, draw_share
 from dr_sim.scenario.fields import default
 from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.laws import Law
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class LateDuplicate(Share):

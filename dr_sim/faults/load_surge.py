@@ -15,7 +15,7 @@ from dr_sim.scenario.kind import (
 )
 from dr_sim.scenario.laws import FactorLaw
 from dr_sim.units import PPM
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 MOST = 100
 """The most that a load is multiplied by."""

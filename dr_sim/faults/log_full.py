@@ -9,7 +9,7 @@ from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Size
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class LogFull(Params):

@@ -8,7 +8,7 @@ from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Duration, Size
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class LongTransaction(Params):

@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 from dr_sim.scenario.fields import Params, refuse
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName, MachineName
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 if TYPE_CHECKING:
-    from dr_sim.world.pair import Pair
+    from dr_sim.world.roles.pair import Pair
 
 
 class Lose(Params):

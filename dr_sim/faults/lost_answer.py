@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dr_sim.faults.cloud_events import Share, disturb, draw_share
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class LostAnswer(Share):

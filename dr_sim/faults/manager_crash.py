@@ -19,7 +19,7 @@ from dr_sim.machines import Command
 from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import COPY, EventKind
 from dr_sim.scenario.quantities import Count
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 WORDS = "recovery manager crashed"
 DRAWN = (

@@ -10,9 +10,12 @@ from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import Params, did_you_mean
 from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
 from dr_sim.scenario.named import DatabaseName
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.swapped_files import SwappedFiles, arrive_as_others
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.primary.backup_file import BackupFile
+from dr_sim.world.secondary.swapped_files import (
+    SwappedFiles,
+    arrive_as_others,
+)
 
 
 class MisfiledBackup(Params):

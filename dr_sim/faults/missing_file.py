@@ -15,8 +15,8 @@ from dr_sim.backups.model import KIND_OF_WORD
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import BOTH, COPY, PRIMARY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.primary.backup_file import BackupFile
 
 
 class MissingFile(Params):

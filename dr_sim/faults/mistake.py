@@ -27,8 +27,8 @@ from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Size
 from dr_sim.scenario.values import CopyCost, Tenants
 from dr_sim.units import format_duration, format_size
+from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.mistakes import CopyBackSpec, ReplyToMistake, WhoseData
-from dr_sim.world.occurrence import Occurrence
 
 _WORDS = (NOTHING, *MistakeWay)
 _NAMES = [str(word) for word in _WORDS]

@@ -18,7 +18,7 @@ from dr_sim.scenario.fields import Params, from_text, refuse
 from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.times import Instant, parse_instant
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 LAST_MISTAKE = "mistake"
 

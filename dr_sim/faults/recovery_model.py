@@ -8,8 +8,8 @@ from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.named import DatabaseName
-from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.recovery_model import set_simple
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.primary.recovery_model import set_simple
 
 
 class RecoveryModel(Params):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dr_sim.faults.some_folders import SomeFolders, for_a_time
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class ReplicationOff(SomeFolders):

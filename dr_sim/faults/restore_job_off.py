@@ -10,7 +10,7 @@ from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.named import DatabaseName
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class RestoreJobOff(Params):

@@ -13,7 +13,7 @@ from dr_sim.scenario.kind import (
     MachinesThere,
     RestOfScenario,
 )
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class RolledBack(Params):

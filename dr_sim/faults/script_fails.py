@@ -9,7 +9,7 @@ from dr_sim.faults.cloud_events import (
     draw_mishap,
 )
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 def happen(event: Occurrence, params: ScriptMishap) -> None:

@@ -12,7 +12,7 @@ from dr_sim.faults.cloud_events import (
 from dr_sim.scenario.cloud_model import OPERATIONS
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class ScriptMissing(Params):

@@ -9,8 +9,8 @@ from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Count, Period
-from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.primary_database import Order
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.primary.primary_database import Order
 
 
 class SecondLogJob(Params):

@@ -12,8 +12,8 @@ from dr_sim.scenario.fields import Params
 from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.named import DatabaseName
-from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.setup import Difference, Reason
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.secondary.setup import Difference, Reason
 
 
 class SetupDiffers(Params):

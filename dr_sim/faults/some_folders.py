@@ -9,8 +9,8 @@ from pydantic import Field
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.named import FolderName, GroupName
-from dr_sim.world.folder import Folder
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.link.folder import Folder
 
 
 class SomeFolders(Params):

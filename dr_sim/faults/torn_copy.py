@@ -13,8 +13,8 @@ from dr_sim.scenario.fields import Params, default
 from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Ppm
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.primary.backup_file import BackupFile
 
 
 class TornCopy(Params):

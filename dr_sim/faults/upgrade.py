@@ -16,7 +16,7 @@ from dr_sim.scenario.kind import (
 )
 from dr_sim.scenario.quantities import Count
 from dr_sim.scenario.values import Positive
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class FarmToImage(Params):

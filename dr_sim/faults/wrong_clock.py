@@ -10,7 +10,7 @@ from dr_sim.scenario.fields import Params, refuse
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.quantities import Duration
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class WrongClock(Params):

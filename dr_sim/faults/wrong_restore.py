@@ -9,8 +9,8 @@ from dr_sim.scenario.kind import COPY, EventKind
 from dr_sim.scenario.laws import Law
 from dr_sim.scenario.named import DatabaseName
 from dr_sim.scenario.quantities import Times
-from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.standby_copies import WrongAtEnd
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.secondary.standby_copies import WrongAtEnd
 
 
 class WrongRestore(Params):

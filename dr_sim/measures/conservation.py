@@ -38,7 +38,8 @@ from dr_sim.measures.tables import (
 from dr_sim.record.sets import among
 from dr_sim.scenario.model import Scenario
 
-# where every database's log begins (world/primary.py), but for what a failover has brought online
+# where every database's log begins (world/primary/primary.py), unless a failover has brought it
+# online
 FIRST_LSN = 1
 
 

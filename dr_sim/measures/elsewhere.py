@@ -192,7 +192,7 @@ def _of_standby(
     other: Leg, name: str, whole: HeldElsewhere
 ) -> Iterator[HeldElsewhere]:
     """Yield what a standby holds that did not take over. A store stands behind the next primary
-    with what it has kept (world/kept_chain.py).
+    with what it has kept (world/stores/kept_chain.py).
     """
     if other.scenario.store is not None:
         return

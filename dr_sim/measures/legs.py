@@ -6,7 +6,7 @@ recorded, in the time since the pair began (of files that it has taken over from
 before that too): the measures of one stretch know of no other, and
 whole.py joins them. The first leg is the run's beginning; a run whose roles never change has no
 other. Where there are several standbys each is in a pair of its own, with all that the primary did
-in its rows (dr_sim/world/together.py).
+in its rows (dr_sim/world/roles/together.py).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ The world may know that nothing else can happen until a log is restored, and tha
 the next logs. If replay is quiet too, the answers to Landed, Validated and Restored are always the
 same: Validate; Save, RenameWorkingCopy, Restore; Save. `absorb` leaves the state that those answers
 would leave, and `usual_answers` returns the commands. Each run compares both, for a sample of the
-logs, with a fresh machine that stands at the same place (`Standing`, world/spot_check.py).
+logs, with a fresh machine that stands at the same place (`Standing`, world/lane/spot_check.py).
 """
 
 from __future__ import annotations

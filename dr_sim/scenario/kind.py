@@ -17,8 +17,8 @@ from typing import Any
 PRIMARY, COPY, BOTH, ALL = "primary", "copy", "both", "all"
 """Whom an event affects where there are several standbys: the primary, or one of the copies."""
 RECORDED_OUTAGE = "recorded_outage"
-"""An outage of the link that a recorded series holds (world/recorded.py): no line under `events:`
-brings it.
+"""An outage of the link that a recorded series holds (world/link/recorded.py): no line under
+`events:` brings it.
 """
 
 

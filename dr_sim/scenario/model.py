@@ -66,7 +66,7 @@ class LogVolume:
     """How fast a database writes log that users' commits make.
 
     shape 'steady': num bytes every den_us. 'business_hours': the same mean over a week, by the
-    hourly weights in world/workload.py. 'series': bytes[i] during the i-th interval of
+    hourly weights in world/kernel/workload.py. 'series': bytes[i] during the i-th interval of
     series_interval_us, repeated from its start.
     """
 
@@ -533,7 +533,8 @@ class Scenario:
     )
     # the recovery manager of the user's own, 'package.module:Factory' (--manager); '': dr_sim's
     manager: str = ""
-    # the laws of luck of which a replication draws one; none: the scenario's own (world/tilted.py)
+    # the laws of luck of which a replication draws one (world/kernel/tilted.py); none: the
+    # scenario's own
     tilts: tuple[tuple[Tilt, ...], ...] = ()
     standbys: tuple[
         StandbySpec, ...

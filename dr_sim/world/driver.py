@@ -35,7 +35,7 @@ from dr_sim.machines import (
 from dr_sim.record.encoding import pairs_text
 from dr_sim.record.row_code import Recorder
 from dr_sim.stores import Store, StoreError
-from dr_sim.world.agenda import Agenda, Class, Entry
+from dr_sim.world.kernel.agenda import Agenda, Class, Entry
 
 MachineT = TypeVar("MachineT", bound=Machine)
 _ALARM = Class.ALARM  # a member costs several times a name

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from dr_sim.scenario.kind import ALL, BOTH, PRIMARY
 from dr_sim.scenario.model import DrawnFault, Law, ScriptedEvent
-from dr_sim.world.agenda import Class
-from dr_sim.world.arrivals import Arrivals
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.kernel.arrivals import Arrivals
+from dr_sim.world.kernel.occurrence import Occurrence
 
 if TYPE_CHECKING:
-    from dr_sim.world.pair import Pair
+    from dr_sim.world.roles.pair import Pair
     from dr_sim.world.world import World
 
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from dr_sim.scenario.model import Law, Scenario, ScriptedEvent
 
 if TYPE_CHECKING:
-    from dr_sim.world.pair import Pair
-    from dr_sim.world.pair_context import Roles
+    from dr_sim.world.roles.pair import Pair
+    from dr_sim.world.roles.pair_context import Roles
 
 LINK = "link"
 EVERYWHERE = (LINK, "alerts")  # places that belong to no site

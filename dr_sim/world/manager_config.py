@@ -19,7 +19,7 @@ from dr_sim.scenario.backup_stores import as_kept
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.scenario.usual import after_the_drain_us, usual_us
-from dr_sim.world.folder import folders_of
+from dr_sim.world.link.folder import folders_of
 
 
 def _others_due_us(database: DatabaseSpec) -> int:

@@ -26,7 +26,7 @@ from dr_sim.world.hands.people import OrderedFailover
 
 if TYPE_CHECKING:
     from dr_sim.oracle.witness import Witness
-    from dr_sim.world.pair import Pair
+    from dr_sim.world.roles.pair import Pair
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from dr_sim.monitor.database import (
 )
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
-from dr_sim.world.agenda import Class, Entry
-from dr_sim.world.context import Context
 from dr_sim.world.hands.people import PeopleHands
-from dr_sim.world.oldest_missing import OldestMissing
-from dr_sim.world.primary import Primary
-from dr_sim.world.secondary import Secondary
+from dr_sim.world.kernel.agenda import Class, Entry
+from dr_sim.world.kernel.context import Context
+from dr_sim.world.primary.primary import Primary
+from dr_sim.world.secondary.oldest_missing import OldestMissing
+from dr_sim.world.secondary.secondary import Secondary
 
 
 def monitor_config(

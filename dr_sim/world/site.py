@@ -22,12 +22,12 @@ from dr_sim.engines.sides import Sides
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sites import site_name
 from dr_sim.stores import MemoryStore, Store
-from dr_sim.world.agenda import Agenda, Class
-from dr_sim.world.clock import Clock
-from dr_sim.world.link import Link
-from dr_sim.world.sharing import SharedRate
-from dr_sim.world.volume import BackupShare, Volume
-from dr_sim.world.wall_clock import WallClock
+from dr_sim.world.kernel.agenda import Agenda, Class
+from dr_sim.world.kernel.clock import Clock
+from dr_sim.world.kernel.sharing import SharedRate
+from dr_sim.world.kernel.volume import BackupShare, Volume
+from dr_sim.world.kernel.wall_clock import WallClock
+from dr_sim.world.link.link import Link
 
 Slowness = Callable[[str, int], int]
 """A factor (in millionths) on the time of a restore, by the name of a draw and its occurrence."""

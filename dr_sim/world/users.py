@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from dr_sim.world.agenda import Class
-from dr_sim.world.context import Context
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.kernel.context import Context
 
 ALL_PPM = 1_000_000
 SERVED_AGAIN_PPM = 990_000

@@ -36,14 +36,15 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.standbys import FIRST_PRIMARY, first_places, several
 from dr_sim.stores import Store
 from dr_sim.streams import BLOCK_WORDS, Streams
-from dr_sim.world.agenda import Agenda, Class
-from dr_sim.world.context import Context
-from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
-from dr_sim.world.express import ExpressLane
 from dr_sim.world.hands import Hands
 from dr_sim.world.happenings import Happenings
-from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.kernel.agenda import Agenda, Class
+from dr_sim.world.kernel.context import Context
+from dr_sim.world.kernel.occurrence import Occurrence
+from dr_sim.world.kernel.workload import Before
+from dr_sim.world.lane.express import ExpressLane
+from dr_sim.world.lane.waves import WaveLane
 from dr_sim.world.lasting import (
     GoesOn,
     Waiting,
@@ -51,22 +52,21 @@ from dr_sim.world.lasting import (
     not_felt,
     what_lasts,
 )
-from dr_sim.world.left_behind import LeftBehind
-from dr_sim.world.link import PairLink
-from dr_sim.world.occurrence import Occurrence
-from dr_sim.world.pair import Pair
-from dr_sim.world.pair_context import Ground, Roles
-from dr_sim.world.primary import Primary
-from dr_sim.world.promotion import Promotion
-from dr_sim.world.replication import Replication
-from dr_sim.world.second_side import SecondSides, note_what_is_there
-from dr_sim.world.secondary import Secondary
+from dr_sim.world.link.directory import Directory
+from dr_sim.world.link.heartbeat import Heartbeats
+from dr_sim.world.link.link import PairLink
+from dr_sim.world.link.replication import Replication
+from dr_sim.world.primary.primary import Primary
+from dr_sim.world.roles.left_behind import LeftBehind
+from dr_sim.world.roles.pair import Pair
+from dr_sim.world.roles.pair_context import Ground, Roles
+from dr_sim.world.roles.promotion import Promotion
+from dr_sim.world.roles.second_side import SecondSides, note_what_is_there
+from dr_sim.world.roles.succession import Heir, heirs_beside, heirs_of
+from dr_sim.world.secondary.secondary import Secondary
 from dr_sim.world.site import Site, Sites
-from dr_sim.world.store_feed import StoreFeed
-from dr_sim.world.succession import Heir, heirs_beside, heirs_of
+from dr_sim.world.stores.store_feed import StoreFeed
 from dr_sim.world.users import Users
-from dr_sim.world.waves import WaveLane
-from dr_sim.world.workload import Before
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,9 @@ class World:
         store: Store | None = None,
         luck: Streams | None = None,
     ) -> None:
-        """express: quiet logs take the lanes (world/express.py, world/waves.py) and go together
-        (world/pruning.py), unless the scenario asks for steps; the records are the same without it.
+        """express: quiet logs take the lanes (world/lane/express.py, world/lane/waves.py) and are
+        deleted together (world/primary/pruning.py), unless the scenario asks for steps; the records
+        are the same without it.
         sides: the engines of both sides (default: models in memory). store: the first recovery
         manager's (default: in memory). luck: the draws (default: the scenario's own).
         """

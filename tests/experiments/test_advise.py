@@ -23,7 +23,7 @@ from dr_sim.experiments.usual_change import UsualChange, sets_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.results.many_folder import advice_folder
-from dr_sim.world.offered import offered
+from dr_sim.world.link.offered import offered
 
 NARROW = Path(__file__).parents[2] / "scenarios/advice/narrow_link.yaml"
 ALIKE = """\

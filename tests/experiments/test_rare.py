@@ -26,7 +26,7 @@ from dr_sim.scenario.asked_model import RareQuestion
 from dr_sim.scenario.model import Law, Scenario
 from dr_sim.streams import Streams, chance_above, exceeded_with
 from dr_sim.units import HOUR_US
-from dr_sim.world.tilted import TiltedStreams
+from dr_sim.world.kernel.tilted import TiltedStreams
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "rare_loss.yaml"
 QUESTION = RareQuestion("data_loss", HOUR_US, "data_loss > 1 h")

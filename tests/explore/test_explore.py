@@ -25,7 +25,7 @@ from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import parse_duration
-from dr_sim.world.agenda import Agenda, Class, EndlessRunError
+from dr_sim.world.kernel.agenda import Agenda, Class, EndlessRunError
 from dr_sim.world.play import play
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ from dr_sim.measures.ledger import explain_at
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.recovery.commands import TakeInventory
 from dr_sim.runs.run import Result, run
-from dr_sim.world.occurrence import Occurrence
+from dr_sim.world.kernel.occurrence import Occurrence
 
 from .test_cloud import CLOUD_KINDS  # isort: skip
 from .runs import (

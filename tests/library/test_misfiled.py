@@ -12,7 +12,7 @@ from dr_sim.oracle import monitors
 from dr_sim.recovery import events, landing, replay
 from dr_sim.recovery.commands import Command
 from dr_sim.recovery.replay import DatabaseReplay
-from dr_sim.world import validation
+from dr_sim.world.secondary import validation
 from dr_sim.world.world import World
 
 from .runs import at, log_name, ran, rows, times

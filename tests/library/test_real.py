@@ -19,7 +19,7 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.recovery.alerts import AlertId
 from dr_sim.runs.run import Result, run
-from dr_sim.world.agenda import Class
+from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.world import World
 
 from .runs import SCENARIOS, ran, rows, texts

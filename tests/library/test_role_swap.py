@@ -19,9 +19,10 @@ from dr_sim.record.journal import Row
 from dr_sim.record.pairs import pair_of
 from dr_sim.results.run_folder import read_results, write_results
 from dr_sim.runs.run import Result, run
-from dr_sim.world import play, succession
-from dr_sim.world.context import Context
-from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world import play
+from dr_sim.world.kernel.context import Context
+from dr_sim.world.primary.primary_database import PrimaryDatabase
+from dr_sim.world.roles import succession
 from dr_sim.world.world import World
 
 from .runs import DAY, HOUR, MINUTE, SCENARIOS, SECOND, at, failovers, ran

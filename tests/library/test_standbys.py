@@ -18,8 +18,8 @@ from dr_sim.recovery.policy import KEYS, CopyPolicy
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.kind import RECORDED_OUTAGE
 from dr_sim.screen.explain import Wanted, explain
-from dr_sim.world.claims import Claims
 from dr_sim.world.own_logic import builders, with_manager
+from dr_sim.world.roles.claims import Claims
 from dr_sim.world.world import World
 
 from .runs import HOUR, MINUTE, SCENARIOS, SECOND, at, ceil_div, failover, ran, rows

@@ -13,10 +13,10 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.pairs import pair_of
 from dr_sim.runs.run import Result
 from dr_sim.screen.run import screen
-from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import CarriedFile
-from dr_sim.world.catching_up import WhySeeded
-from dr_sim.world.pruning import RETENTION
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.primary.backup_file import CarriedFile
+from dr_sim.world.primary.pruning import RETENTION
+from dr_sim.world.roles.catching_up import WhySeeded
 from dr_sim.world.world import World
 
 from .runs import MINUTE, SECOND, at, ceil_div, failover, ran, rows

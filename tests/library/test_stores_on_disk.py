@@ -16,7 +16,7 @@ from dr_sim.engines.sqlite import SqliteEngine
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import run
-from dr_sim.world.agenda import Class
+from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.world import World
 
 from .runs import HOUR, MINUTE, SCENARIOS, SECOND, ran, rows

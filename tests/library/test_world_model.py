@@ -19,7 +19,7 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.journal import Row
 from dr_sim.runs.run import Result
 from dr_sim.screen.run import screen
-from dr_sim.world.offered import offered, overload
+from dr_sim.world.link.offered import offered, overload
 
 from .runs import (
     QUIET_PEAK,
@@ -495,7 +495,10 @@ def test_an_sqlstate_is_told_as_a_number_and_begins_the_text() -> None:
         error.text
         == '53100 PANIC: could not write to file "pg_wal/xlogtemp": No space left on device'
     )
-    never = {3169, 33111}  # what a PostgreSQL standby cannot stumble over, see world/setup.py
+    never = {
+        3169,
+        33111,
+    }  # what a PostgreSQL standby cannot stumble over, see world/secondary/setup.py
     assert set(SQL_SERVER_ERRORS) - never <= set(postgres_words.WORDS), (
         "each of the model's situations has words"
     )

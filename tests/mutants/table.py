@@ -592,7 +592,7 @@ EARLIER: tuple[Mutant, ...] = (
                 "    if not header.database:\n",
             ),
             Edit(
-                "world/validation.py",
+                "world/secondary/validation.py",
                 "    return header.database != file.database_name\n",
                 "    return not header.database\n",
             ),

@@ -190,7 +190,7 @@ class FakeWorld:
     unfence_hangs: bool = False
     serves_again: bool = False  # and no order to stop has gone out since
     claimed_by: str = ""  # another standby has claimed to take over
-    claims: Any = None  # the place where several standbys claim (world/claims.py)
+    claims: Any = None  # the place where several standbys claim (world/roles/claims.py)
     place: str = ""  # where this one is
     silent: dict[str, int] = field(default_factory=dict)
     recovers: int = 0

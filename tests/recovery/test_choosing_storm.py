@@ -16,7 +16,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.recovery import choosing, policy
 from dr_sim.recovery import events as e
 from dr_sim.recovery.policy import CopyChoice, CopyPolicy
-from dr_sim.world.claims import Claims
+from dr_sim.world.roles.claims import Claims
 from tests.recovery.fake_world import MINUTE, SECOND, FakeWorld, config
 
 COPIES = 3

@@ -18,9 +18,9 @@ from dr_sim.loading import load_scenario
 from dr_sim.measures.conservation import conservation
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario.model import Scenario
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.context import Context
-from dr_sim.world.promotion import Promotion
+from dr_sim.world.kernel.context import Context
+from dr_sim.world.primary.backup_file import BackupFile
+from dr_sim.world.roles.promotion import Promotion
 from dr_sim.world.world import World
 
 TEXT = """\

@@ -1,4 +1,4 @@
-"""The shared link against queueing theory: Poisson arrivals at dr_sim/world/sharing.py itself, and
+"""The shared link against queueing theory: Poisson arrivals at dr_sim/world/kernel/sharing.py itself, and
 Little's law in a run.
 
 FIFO, files of one size: M/D/1, mean wait rho S / (2 (1 - rho)) (Pollaczek 1930, Khinchine 1932).
@@ -21,8 +21,8 @@ import pytest
 from scipy import stats
 
 from dr_sim.measures.tables import Tables
-from dr_sim.world.agenda import Agenda, Class
-from dr_sim.world.sharing import SharedRate
+from dr_sim.world.kernel.agenda import Agenda, Class
+from dr_sim.world.kernel.sharing import SharedRate
 from dr_sim.world.world import World
 from tests.world.build import scenario
 

@@ -16,7 +16,7 @@ from typing import Any
 from dr_sim.loading import load_scenario
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
-from dr_sim.world.agenda import Class
+from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.world import World
 
 SECOND = 1_000_000

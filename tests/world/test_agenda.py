@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr_sim.world.agenda import Agenda, Class
+from dr_sim.world.kernel.agenda import Agenda, Class
 
 
 class Story:

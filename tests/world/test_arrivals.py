@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.scenario.model import ChangeWindows, Schedule
-from dr_sim.world.agenda import NEVER_US
-from dr_sim.world.arrivals import Arrivals
+from dr_sim.world.kernel.agenda import NEVER_US
+from dr_sim.world.kernel.arrivals import Arrivals
 
 from .build import HOUR
 

@@ -13,9 +13,9 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.pairs import pair_of
 from dr_sim.record.verify import verify
 from dr_sim.runs.run import Result, run
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.clock import Clock, pace
+from dr_sim.world.kernel.clock import Clock, pace
 from dr_sim.world.own_logic import builders
+from dr_sim.world.primary.backup_file import BackupFile
 
 SCENARIO = """\
 run_for: 100 min

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.backups.model import Kind
-from dr_sim.world import covering
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.covering import Covering
+from dr_sim.world.primary import covering
+from dr_sim.world.primary.backup_file import BackupFile
+from dr_sim.world.primary.covering import Covering
 from dr_sim.world.world import World
 
 from .build import scenario

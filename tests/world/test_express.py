@@ -22,8 +22,8 @@ from dr_sim.engines import shipping
 from dr_sim.loading import load_scenario
 from dr_sim.record.verify import verify
 from dr_sim.scenario.model import Scenario
-from dr_sim.world import express, past_logs, quiet_logs
-from dr_sim.world.agenda import Class
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.lane import express, past_logs, quiet_logs
 from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World
 

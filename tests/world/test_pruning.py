@@ -13,8 +13,8 @@ from dr_sim.engines.files import Unread
 from dr_sim.recovery.config import DatabaseConfig
 from dr_sim.recovery.files import File, HeldFiles
 from dr_sim.stores import MemoryStore
-from dr_sim.world.backup_file import BackupFile, FilesOfRun
-from dr_sim.world.pruning import pruned
+from dr_sim.world.primary.backup_file import BackupFile, FilesOfRun
+from dr_sim.world.primary.pruning import pruned
 
 MINUTE = 60_000_000
 N = 10

@@ -8,7 +8,7 @@ from itertools import repeat
 from typing import Any
 
 from dr_sim.record.journal import Journal
-from dr_sim.world.quiet_rows import POINTS, QuietRows, Ring, in_turn
+from dr_sim.world.lane.quiet_rows import POINTS, QuietRows, Ring, in_turn
 
 from .build import rows
 

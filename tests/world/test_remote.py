@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.covering import _covers
-from dr_sim.world.remote import Remote
+from dr_sim.world.link.remote import Remote
+from dr_sim.world.primary.backup_file import BackupFile
+from dr_sim.world.primary.covering import _covers
 from world.build import MINUTE, ONE, SECOND, World, during, rows, violations
 
 OWN, SHARED = "heartbeat.path=own", "heartbeat.path=data link"

@@ -16,10 +16,10 @@ from dr_sim.engines.port import EngineError
 from dr_sim.engines.sides import open_sides
 from dr_sim.record.verify import verify
 from dr_sim.scenario.model import Scenario
-from dr_sim.world.agenda import Class
+from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.own_logic import builders
-from dr_sim.world.restore_folder import FOLDER, PART
-from dr_sim.world.secondary import SHARE
+from dr_sim.world.secondary.restore_folder import FOLDER, PART
+from dr_sim.world.secondary.secondary import SHARE
 from dr_sim.world.world import World
 
 from .build import MINUTE, ONE, SECOND, rows, scenario, violations
@@ -391,7 +391,7 @@ def test_the_share_is_written_to_by_replication_alone(engine: str) -> None:
 
 def test_a_hand_that_reads_in_the_share_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the watch over the share has something to catch: renaming there what is to be read."""
-    from dr_sim.world.restore_folder import RestoreFolder
+    from dr_sim.world.secondary.restore_folder import RestoreFolder
 
     def in_place(self: RestoreFolder, file: Any, attempts: int) -> str:
         self._files.rename(f"{SHARE}/{file.name}", f"{SHARE}/{file.name}x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dr_sim.world.send_queue import SendQueue
+from dr_sim.world.link.send_queue import SendQueue
 
 
 class _File:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dr_sim.world.agenda import Agenda, Class
-from dr_sim.world.sharing import Flow, SharedRate
+from dr_sim.world.kernel.agenda import Agenda, Class
+from dr_sim.world.kernel.sharing import Flow, SharedRate
 
 SECOND = 1_000_000
 NO_CAP = 1 << 62

@@ -18,7 +18,7 @@ from dr_sim.recovery.commands import Command, RenameWorkingCopy, Restore, Save, 
 from dr_sim.recovery.events import Restored
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.runs import run as runs
-from dr_sim.world import quiet_logs, quiet_rows
+from dr_sim.world.lane import quiet_logs, quiet_rows
 from dr_sim.world.world import World
 
 from .build import MINUTE, ran, rows, scenario, violations

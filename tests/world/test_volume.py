@@ -9,9 +9,9 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr_sim.world.agenda import Agenda, Class
-from dr_sim.world.sharing import Flow, SharedRate
-from dr_sim.world.volume import NO_LIMIT_BYTES, BackupShare, Volume, Writing
+from dr_sim.world.kernel.agenda import Agenda, Class
+from dr_sim.world.kernel.sharing import Flow, SharedRate
+from dr_sim.world.kernel.volume import NO_LIMIT_BYTES, BackupShare, Volume, Writing
 
 from .build import MINUTE, ONE, SECOND, ran, rows, scenario
 from .test_express import both_ways, taken

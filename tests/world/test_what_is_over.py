@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dr_sim.world.secondary_work import Work
-from dr_sim.world.sharing import Flow
+from dr_sim.world.kernel.sharing import Flow
+from dr_sim.world.secondary.secondary_work import Work
 from dr_sim.world.world import World
 
 from .build import scenario
@@ -59,6 +59,6 @@ def test_nothing_of_a_log_stays_but_what_its_file_is_known_by() -> None:
 @pytest.mark.usefixtures("without_the_collector")
 def test_that_count_finds_jobs_that_know_their_flows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative case: a flow that keeps what it was for."""
-    monkeypatch.setattr("dr_sim.world.sharing._over", lambda flow: flow.done(flow.what))
+    monkeypatch.setattr("dr_sim.world.kernel.sharing._over", lambda flow: flow.done(flow.what))
     found = held_after(2)
     assert found[Work.__qualname__] > 100 and found[Flow.__qualname__] > 100

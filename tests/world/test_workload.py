@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dr_sim.scenario.model import LogVolume
-from dr_sim.world.agenda import NEVER_US
-from dr_sim.world.workload import Before, Workload
+from dr_sim.world.kernel.agenda import NEVER_US
+from dr_sim.world.kernel.workload import Before, Workload
 from world.build import DAY, HOUR, MINUTE, SECOND, scenario
 
 WEEK = 7 * DAY

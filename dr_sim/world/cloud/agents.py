@@ -29,9 +29,9 @@ from dr_sim.cloud.words import (
     WhyFailed,
     Word,
 )
-from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.cloud.configuration import Configuration, Thing
 from dr_sim.world.cloud.context import MOVE_DATABASE
+from dr_sim.world.kernel.agenda import Class, Entry
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.hardware import Hardware

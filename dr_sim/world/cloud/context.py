@@ -19,8 +19,8 @@ from dr_sim.record.journal import Journal
 from dr_sim.scenario.cloud_model import FIRST, Cloud
 from dr_sim.scenario.model import Scenario
 from dr_sim.streams import Streams
-from dr_sim.world.agenda import Agenda, Class, Entry
-from dr_sim.world.context import Context
+from dr_sim.world.kernel.agenda import Agenda, Class, Entry
+from dr_sim.world.kernel.context import Context
 
 MOVE_DATABASE = "move_database"
 _WORDS = 4  # of a draw's name: most names are asked for one or two, and a block is as many

@@ -26,9 +26,9 @@ from dr_sim.scenario.cloud_model import OPERATIONS, CloudClient
 from dr_sim.scenario.model import Law
 from dr_sim.streams import Stream
 from dr_sim.units import SECOND_US
-from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.cloud.mishaps import Disturbance
 from dr_sim.world.cloud.names import may_use
+from dr_sim.world.kernel.agenda import Class, Entry
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld

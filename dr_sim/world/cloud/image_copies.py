@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from dr_sim.cloud.events import ImageSaid
 from dr_sim.cloud.words import ImageWord
-from dr_sim.world.sharing import Flow
+from dr_sim.world.kernel.sharing import Flow
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.hardware import Hardware
     from dr_sim.world.cloud.service import CloudWorld
-    from dr_sim.world.link import PairLink
+    from dr_sim.world.link.link import PairLink
 
 _PRIORITY = 2  # as a full backup
 

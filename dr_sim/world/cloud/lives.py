@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.cloud import CloudManager
 from dr_sim.machines import Alarm, Event, SaveAll
-from dr_sim.world.agenda import Class
 from dr_sim.world.driver import Driver
+from dr_sim.world.kernel.agenda import Class
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.missing import At

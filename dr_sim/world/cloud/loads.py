@@ -20,7 +20,7 @@ from dr_sim.cloud.events import LoadSeen
 from dr_sim.scenario.machine_model import Farm, FarmLoad, Load
 from dr_sim.scenario.model import LogVolume, Scenario
 from dr_sim.units import HOUR_US, PPM
-from dr_sim.world.workload import segments
+from dr_sim.world.kernel.workload import segments
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.hardware import Hardware

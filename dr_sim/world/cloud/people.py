@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.cloud.commands import DoByHand
 from dr_sim.cloud.events import HandsDone
-from dr_sim.world.agenda import Class
+from dr_sim.world.kernel.agenda import Class
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld

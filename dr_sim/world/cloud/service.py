@@ -40,7 +40,6 @@ from dr_sim.machines import Alarm, Command, TakeInventory
 from dr_sim.record.row_code import Recorder, Subject
 from dr_sim.scenario.cloud_model import FIRST
 from dr_sim.stores import MemoryStore, Store
-from dr_sim.world.agenda import Class
 from dr_sim.world.cloud.agents import Agent, Key, Said
 from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.cloud.context import CloudContext
@@ -53,13 +52,14 @@ from dr_sim.world.cloud.missing import Shortfall
 from dr_sim.world.cloud.names import CloudNames, identifier
 from dr_sim.world.cloud.people import People
 from dr_sim.world.cloud.sites import CloudSites
-from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver, LifeRecords, Place
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.kernel.context import Context
 
 if TYPE_CHECKING:
-    from dr_sim.world.link import PairLink
-    from dr_sim.world.primary import Primary
-    from dr_sim.world.primary_database import PrimaryDatabase
+    from dr_sim.world.link.link import PairLink
+    from dr_sim.world.primary.primary import Primary
+    from dr_sim.world.primary.primary_database import PrimaryDatabase
 
 RECORDS = LifeRecords(
     up_and_down="truth.cloud_manager",

@@ -24,12 +24,12 @@ from dr_sim.cloud.events import (
     SiteStands,
     SitesToBuild,
 )
-from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.kernel.agenda import Class, Entry
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
-    from dr_sim.world.link import PairLink
-    from dr_sim.world.primary import Primary
+    from dr_sim.world.link.link import PairLink
+    from dr_sim.world.primary.primary import Primary
 
 
 NO_ANSWER_US = -1

@@ -13,13 +13,13 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.scenario.model import BackupCost
 from dr_sim.units import SECOND_US
-from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
 from dr_sim.world.hands.surroundings import Surroundings
-from dr_sim.world.primary_database import FIRST_LSN
-from dr_sim.world.sharing import Flow
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.kernel.context import Context
+from dr_sim.world.kernel.sharing import Flow
+from dr_sim.world.primary.backup_file import BackupFile
+from dr_sim.world.primary.primary_database import FIRST_LSN
 
 NOT_THERE = (60005, "The file is not in the share.")
 

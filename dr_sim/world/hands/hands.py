@@ -8,7 +8,6 @@ from typing import Any
 from dr_sim.machines import Machine
 from dr_sim.recovery.commands import Delete
 from dr_sim.stores import MemoryStore
-from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
 from dr_sim.world.hands.beside import BesideHands
 from dr_sim.world.hands.failover import FailoverHands
@@ -16,8 +15,9 @@ from dr_sim.world.hands.other_side import OtherSideHands
 from dr_sim.world.hands.people import PeopleHands
 from dr_sim.world.hands.standby import StandbyHands
 from dr_sim.world.hands.surroundings import Surroundings
+from dr_sim.world.kernel.context import Context
 from dr_sim.world.own_logic import watched
-from dr_sim.world.pruning import Pruning
+from dr_sim.world.primary.pruning import Pruning
 
 
 class Hands:

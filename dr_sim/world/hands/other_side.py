@@ -12,12 +12,12 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import NotSent, PrimaryTrouble
 from dr_sim.recovery.refusals import Refused
-from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
-from dr_sim.world.reach import Reach
-from dr_sim.world.remote import Remote
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.kernel.context import Context
+from dr_sim.world.link.remote import Remote
+from dr_sim.world.primary.backup_file import BackupFile
+from dr_sim.world.roles.reach import Reach
 
 _CUT_OFF = Refused("cut off")
 

@@ -11,12 +11,12 @@ from dr_sim.machines import Event, Machine
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.units import HOUR_US
-from dr_sim.world.agenda import Class
-from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
 from dr_sim.world.hands.pages import Pages
 from dr_sim.world.hands.repairs import Repairs
-from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.kernel.context import Context
+from dr_sim.world.link.heartbeat import Heartbeats
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dr_sim.machines import Alarm, Command, Event
 from dr_sim.record.row_code import Recorder, Subject
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.recovery.events import EVENTS
-from dr_sim.world.context import Context
 from dr_sim.world.driver import Place
+from dr_sim.world.kernel.context import Context
 
 _OF_A_DATABASE = frozenset(
     cls

@@ -11,16 +11,16 @@ from dr_sim.machines import Machine, TakeInventory
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import FoundFile, ValidationOutcome
-from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
-from dr_sim.world.heartbeat import Heartbeats
-from dr_sim.world.primary_database import FIRST_LSN
-from dr_sim.world.promotion import Online, Promotion
-from dr_sim.world.pruning import RETENTION
-from dr_sim.world.secondary import Secondary
-from dr_sim.world.secondary_work import StopAt, Work
+from dr_sim.world.kernel.agenda import Class
+from dr_sim.world.kernel.context import Context
+from dr_sim.world.link.heartbeat import Heartbeats
+from dr_sim.world.primary.backup_file import BackupFile
+from dr_sim.world.primary.primary_database import FIRST_LSN
+from dr_sim.world.primary.pruning import RETENTION
+from dr_sim.world.roles.promotion import Online, Promotion
+from dr_sim.world.secondary.secondary import Secondary
+from dr_sim.world.secondary.secondary_work import StopAt, Work
 
 _NOT_THERE = (60005, "The file is not in the share.")
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dr_sim.engines.port import Engine
-from dr_sim.world.claims import Claims
-from dr_sim.world.directory import Directory
-from dr_sim.world.heartbeat import Heartbeats
-from dr_sim.world.promotion import Promotion
-from dr_sim.world.remote import Remote
-from dr_sim.world.secondary import Secondary
+from dr_sim.world.link.directory import Directory
+from dr_sim.world.link.heartbeat import Heartbeats
+from dr_sim.world.link.remote import Remote
+from dr_sim.world.roles.claims import Claims
+from dr_sim.world.roles.promotion import Promotion
+from dr_sim.world.secondary.secondary import Secondary
 
 Configure = Callable[[Callable[[int], None]], None]
 """Has a site configured; what it is given is called then, with the number of changes. Or asks how

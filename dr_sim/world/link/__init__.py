@@ -1,0 +1,3 @@
+"""The connection between two sites: the link, replication through folders, heartbeats, and
+questions to the other side.
+"""

@@ -1,0 +1,1 @@
+"""The secondary: files land, are validated and restored there."""
