@@ -4,9 +4,10 @@ Theory of operation. The failure is not played: the share of its time in which a
 the limit is how likely one that comes at random meets it. What leads there, such as an outage of
 the link that lasts for hours, is seldom too. So it is drawn more often (world/kernel/tilted.py),
 and a run counts for as much less as it was drawn more often. Weights alone are wrong where
-something else leads there than what was drawn more often. Therefore the scenario's own law is among the laws, and
-what each law says of the others, which is known to be 1 on average, corrects the estimate. Source:
-Owen and Zhou, Safe and effective importance sampling, J. Amer. Statist. Assoc. 95 (2000).
+something else leads there than what was drawn more often. Therefore the scenario's own law is among
+the laws, and what each law says of the others, which is known to be 1 on average, corrects the
+estimate. Source: Owen and Zhou, Safe and effective importance sampling, J. Amer. Statist. Assoc. 95
+(2000).
 """
 
 from __future__ import annotations
