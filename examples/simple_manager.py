@@ -8,7 +8,7 @@ finds in it.
 
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.failover_table import FailoverPhase as Phase
+from dr_sim.recovery.failover.failover_table import FailoverPhase as Phase
 from dr_sim.recovery.own import OwnLogic
 
 

@@ -21,7 +21,7 @@ import pytest
 from dr_sim import __version__
 from dr_sim.cli import main as cli
 from dr_sim.faults import KINDS
-from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.failover.drain import Drain
 from dr_sim.results import run_folder as run_files
 
 ROOT = Path(__file__).resolve().parents[1]

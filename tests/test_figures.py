@@ -32,7 +32,7 @@ from dr_sim.measures.happenings import Happening
 from dr_sim.measures.whole import Whole
 from dr_sim.monitor.database import BACKUP_OVERDUE, OUT_OF_SYNC
 from dr_sim.record.journal import Journal
-from dr_sim.recovery import alerts
+from dr_sim.recovery.alerts import alerts
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla_measures import PHASES

@@ -29,8 +29,8 @@ from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import KIND_ID, KINDS
 from dr_sim.record.row_code import Subject
 from dr_sim.recovery import commands, events
-from dr_sim.recovery.failover_table import FailoverPhase
-from dr_sim.recovery.refusals import OrderRefused, Refused, WhyNoFailover
+from dr_sim.recovery.failover.failover_table import FailoverPhase
+from dr_sim.recovery.repair.refusals import OrderRefused, Refused, WhyNoFailover
 
 HEADER = BackupHeader(
     "crm", 7, Kind.LOG, 1, 10, 20, 10, 10, 0, 1, 0, 5, 6, True, False, 4_000_000_000_000

@@ -21,13 +21,17 @@ from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import BackupOrder
 from dr_sim.machines import Command, Event
-from dr_sim.recovery import alerts, draining, emptying, events, failover, landing, replay, waiting
-from dr_sim.recovery.beside import Beside
+from dr_sim.recovery import events
+from dr_sim.recovery.alerts import alerts
 from dr_sim.recovery.commands import RenameWorkingCopy, Restore, RestoreBeside
-from dr_sim.recovery.drain import Drain, Remedy
 from dr_sim.recovery.events import BesideOrdered
-from dr_sim.recovery.files import File
-from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.recovery.failover import draining, emptying, failover
+from dr_sim.recovery.failover.drain import Drain, Remedy
+from dr_sim.recovery.files import landing
+from dr_sim.recovery.files.files import File
+from dr_sim.recovery.repair.beside import Beside
+from dr_sim.recovery.replay import replay, waiting
+from dr_sim.recovery.replay.replay import DatabaseReplay
 from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.primary.backup_file import BackupFile
 from dr_sim.world.roles.reach import Reach

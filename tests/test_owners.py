@@ -18,7 +18,8 @@ import pytest
 from tests.syntax import tree_of
 
 ROOM = Path(__file__).parents[1] / "dr_sim" / "recovery"
-MODULES = sorted(ROOM.glob("*.py"))
+MODULES = sorted(ROOM.rglob("*.py"))
+PATH_OF = {path.stem: path for path in MODULES if path.stem != "__init__"}
 MUTATORS = {
     "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "insert",
     "intersection_update", "pop", "popitem", "popleft", "remove", "reverse", "setdefault", "sort",
@@ -198,7 +199,7 @@ def test_what_an_owner_does_to_itself_is_none(text: str) -> None:
 
 
 def test_a_breach_in_the_real_text_is_found() -> None:
-    text = (ROOM / "landing.py").read_text(encoding="utf-8")
+    text = PATH_OF["landing"].read_text(encoding="utf-8")
     asked = "        db.recopy(file.name, out)\n"
     assert text.count(asked) == 1
     (found,) = breaches(text.replace(asked, "        db.files.recopying.add(file.name)\n"))
@@ -269,14 +270,14 @@ def acts(text: str, writing: set[str]) -> list[str]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_changes_nothing_but_itself(part: str) -> None:
-    assert acts((ROOM / f"{part}.py").read_text(encoding="utf-8"), writing_methods()) == []
+    assert acts(PATH_OF[part].read_text(encoding="utf-8"), writing_methods()) == []
 
 
 def test_a_part_that_acts_is_found() -> None:
     writing = writing_methods()
     assert {"hand_over", "give_up", "lose_copy", "told", "ask_past_hole", "stop_before"} <= writing
     assert not {"minutes", "get", "idle", "candidate_of", "hopeless", "ready"} & writing
-    text = (ROOM / "drain.py").read_text(encoding="utf-8")
+    text = PATH_OF["drain"].read_text(encoding="utf-8")
     acting = text.replace(
         "        self.given_up.append(file)\n", "        self._db.files.give_up(file)\n"
     )

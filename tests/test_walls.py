@@ -180,7 +180,7 @@ def test_an_import_that_a_pure_room_may_not_have_is_found(
 
 @pytest.mark.parametrize(
     "path",
-    sorted(path for room in PURE_ROOMS for path in (ROOT / "dr_sim" / room).glob("*.py")),
+    sorted(path for room in PURE_ROOMS for path in (ROOT / "dr_sim" / room).rglob("*.py")),
     ids=lambda p: f"{p.parent.name}/{p.name}",
 )
 def test_decisions_ask_no_clock_and_no_one_else(path: Path) -> None:
@@ -208,7 +208,7 @@ def test_the_monitors_know_the_requirements_alone() -> None:
     decides, of the planner and of the world they import nothing.
     """
     allowed = ("dr_sim.oracle.monitors", "dr_sim.record", "dr_sim.scenario")
-    paths = sorted((ROOT / "dr_sim" / "oracle" / "monitors").glob("*.py"))
+    paths = sorted((ROOT / "dr_sim" / "oracle" / "monitors").rglob("*.py"))
     assert len(paths) > 5
     for path in paths:
         for name in imports_of(path):
@@ -402,7 +402,7 @@ def faults_named_in(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "dr_sim" / "recovery").glob("*.py")), ids=lambda p: p.name
+    "path", sorted((ROOT / "dr_sim" / "recovery").rglob("*.py")), ids=lambda p: p.name
 )
 def test_no_fault_is_named_where_it_is_decided(path: Path) -> None:
     """A fault changes bytes, times or reachability, never a flag that the logic could read."""

@@ -20,10 +20,10 @@ from typing import Any
 
 from dr_sim.cloud.words import JobState
 from dr_sim.machines import Phase
-from dr_sim.recovery.failover_table import FenceStatus
-from dr_sim.recovery.files import LOG, HeldFiles
+from dr_sim.recovery.failover.failover_table import FenceStatus
+from dr_sim.recovery.files.files import LOG, HeldFiles
 from dr_sim.recovery.manager import RecoveryManager
-from dr_sim.recovery.repair import Repair, RepairPhase
+from dr_sim.recovery.repair.repair import Repair, RepairPhase
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import MINUTE_US, SECOND_US
 from dr_sim.world.roles.pair import Pair

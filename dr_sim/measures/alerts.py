@@ -63,7 +63,7 @@ backups within hours.
 MONITOR = "DR Monitor"
 ABOUT_WRITES = 10  # the primary's log is full, and commits are refused
 # the old primary was not fenced, two primaries, heard again; a failover goes back, and the old
-# primary does not serve yet (recovery/alerts.py)
+# primary does not serve yet (recovery/alerts/alerts.py)
 ABOUT_FAILOVER = frozenset((12, 13, 14, 25, 26))
 
 

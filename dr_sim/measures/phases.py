@@ -22,7 +22,7 @@ UNFENCE = "unfence"
 """The phase in which an old primary that was stopped is started again: the failover is left."""
 REPAIR = "repair"
 """The phase in which people try to repair what has failed."""
-PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> phase of the outage
+PHASE_OF = {  # the state of recovery/failover/failover.py -> the phase of the outage
     "watching": "detect",
     "choosing": "decide",
     "claiming": "detect",

@@ -45,8 +45,8 @@ from dr_sim.scenario.schedule import longest_gap_us
 )
 NOT_PROTECTED, OVERDUE, LANDED_LATE, FULL_OVERDUE = 19, 22, 23, 24
 OUT_OF_SYNC = 14421  # of the monitor
-"""Event ids as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that
-they judge.
+"""Event ids as documented in dr_sim/recovery/alerts/alerts.py: measures import nothing of the
+logic that they judge.
 """
 
 

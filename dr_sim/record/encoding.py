@@ -16,8 +16,8 @@ from typing import Any
 from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.recovery.commands import PageReason
 from dr_sim.recovery.events import FoundFile
-from dr_sim.recovery.policy import Offer
-from dr_sim.recovery.refusals import OrderRefused, Refused
+from dr_sim.recovery.failover.policy import Offer
+from dr_sim.recovery.repair.refusals import OrderRefused, Refused
 from dr_sim.recovery.saved import (
     header_from_text,
     header_text,

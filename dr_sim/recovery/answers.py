@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command
-from dr_sim.recovery import draining, events, repairs
-from dr_sim.recovery.files import LOG
+from dr_sim.recovery import events
+from dr_sim.recovery.failover import draining
+from dr_sim.recovery.files.files import LOG
+from dr_sim.recovery.repair import repairs
 
 if TYPE_CHECKING:
-    from dr_sim.recovery.replay import DatabaseReplay
+    from dr_sim.recovery.replay.replay import DatabaseReplay
 
 
 def backup_taken(

@@ -17,8 +17,8 @@ from dr_sim.machines import (
     TakeInventory,
     observed,
 )
-from dr_sim.recovery.failover_table import FailoverPhase
-from dr_sim.recovery.refusals import OrderRefused
+from dr_sim.recovery.failover.failover_table import FailoverPhase
+from dr_sim.recovery.repair.refusals import OrderRefused
 
 __all__ = [  # some come from machines/; the others are defined here
     "COMMANDS",
@@ -247,8 +247,8 @@ class Fetch(Command):
 class RaiseAlert(Command):
     """Alert people.
 
-    source, event_id: SOURCE and AlertId of recovery/alerts.py (R13); minutes: whole minutes since
-    the last successful restore (R12); database '': the alert is about the service as a whole.
+    source, event_id: SOURCE and AlertId of recovery/alerts/alerts.py (R13); minutes: whole minutes
+    since the last successful restore (R12); database '': the alert is about the service as a whole.
     """
 
     source: str

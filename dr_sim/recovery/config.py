@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from dr_sim.recovery.policy import CopyChoice
+from dr_sim.recovery.failover.policy import CopyChoice
 
 
 class OnHole(enum.StrEnum):

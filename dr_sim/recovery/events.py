@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.machines import Alarm, Event, Observation, OwnNumber, observed
-from dr_sim.recovery.policy import Offer
-from dr_sim.recovery.refusals import Refused
+from dr_sim.recovery.failover.policy import Offer
+from dr_sim.recovery.repair.refusals import Refused
 
 __all__ = [
     "EVENTS",

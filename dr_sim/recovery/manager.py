@@ -21,15 +21,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dr_sim.machines import Alarm, Command, Event, TakeInventory
-from dr_sim.recovery import events, standby, telling
-from dr_sim.recovery.absorb import Standing, quiet, stand
-from dr_sim.recovery.alerts import AlertBook
+from dr_sim.recovery import events
+from dr_sim.recovery.alerts import telling
+from dr_sim.recovery.alerts.alerts import AlertBook
 from dr_sim.recovery.commands import ClearRestoreFolder
 from dr_sim.recovery.config import ManagerConfig
-from dr_sim.recovery.failover import ON_EVENT as OF_FAILOVER
-from dr_sim.recovery.failover import Failover
-from dr_sim.recovery.replay import NO_COPY, DatabaseReplay
-from dr_sim.recovery.replay import ON_EVENT as OF_DATABASE
+from dr_sim.recovery.failover.failover import ON_EVENT as OF_FAILOVER
+from dr_sim.recovery.failover.failover import Failover
+from dr_sim.recovery.repair import standby
+from dr_sim.recovery.replay.absorb import Standing, quiet, stand
+from dr_sim.recovery.replay.replay import NO_COPY, DatabaseReplay
+from dr_sim.recovery.replay.replay import ON_EVENT as OF_DATABASE
 
 
 class RecoveryManager:

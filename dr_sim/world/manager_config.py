@@ -14,7 +14,7 @@ from dr_sim.recovery.config import (
     ReplayConfig,
     RestoreCost,
 )
-from dr_sim.recovery.policy import CopyChoice, CopyPolicy
+from dr_sim.recovery.failover.policy import CopyChoice, CopyPolicy
 from dr_sim.scenario.backup_stores import as_kept
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us

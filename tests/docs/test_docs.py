@@ -17,7 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from dr_sim.loading import validate
-from dr_sim.recovery import alerts
+from dr_sim.recovery.alerts import alerts
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

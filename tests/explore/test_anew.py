@@ -14,9 +14,9 @@ from dr_sim.explore import anew, search
 from dr_sim.explore.anew import unlike
 from dr_sim.explore.case import RESTART, Tree, load, look
 from dr_sim.machines import Save
-from dr_sim.recovery.alerts import AlertBook
-from dr_sim.recovery.files import File
-from dr_sim.recovery.repair import Repair
+from dr_sim.recovery.alerts.alerts import AlertBook
+from dr_sim.recovery.files.files import File
+from dr_sim.recovery.repair.repair import Repair
 from dr_sim.world.world import World
 
 STUCK: Tree = {

@@ -9,9 +9,11 @@ import pytest
 
 from dr_sim.loading import load_scenario, validate
 from dr_sim.oracle import monitors
-from dr_sim.recovery import events, landing, replay
+from dr_sim.recovery import events
 from dr_sim.recovery.commands import Command
-from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.recovery.files import landing
+from dr_sim.recovery.replay import replay
+from dr_sim.recovery.replay.replay import DatabaseReplay
 from dr_sim.world.secondary import validation
 from dr_sim.world.world import World
 

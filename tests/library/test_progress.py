@@ -11,7 +11,7 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.record.journal import Row
-from dr_sim.recovery.alerts import AlertBook
+from dr_sim.recovery.alerts.alerts import AlertBook
 from dr_sim.runs.run import Result, run
 
 from .runs import HOUR, MINUTE, SECOND, at, ran, rows, times

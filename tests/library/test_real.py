@@ -17,7 +17,7 @@ from dr_sim.engines.sides import open_sides
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
-from dr_sim.recovery.alerts import AlertId
+from dr_sim.recovery.alerts.alerts import AlertId
 from dr_sim.runs.run import Result, run
 from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.world import World

@@ -12,7 +12,7 @@ import pytest
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
-from dr_sim.recovery.refusals import SETUP_ERRORS, needs_somebody, passes_here
+from dr_sim.recovery.repair.refusals import SETUP_ERRORS, needs_somebody, passes_here
 from dr_sim.runs.run import Result, run
 from dr_sim.world.secondary.setup import POSTGRES_REASONS, Difference, Reason
 

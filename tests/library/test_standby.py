@@ -13,7 +13,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
-from dr_sim.recovery.fetching import Fetching
+from dr_sim.recovery.files.fetching import Fetching
 from dr_sim.runs.run import Result, run
 from dr_sim.screen.run import screen
 from tests.at_length import some_or_all

@@ -14,7 +14,7 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.record.pairs import pair_of
 from dr_sim.record.verify import verify
-from dr_sim.recovery.policy import KEYS, CopyPolicy
+from dr_sim.recovery.failover.policy import KEYS, CopyPolicy
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.kind import RECORDED_OUTAGE
 from dr_sim.screen.explain import Wanted, explain

@@ -15,7 +15,7 @@ from dr_sim.record.journal import Journal
 from dr_sim.record.row_code import Subject
 from dr_sim.recovery.commands import EnterPhase, Level, RaiseAlert
 from dr_sim.recovery.events import Validated
-from dr_sim.recovery.failover_table import FailoverPhase
+from dr_sim.recovery.failover.failover_table import FailoverPhase
 from dr_sim.scenario import model
 
 S = 1_000_000

@@ -1,12 +1,12 @@
 """Bugs in going back: a failover that has stopped the old primary and cannot be brought to its end
-(recovery/going_back.py). They were written before the monitors that are to catch them.
+(recovery/failover/going_back.py). They were written before the monitors that are to catch them.
 """
 
 from __future__ import annotations
 
 from tests.mutants.planting import Edit, Mutant, one
 
-_BACK = "recovery/going_back.py"
+_BACK = "recovery/failover/going_back.py"
 
 BACK: tuple[Mutant, ...] = (
     one(
@@ -48,7 +48,7 @@ BACK: tuple[Mutant, ...] = (
     ),
     one(
         "planned_limit_is_forgotten", "R15", "after a restart a planned failover has no limit",
-        "recovery/failover.py",
+        "recovery/failover/failover.py",
         "            self.emptying.start(e, self.planned, out)\n"
         "            going_back.set_limit(self, e, out)\n",
         "            self.emptying.start(e, self.planned, out)\n",
@@ -69,7 +69,7 @@ BACK: tuple[Mutant, ...] = (
                 "(watches or f.on)",
             ),
             Edit(
-                "recovery/failover_table.py",
+                "recovery/failover/failover_table.py",
                 "            _E.YIELDED: _P.ABANDONED,\n",
                 "            _E.YIELDED: _P.ABANDONED,\n"
                 "            _E.GOES_BACK: _P.UNFENCING,\n",
@@ -87,7 +87,7 @@ BACK: tuple[Mutant, ...] = (
     one(
         "the_only_copy_goes_on_for_ever", "R16",
         "the only copy goes on after a restart, although people have started the old primary",
-        "recovery/claiming.py",
+        "recovery/failover/claiming.py",
         "        if f.phase in _CLAIMED_AGAIN:\n",
         "        if f.phase is FailoverPhase.UNFENCING:\n",
     ),
@@ -96,7 +96,7 @@ BACK: tuple[Mutant, ...] = (
         "the fence counts as open before the old primary has answered that it serves",
         (
             Edit(
-                "recovery/failover_table.py",
+                "recovery/failover/failover_table.py",
                 "        FenceStatus.CONFIRMED: {\n"
                 "            FenceEvent.ASKED: FenceStatus.ASKED_AGAIN,\n"
                 "            FenceEvent.LIFTS: FenceStatus.UNKNOWN,\n",
@@ -105,7 +105,7 @@ BACK: tuple[Mutant, ...] = (
                 "            FenceEvent.LIFTS: FenceStatus.OPEN,\n",
             ),
             Edit(
-                "recovery/failover_table.py",
+                "recovery/failover/failover_table.py",
                 "            FenceEvent.LIFTS: FenceStatus.UNKNOWN,  # another copy's fence\n",
                 "            FenceEvent.LIFTS: FenceStatus.UNKNOWN,\n"
                 "            FenceEvent.LIFTED: FenceStatus.OPEN,\n",

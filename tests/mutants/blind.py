@@ -14,14 +14,14 @@ BLIND: tuple[Mutant, ...] = (
     # ---- files and replay
     one(
         "counts_anew_when_it_comes_again", "R5", "a file that was lost here is counted anew when it lands again",
-        "recovery/files.py",
+        "recovery/files/files.py",
         "        if file.attempts:\n"
         "            self._stored_attempts[file.name] = file.attempts\n",
         "",
     ),
     one(
         "hash_of_the_copy_before", "R6", "the hash of a copy that was overtaken counts for the new one",
-        "recovery/files.py",
+        "recovery/files/files.py",
         "        overtaken, file.overtaken = file.overtaken, False\n"
         "        return overtaken\n",
         "        file.overtaken = False\n"
@@ -29,14 +29,14 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "job_stays_open", "R7", "the restore job, once begun, runs at all hours",
-        "recovery/replay.py",
+        "recovery/replay/replay.py",
         "            return\n"
         "        self.job_open = False\n",
         "            return\n",
     ),
     one(
         "lost_copy_keeps_its_position", "R11", "a copy that is lost is taken for one that stands where it stood",
-        "recovery/replay.py",
+        "recovery/replay/replay.py",
         "        self.state = replace(self.state, exists=False)\n"
         "        self.replaces = True\n"
         "        self.files.decide_all(self.state)\n",
@@ -45,7 +45,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "not_told_apart_by_fork", "R11", "the first log that waits ends the search though it is of another fork",
-        "recovery/waiting.py",
+        "recovery/replay/waiting.py",
         "        if header.first_lsn > state.redo_lsn and header.fork == state.fork:\n"
         "            return None\n",
         "        if header.first_lsn >= state.redo_lsn:\n"
@@ -54,7 +54,7 @@ BLIND: tuple[Mutant, ...] = (
     # ---- the watch and its limits
     one(
         "age_counts_from_the_look", "R8", "a log's age counts from when the trouble was seen, not from its backup",
-        "recovery/watch.py",
+        "recovery/replay/watch.py",
         "        if file is not None:\n"
         "            since = file.modified_utc_us\n",
         "        if file is not None:\n"
@@ -62,26 +62,26 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "one_attempt_too_few", "R8", "the limit of attempts is reached one attempt early",
-        "recovery/watch.py",
+        "recovery/replay/watch.py",
         "        return stuck.attempts > self._db.rules.attempts\n",
         "        return stuck.attempts >= self._db.rules.attempts\n",
     ),
     one(
         "rings_at_the_same_instant", "R9", "the alarm of the window rings for ever at one instant",
-        "recovery/log_window.py",
+        "recovery/replay/log_window.py",
         "        if self.ends_us > e.mono_us:\n",
         "        if self.ends_us >= e.mono_us:\n",
     ),
     one(
         "no_window_after_a_call_off", "R9", "after a failover that was called off nobody watches for new logs",
-        "recovery/log_window.py",
+        "recovery/replay/log_window.py",
         "        if self._db.config.log_interval_us:\n"
         "            self._set(e, out)\n",
         "",
     ),
     one(
         "stuck_for_ever", "R12", "an obstacle that the chain has passed is told of all the same",
-        "recovery/watch.py",
+        "recovery/replay/watch.py",
         "        if moved:\n"
         "            stuck = None\n"
         "            self.moved(out)\n",
@@ -90,7 +90,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "waiting_is_told_once", "R12", "the waiting of logs is told of once, and then no more",
-        "recovery/progress.py",
+        "recovery/replay/progress.py",
         "            self.tell(file, e, out)\n"
         "            at = e.mono_us + db.rules.retry_us\n",
         "            self.tell(file, e, out)\n"
@@ -98,20 +98,20 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "delay_counts_as_lag", "R7", "a replay that is late on purpose is told of as lag",
-        "recovery/lag.py",
+        "recovery/replay/lag.py",
         "            e.utc_us - modified_us - rules.delay_us - rules.every_us,\n",
         "            e.utc_us - modified_us - rules.every_us,\n",
     ),
     one(
         "end_of_a_danger_is_not_saved", "R12", "after a restart a danger that was over goes on",
-        "recovery/alerts.py",
+        "recovery/alerts/alerts.py",
         "            del self.begun[danger]\n"
         "            out.append(self._save())\n",
         "            del self.begun[danger]\n",
     ),
     one(
         "overdue_is_told_once", "R12", "that no backup of a database without logs comes is told once",
-        "recovery/overdue.py",
+        "recovery/replay/overdue.py",
         "            telling.tell_overdue(db, self, e, out)\n"
         "        self._set(e.mono_us + db.rules.retry_us, out)\n",
         "            telling.tell_overdue(db, self, e, out)\n",
@@ -119,13 +119,13 @@ BLIND: tuple[Mutant, ...] = (
     # ---- repairs
     one(
         "switches_to_itself", "R11", "a way past that cannot work is followed by the same once more",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "        self.policy = other if other is not self.policy else OnHole.RESYNC\n",
         "        self.policy = other\n",
     ),
     one(
         "useless_is_awaited", "R11", "a full of which no copy is whole is waited for",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "            if (\n"
         "                file.content is Content.LOST\n"
         "                or file.failures > db.rules.attempts\n"
@@ -136,13 +136,13 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "oldest_loss_counts", "R12", "of two fulls that are damaged the older one is kept in mind",
-        "recovery/remake.py",
+        "recovery/files/remake.py",
         "            or self.lost[kind].modified_utc_us <= file.modified_utc_us\n",
         "            or self.lost[kind].modified_utc_us > file.modified_utc_us\n",
     ),
     one(
         "loss_is_told_and_nothing_done", "R11", "a copy that is lost while a repair is on is not restored",
-        "recovery/standby.py",
+        "recovery/repair/standby.py",
         "            db.repair.copy_is_lost(out)\n"
         "        repairs.pursue(db, e, out)\n",
         "            db.repair.copy_is_lost(out)\n",
@@ -150,19 +150,19 @@ BLIND: tuple[Mutant, ...] = (
     # ---- the drain
     one(
         "cut_off_tail_is_left", "R15", "a tail that was cut off is not asked for again",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "            if tries <= db.rules.attempts:\n",
         "            if tries < 1:\n",
     ),
     one(
         "limit_begins_anew", "R15", "a restart gives the drain its whole limit once more",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "            0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since)\n",
         "            0, self._limit_us\n",
     ),
     one(
         "unreachable_share_is_awaited", "R15", "a share that cannot be reached is waited for until the limit",
-        "recovery/draining.py",
+        "recovery/failover/draining.py",
         "    else:\n"
         "        shut(db, drain, tail=False)\n"
         "    db.advance(e, out)\n",
@@ -170,13 +170,13 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "never_killed", "R15", "a restore that hangs in a failover is never ended",
-        "recovery/hanging.py",
+        "recovery/failover/hanging.py",
         "                    begun_before_us = e.mono_us - self._limit_of(db, file)\n",
         "                    begun_before_us = NEVER_BEGUN_US\n",
     ),
     one(
         "last_incremental_is_not_taken", "R15", "a planned failover loses the writes of a database without logs",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "            elif planned:\n"
         "                db.drain.last.ask(INCREMENTAL, out)\n",
         "            elif not planned:\n"
@@ -184,7 +184,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "prunes_in_a_failover", "R18", "retention deletes while the files here are the way back",
-        "recovery/keeping.py",
+        "recovery/files/keeping.py",
         "    if db.drain is not None:\n"
         "        return  # the files here may be the way back\n",
         "",
@@ -192,20 +192,20 @@ BLIND: tuple[Mutant, ...] = (
     # ---- failover, fencing, silence
     one(
         "no_is_for_ever", "R14", "an operator's no holds when the machine was heard and is silent again",
-        "recovery/silence.py",
+        "recovery/failover/silence.py",
         "        self.declined.discard(machine)\n",
         "",
     ),
     one(
         "anyone_may_hurry", "R14", "anybody may turn a planned failover into one that loses",
-        "recovery/orders.py",
+        "recovery/failover/orders.py",
         "        e.operator in f.config.operators\n"
         "        and f.planned\n",
         "        f.planned\n",
     ),
     one(
         "phase_is_told_first", "R15", "a phase is announced before it is durable",
-        "recovery/failover.py",
+        "recovery/failover/failover.py",
         "        self.save(out)\n"
         "        out.append(EnterPhase(phase))\n",
         "        out.append(EnterPhase(phase))\n"
@@ -213,20 +213,20 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "point_is_forgotten", "R15", "a restart forgets the instant before which a failover stops",
-        "recovery/failover.py",
+        "recovery/failover/failover.py",
         "            tuple((name, at) for name, at in stops if at),\n",
         "            tuple((name, at) for name, at in stops if not name),\n",
     ),
     one(
         "ordered_online_once", "R15", "a database that could not be brought online is not ordered again",
-        "recovery/online.py",
+        "recovery/failover/online.py",
         "        self.unrecovered.add(e.database)\n"
         "        out.append(SetAlarm(\"\", Timer.RECOVER, e.mono_us + self._retry_us))\n",
         "        self.unrecovered.add(e.database)\n",
     ),
     one(
         "readers_stay_out", "R15", "after a failover that was called off nobody may read the copy again",
-        "recovery/draining.py",
+        "recovery/failover/draining.py",
         "    if drain.has_disconnected:\n"
         "        out.append(AdmitReaders(db.name))\n",
         "",
@@ -234,19 +234,19 @@ BLIND: tuple[Mutant, ...] = (
     # ---- several copies
     one(
         "fastest_for_least_loss", "R14", "the policy 'least_loss' takes the fastest copy",
-        "recovery/policy.py",
+        "recovery/failover/policy.py",
         "    CopyPolicy.LEAST_LOSS: (_loss, _time, _rank),\n",
         "    CopyPolicy.LEAST_LOSS: (_time, _loss, _rank),\n",
     ),
     one(
         "best_database_speaks_for_all", "R14", "a copy offers what its newest database holds",
-        "recovery/choosing.py",
+        "recovery/failover/choosing.py",
         "    holds = min(one.holds_until_utc_us for one in each)\n",
         "    holds = max(one.holds_until_utc_us for one in each)\n",
     ),
     one(
         "longest_step_for_all", "R14", "a copy offers the time of its longest restore, not of all",
-        "recovery/estimate.py",
+        "recovery/failover/estimate.py",
         "    takes_us = sum(\n"
         "        db.rules.restore[step.kind].takes_us(step.nominal_bytes)\n"
         "        for step in way.steps\n"
@@ -258,7 +258,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "claim_is_never_let_go", "R14", "a standby that calls its failover off keeps the claim",
-        "recovery/claiming.py",
+        "recovery/failover/claiming.py",
         "            self.held = False\n"
         "            out.append(ReleaseClaim(declined))\n",
         "            self.held = False\n",
@@ -266,7 +266,7 @@ BLIND: tuple[Mutant, ...] = (
     # ---- beside the service
     one(
         "past_the_mistake", "R11", "a restore beside the service goes past the mistake",
-        "recovery/beside.py",
+        "recovery/repair/beside.py",
         "            stop_utc_us = self._stop\n"
         "        out.append(RestoreBeside",
         "            stop_utc_us = 0\n"
@@ -274,7 +274,7 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "copied_back_once", "R11", "what was restored beside the service is not copied back a second time",
-        "recovery/beside.py",
+        "recovery/repair/beside.py",
         "        at_us = e.mono_us + self._db.rules.retry_us\n"
         "        out.append(SetAlarm(self._db.name, Timer.BESIDE, at_us))\n",
         "        assert e.mono_us >= 0\n",

@@ -13,42 +13,42 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "age_from_the_landing", "R8",
         "a log is as old as its stay here: how long it was on its way does not count",
-        "recovery/limits.py",
+        "recovery/replay/limits.py",
         "    return max(utc_us - finished_utc_us, mono_us - noticed_mono_us, 0)\n",
         "    return max(mono_us - noticed_mono_us, 0)\n",
     ),
     one(
         "elapsed_by_the_wall_clock", "R12",
         "time that has passed is measured on the wall clock, which somebody may set",
-        "recovery/limits.py",
+        "recovery/replay/limits.py",
         "        return mono_us - since_mono_us\n",
         "        return max(0, utc_us - since_utc_us)\n",
     ),
     one(
         "retry_just_missed", "R12",
         "a retry that is due at this very instant is left out, and no other follows",
-        "recovery/watch.py",
+        "recovery/replay/watch.py",
         "        if stuck.retry_at_us > e.mono_us:\n",
         "        if stuck.retry_at_us >= e.mono_us:\n",
     ),
     one(
         "another_obstacle_begins_anew", "R12",
         "a file that holds the chain up in another one's place is told of at a limit of its own",
-        "recovery/watch.py",
+        "recovery/replay/watch.py",
         "                noticed.limit_at_us = min(noticed.limit_at_us, again_us)\n",
         "                assert again_us >= 0\n",
     ),
     one(
         "window_of_one_interval", "R9",
         "where logs are rare the window for new ones is as long as their interval",
-        "recovery/log_window.py",
+        "recovery/replay/log_window.py",
         "            window_us if counts_at_once else interval_us + window_us\n",
         "            window_us if counts_at_once else interval_us\n",
     ),
     one(
         "overdue_by_the_age_limit", "R12",
         "a backup without logs is overdue after the age limit, not after the window",
-        "recovery/overdue.py",
+        "recovery/replay/overdue.py",
         "            + (rules.age_us if rules.keeps else rules.window_us)\n",
         "            + rules.age_us\n",
     ),
@@ -56,7 +56,7 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "silence_does_not_end_in_a_restart", "R12",
         "a restart finds that logs come again, and the danger goes on",
-        "recovery/log_window.py",
+        "recovery/replay/log_window.py",
         "        if quiet_us < self.length_us:\n"
         "            db.alerts.over(Danger.SILENCE, out)\n",
         "",
@@ -64,28 +64,28 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "restored_and_not_protected", "R12",
         "the danger of a lost copy does not end when a full is restored",
-        "recovery/restoring.py",
+        "recovery/replay/restoring.py",
         "    for danger in (Danger.ROOM, Danger.UNPROTECTED, Danger.SET_UP):\n",
         "    for danger in (Danger.ROOM, Danger.SET_UP):\n",
     ),
     one(
         "hole_before_the_wrong_log", "R13",
         "alert (a) names the first log that waits, though the hole is behind it",
-        "recovery/telling.py",
+        "recovery/alerts/telling.py",
         "    after = _first_on_fork(beyond or pending, state.fork)\n",
         "    after = _first_on_fork(pending, state.fork)\n",
     ),
     one(
         "healed_by_an_older_backup", "R12",
         "a backup that was begun before the primary's error ends that danger",
-        "recovery/telling.py",
+        "recovery/alerts/telling.py",
         "        if begun is not None and header.started_utc_us >= begun[1]:\n",
         "        if begun is not None and header.finished_utc_us >= begun[1]:\n",
     ),
     one(
         "hole_of_a_store_is_told_once", "R12",
         "a log that a store lacks is told of and asked for once",
-        "recovery/kept.py",
+        "recovery/files/kept.py",
         "    db.watch.ask(AskedAbout.SILENCE, (hole.lsn, 0), out)\n"
         "    at = e.mono_us + db.rules.retry_us\n"
         "    out.append(SetAlarm(db.name, Timer.CHAIN, at))\n",
@@ -94,7 +94,7 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "passed_by_a_full_that_ran_then", "R12",
         "a damaged log of a store is forgotten for a full that was begun before it was finished",
-        "recovery/kept.py",
+        "recovery/files/kept.py",
         "        and other.header.started_utc_us >= file.modified_utc_us\n",
         "        and other.header.finished_utc_us >= file.modified_utc_us\n",
     ),
@@ -102,14 +102,14 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "lost_request_is_made_at_once", "R11",
         "a request whose answer a crash has lost is made again at once",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "        return elapsed_us(e.mono_us, e.utc_us, *asked) > patience_us\n",
         "        return elapsed_us(e.mono_us, e.utc_us, *asked) > 0 * patience_us\n",
     ),
     one(
         "retention_runs_once", "R18",
         "the alarm of retention is not set again",
-        "recovery/keeping.py",
+        "recovery/files/keeping.py",
         "    until the next time.\n"
         "    \"\"\"\n"
         "    out.append(\n"
@@ -124,14 +124,14 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "tail_is_not_awaited", "R15",
         "a tail that was taken is not waited for until it lands",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "        if file is None or file.content in (Content.BAD, Content.LOST):\n",
         "        if file is not None and file.content in (Content.BAD, Content.LOST):\n",
     ),
     one(
         "planned_one_is_told_once", "R15",
         "that a planned failover waits is told once, and nothing is asked for again",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "        out.append(SetAlarm(\"\", Timer.DRAIN, e.mono_us + self._limit_us))\n"
         "        for name, db, drain in self._open():\n",
         "        for name, db, drain in self._open():\n",
@@ -139,7 +139,7 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "fence_alarm_is_not_cancelled", "R16",
         "a fence that is confirmed is asked for again",
-        "recovery/fencing.py",
+        "recovery/failover/fencing.py",
         "        if self.alerts.begun:\n"
         "            out.append(CancelAlarm(\"\", Timer.FENCE))\n",
         "",
@@ -147,7 +147,7 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "restore_first_without_a_limit", "R15",
         "a database that is restored first in a failover has no limit for it",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "        db.start_draining(False, e, out)\n"
         "        out.append(SetAlarm(\"\", Timer.DRAIN, e.mono_us + self._limit_us))\n",
         "        db.start_draining(False, e, out)\n",

@@ -12,28 +12,28 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "late_landing_is_not_told", "R12",
         "where replay waits on purpose, logs that land late are told to nobody",
-        "recovery/lag.py",
+        "recovery/replay/lag.py",
         "        if not (rules.keeps or self._db.replay_waits):\n",
         "        if not rules.keeps:\n",
     ),
     one(
         "age_by_the_wall_clock_alone", "R8",
         "a wall clock that is behind makes a log younger than the time that it lies here",
-        "recovery/limits.py",
+        "recovery/replay/limits.py",
         "    return max(utc_us - finished_utc_us, mono_us - noticed_mono_us, 0)\n",
         "    return max(utc_us - finished_utc_us, 0)\n",
     ),
     one(
         "held_beyond_its_delay", "R7",
         "a log that seems to come from the future is held for longer than the replay delay",
-        "recovery/landing.py",
+        "recovery/files/landing.py",
         "        wait_us = min(wait_us, db.rules.delay_us)\n",
         "",
     ),
     one(
         "missing_there_is_forgotten", "R12",
         "a full that its source lacks too is not told of, nor asked for anew",
-        "recovery/landing.py",
+        "recovery/files/landing.py",
         "    if file.kind is not LOG:\n"
         "        db.remake.gave_up(file, e, out)\n"
         "    elif file.done:\n",
@@ -42,14 +42,14 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "newest_that_waits", "R12",
         "of the logs that wait the newest is looked at, not the oldest",
-        "recovery/progress.py",
+        "recovery/replay/progress.py",
         "        return min(found, key=File.age_order, default=None)\n",
         "        return max(self._waiting(), key=File.age_order, default=None)\n",
     ),
     one(
         "hole_is_an_interval_too_old", "R8",
         "a hole is as old as the log before it, not as the one that is missing",
-        "recovery/watch.py",
+        "recovery/replay/watch.py",
         "            since = last.modified_utc_us + db.config.log_interval_us\n",
         "            since = last.modified_utc_us\n",
     ),
@@ -69,7 +69,7 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "heard_again_is_not_noted", "R9",
         "a machine that is heard again is taken for silent when a backup is to be asked for",
-        "recovery/watching.py",
+        "recovery/failover/watching.py",
         "    hear(f, e.machine, heard=True)\n"
         "    declined =",
         "    declined =",
@@ -78,14 +78,14 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "a_rebuilt_copy_has_no_delay", "R7",
         "a copy that is rebuilt takes a full that is younger than the replay delay",
-        "recovery/ways.py",
+        "recovery/repair/ways.py",
         "        return due if any(f.kind is FULL for f in due) else files\n",
         "        return files\n",
     ),
     one(
         "refused_once_is_asked_no_more", "R11",
         "a full that is taken anew, and was refused once, is not asked for again",
-        "recovery/remake.py",
+        "recovery/files/remake.py",
         "        self._asked.discard(e.kind)\n"
         "\n"
         "    def validated(\n",
@@ -96,14 +96,14 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "coming_backup_is_forgotten", "R11",
         "a restart forgets which backup is coming, and asks for another",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "                \"name\": self.name,\n",
         "                \"name\": \"\",\n",
     ),
     one(
         "dropped_in_vain", "R11",
         "the old copy is dropped for a full that does not fit even then",
-        "recovery/restoring.py",
+        "recovery/replay/restoring.py",
         "    if (\n"
         "        e.old_copy_bytes\n"
         "        and e.required_bytes <= e.free_bytes + e.old_copy_bytes\n"
@@ -114,7 +114,7 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "pruned_before_it_was_read", "R18",
         "after a restart retention decides before it has read all logs",
-        "recovery/keeping.py",
+        "recovery/files/keeping.py",
         "        if unread:\n"
         "            # without them a whole chain looks broken, and the files that it needs look useless\n"
         "            return\n",
@@ -153,14 +153,14 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "silence_counts_from_the_first_machine", "R14",
         "the silence of all machines counts from when the first of them was last heard",
-        "recovery/silence.py",
+        "recovery/failover/silence.py",
         "        return seen[needed - 1] if len(seen) >= needed else None\n",
         "        return seen[0] if len(seen) >= needed else None\n",
     ),
     one(
         "every_database_stops_at_the_point", "R15",
         "a failover of one database to an instant stops all others there too",
-        "recovery/orders.py",
+        "recovery/failover/orders.py",
         "        for db in concerned:\n"
         "            db.stop_before(at)\n",
         "        for db in f.databases.values():\n"
@@ -169,7 +169,7 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "the_instant_outlives_its_order", "R7",
         "after a failover to an instant was called off replay still stops before it",
-        "recovery/failover.py",
+        "recovery/failover/failover.py",
         "        self.planned = False\n"
         "        for db in self.databases.values():\n"
         "            db.stop_before(0)\n",
@@ -178,28 +178,28 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "planned_limit_is_looked_at_once", "R15",
         "the limit of a planned failover that ends while machines are silent is not looked at again",
-        "recovery/going_back.py",
+        "recovery/failover/going_back.py",
         "        out.append(SetAlarm(\"\", Timer.PLANNED, again_us))\n",
         "        assert again_us\n",
     ),
     one(
         "planned_over_an_unreachable_primary", "R15",
         "a planned failover waits for a primary that the order to stop has not reached",
-        "recovery/stopping.py",
+        "recovery/failover/stopping.py",
         "    elif fencing.open and (needless or (f.planned and first)):\n",
         "    elif fencing.open and needless:\n",
     ),
     one(
         "given_up_stays_given_up", "R16",
         "files that a failover gave up are not tried again after it was called off",
-        "recovery/draining.py",
+        "recovery/failover/draining.py",
         "            db.files.take_up_again(file)\n",
         "            pass\n",
     ),
     one(
         "drained_during_a_restore", "R15",
         "a pipe counts as empty while its last log is being restored",
-        "recovery/drain.py",
+        "recovery/failover/drain.py",
         "        busy = (\n"
         "            db.files.in_hand is not None or db.looking or db.fetching.asked\n"
         "        )\n"
@@ -210,7 +210,7 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "online_is_ordered_again", "R15",
         "a database that failed to come online once is ordered again though it is online",
-        "recovery/online.py",
+        "recovery/failover/online.py",
         "        self.unanswered.discard(e.database)\n"
         "        self.unrecovered.discard(e.database)\n",
         "        self.unanswered.discard(e.database)\n",
@@ -218,14 +218,14 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "online_before_the_fence_answers", "R16",
         "databases are brought online though the primary is heard again and has not answered",
-        "recovery/way_over.py",
+        "recovery/failover/way_over.py",
         "    undecided = f.needless and not f.fencing.confirmed\n",
         "    undecided = False\n",
     ),
     one(
         "incremental_again_and_again", "R15",
         "a last incremental that is refused for good is asked for again, and no full",
-        "recovery/last_backup.py",
+        "recovery/files/last_backup.py",
         "        if e.kind == INCREMENTAL and not e.reason.refusal.passes:\n",
         "        if e.kind == INCREMENTAL and e.reason.refusal is None:\n",
     ),

@@ -65,26 +65,26 @@ LATE: tuple[Mutant, ...] = (
     # ---- several standbys
     one(
         "turns_are_not_waited_for", "R14", "each copy claims at once, whatever the others offer",
-        "recovery/choosing.py",
+        "recovery/failover/choosing.py",
         "    at = choosing.settled_us + choosing.turn * f.config.turn_us\n",
         "    at = choosing.settled_us\n",
     ),
     one(
         "freed_claim_is_not_taken", "R14", "a claim that is free again is taken by nobody",
-        "recovery/claiming.py",
+        "recovery/failover/claiming.py",
         "        f.save(out)\n"
         "    f.watch_silence(e, out)\n",
         "        f.save(out)\n",
     ),
     one(
         "refused_goes_on", "R14", "a copy whose claim is refused after a restart goes on",
-        "recovery/claiming.py",
+        "recovery/failover/claiming.py",
         "    elif f.phase in BEFORE_RECOVERY:\n",
         "    elif f.phase in BEFORE_RECOVERY and f.claiming.alone:\n",
     ),
     one(
         "restart_claims_nothing", "R14", "a restart in the middle of a failover does not claim again",
-        "recovery/claiming.py",
+        "recovery/failover/claiming.py",
         "    else:\n"
         "        out.append(Claim(f.stands_ready))\n",
         "    else:\n"
@@ -93,27 +93,27 @@ LATE: tuple[Mutant, ...] = (
     # ---- stores
     one(
         "no_full_is_told_once", "R12", "that a store holds no full is told once",
-        "recovery/kept.py",
+        "recovery/files/kept.py",
         "    at = e.mono_us + db.rules.retry_us\n"
         "    out.append(SetAlarm(db.name, Timer.UNPROTECTED, at))\n",
         "",
     ),
     one(
         "hole_is_not_asked_for", "R9", "a log that a store lacks is told of, and not asked for",
-        "recovery/kept.py",
+        "recovery/files/kept.py",
         "    db.watch.ask(AskedAbout.SILENCE, (hole.lsn, 0), out)\n",
         "    assert AskedAbout\n",
     ),
     # ---- beside the service
     one(
         "useless_backup_is_planned_again", "R11", "a backup that the server beside refused is tried for ever",
-        "recovery/beside.py",
+        "recovery/repair/beside.py",
         "        self.useless.add(e.name)\n",
         "",
     ),
     one(
         "wrong_instant_stays", "R11", "a restore beside that was wrong is made again as of the same instant",
-        "recovery/beside.py",
+        "recovery/repair/beside.py",
         "            self.stop_before_utc_us = e.stop_before_utc_us\n"
         "            self._begin_empty()\n"
         "            self._move(BesideEvent.WRONG_INSTANT, out)\n",
@@ -122,28 +122,28 @@ LATE: tuple[Mutant, ...] = (
     ),
     one(
         "beside_is_never_given_up", "R11", "a log that is missing for good is waited for beside the service for ever",
-        "recovery/beside.py",
+        "recovery/repair/beside.py",
         "        elif e.mono_us - self.waits_since_us >= db.rules.age_us:\n",
         "        elif e.mono_us < self.waits_since_us:\n",
     ),
     # ---- files and retention
     one(
         "not_sent_is_asked_again", "R15", "a file that the share cannot send is asked for without end",
-        "recovery/fetching.py",
+        "recovery/files/fetching.py",
         "        self.coming.discard(name)\n"
         "        self.useless.add(name)\n",
         "        self.coming.discard(name)\n",
     ),
     one(
         "logs_here_are_not_read", "R11", "logs that follow the full here are not read when the copy is lost",
-        "recovery/standby.py",
+        "recovery/repair/standby.py",
         "            db.files.look_into(file)\n"
         "            out.append(Validate(db.name, file.name))\n",
         "            db.files.look_into(file)\n",
     ),
     one(
         "damaged_files_stay", "R18", "files that no copy makes whole are kept for ever",
-        "recovery/shelves.py",
+        "recovery/files/shelves.py",
         "            if file.modified_utc_us < finished_before_utc_us\n",
         "            if file.modified_utc_us < 0 * finished_before_utc_us\n",
     ),

@@ -13,21 +13,21 @@ OUTSIDE: tuple[Mutant, ...] = (
     one(
         "no_answer_counts_as_unreachable", "R16",
         "a fence without an answer counts as one that was never delivered",
-        "recovery/fencing.py",
+        "recovery/failover/fencing.py",
         "    NotFenced.NO_ANSWER: FenceEvent.NO_ANSWER,\n",
         "    NotFenced.NO_ANSWER: FenceEvent.UNREACHABLE,\n",
     ),
     one(
         "restart_waits_for_an_old_fence", "R16",
         "a restart waits for the answer to a fence that an earlier life has asked for",
-        "recovery/fencing.py",
+        "recovery/failover/fencing.py",
         "    FenceStatus.ASKED: FenceStatus.UNKNOWN,\n",
         "",
     ),
     one(
         "claim_is_used_though_needless", "R14",
         "a claim that is given when the primary is heard again begins a failover",
-        "recovery/claiming.py",
+        "recovery/failover/claiming.py",
         "    elif f.needless:\n"
         "        f.move(FailoverEvent.NOT_HERE, out)\n"
         "        f.claiming.let_go(False, out)\n",
@@ -37,42 +37,42 @@ OUTSIDE: tuple[Mutant, ...] = (
     one(
         "damaged_in_a_drain_is_given_up", "R15",
         "what arrives damaged in a failover is not copied again, though the share answers",
-        "recovery/drain.py",
+        "recovery/failover/drain.py",
         "            and file.failures <= self._db.rules.attempts\n",
         "            and file.failures < 1\n",
     ),
     one(
         "retried_never_after_a_call_off", "R16",
         "what was refused for good in a failover stays refused after it was called off",
-        "recovery/draining.py",
+        "recovery/failover/draining.py",
         "        db.files.retry_at(file, min(file.retry_at_mono_us, latest_us))",
         "        db.files.retry_at(file, max(file.retry_at_mono_us, latest_us))",
     ),
     one(
         "second_try_has_the_long_limit", "R15",
         "the first try of a restore that hangs is ended at the limit of the second one",
-        "recovery/hanging.py",
+        "recovery/failover/hanging.py",
         "            if ended\n",
         "            if not ended\n",
     ),
     one(
         "ordered_online_with_nothing_there", "R15",
         "a database of which nothing is here is ordered online with the others",
-        "recovery/online.py",
+        "recovery/failover/online.py",
         "            if not db.promoted and name not in later\n",
         "            if not db.promoted\n",
     ),
     # ---- files, limits and alerts
     one(
         "attempts_under_another_key", "R5", "a restart does not find how often a file was read",
-        "recovery/files.py",
+        "recovery/files/files.py",
         "            saved, f\"attempts/{database}/\", attempts_from_text\n",
         "            saved, f\"attempts/{database}.\", attempts_from_text\n",
     ),
     one(
         "given_up_a_copy_too_early", "R8",
         "a damaged full is given up one copy before its attempts are used up",
-        "recovery/retries.py",
+        "recovery/replay/retries.py",
         "    hopeless = file.failures > db.rules.attempts\n"
         "    arrives = (\n",
         "    hopeless = file.failures >= db.rules.attempts\n"
@@ -80,28 +80,28 @@ OUTSIDE: tuple[Mutant, ...] = (
     ),
     one(
         "window_begins_anew", "R9", "a restart counts the window for new logs anew",
-        "recovery/log_window.py",
+        "recovery/replay/log_window.py",
         "        self.landed_mono_us = e.mono_us - quiet_us\n",
         "        self.landed_mono_us = e.mono_us\n",
     ),
     one(
         "clock_corrected_the_wrong_way", "R12",
         "how late a log is is corrected by the clocks' difference the wrong way",
-        "recovery/lag.py",
+        "recovery/replay/lag.py",
         "            late_us += off_us\n",
         "            late_us -= off_us\n",
     ),
     one(
         "contiguous_logs_are_a_hole", "R12",
         "a store tells of a hole where the next log begins just where the last one ended",
-        "recovery/kept.py",
+        "recovery/files/kept.py",
         "        if header.first_lsn > reached:\n",
         "        if header.first_lsn >= reached:\n",
     ),
     one(
         "full_does_not_end_an_incremental", "R12",
         "a damaged incremental is told of although a newer full is here and whole",
-        "recovery/remake.py",
+        "recovery/files/remake.py",
         "            (Kind.FULL, Kind.INCREMENTAL) if kind is Kind.FULL else (kind,)\n",
         "            (kind,)\n",
     ),

@@ -13,14 +13,14 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "critical_a_retry_too_late", "R12",
         "an alert that has lasted for just the limit is not critical yet",
-        "recovery/alerts.py",
+        "recovery/alerts/alerts.py",
         "            if lasted_us >= self.critical_after_us\n",
         "            if lasted_us > self.critical_after_us\n",
     ),
     one(
         "one_danger_ends_all", "R12",
         "when one danger of a database ends, all of them count as over",
-        "recovery/alerts.py",
+        "recovery/alerts/alerts.py",
         "            self.unraised.pop(danger, None)\n"
         "            del self.begun[danger]\n",
         "            self.unraised.pop(danger, None)\n"
@@ -29,21 +29,21 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "overdue_too_early", "R12",
         "a backup is told of as overdue before it has had time to be taken and sent",
-        "recovery/overdue.py",
+        "recovery/replay/overdue.py",
         "            + takes_us\n",
         "",
     ),
     one(
         "a_late_log_is_late_for_ever", "R12",
         "when logs are in time again, the time for which they were late is not reset",
-        "recovery/lag.py",
+        "recovery/replay/lag.py",
         "        self._since_us.pop(of.danger, None)\n",
         "",
     ),
     one(
         "silence_is_repeated_in_a_window", "R12",
         "that no logs come is told again after a window, not after a retry",
-        "recovery/retries.py",
+        "recovery/replay/retries.py",
         "            repairs.retry(db, e, out)\n"
         "        at = e.mono_us + db.rules.retry_us\n",
         "            repairs.retry(db, e, out)\n"
@@ -52,7 +52,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "told_while_its_copy_comes", "R8",
         "a damaged file is told of by its age while a new copy is on its way",
-        "recovery/retries.py",
+        "recovery/replay/retries.py",
         "    told_by_age = age >= db.rules.age_us and not hopeless and not arrives\n",
         "    told_by_age = age >= db.rules.age_us and not hopeless\n",
     ),
@@ -60,7 +60,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "end_of_a_repair_is_not_saved", "R11",
         "a restart goes on with a repair that was over",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "        self._phase.move(RepairEvent.ENDED)\n"
         "        self.sought_first = False\n"
         "        self._save(out)\n",
@@ -70,7 +70,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "old_request_in_a_new_repair", "R11",
         "a new repair waits for the backup that the one before it had asked for",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "        self._lsn = state.redo_lsn if state.exists else -1\n"
         "        self._forget()\n",
         "        self._lsn = state.redo_lsn if state.exists else -1\n",
@@ -78,7 +78,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "place_of_a_lost_copy", "R11",
         "a repair whose copy is lost still waits until the old position is passed",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "            self._forget()\n"
         "        self._lsn = -1\n",
         "            self._forget()\n",
@@ -86,7 +86,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "absent_once_is_gone", "R11",
         "a backup that is missing in one list of the share counts as lost",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "            self._absent = 0 if self.name in e.waiting else self._absent + 1\n"
         "            if self._absent >= _ABSENT_TWICE:\n",
         "            self._absent = 0 if self.name in e.waiting else self._absent + 1\n"
@@ -96,7 +96,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "heard_while_it_was_down", "R14",
         "a restart does not notice that a machine is heard again",
-        "recovery/silence.py",
+        "recovery/failover/silence.py",
         "            if machine not in self.silent\n"
         "        ]\n",
         "            if machine in self.silent\n"
@@ -105,21 +105,21 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "no_holds_for_machines_that_are_back", "R14",
         "after a restart an operator's no counts for machines that were heard in between",
-        "recovery/silence.py",
+        "recovery/failover/silence.py",
         "        self.declined &= set(self.silent)\n",
         "",
     ),
     one(
         "any_one_declined_is_enough", "R14",
         "a no for one machine holds when others fall silent too",
-        "recovery/silence.py",
+        "recovery/failover/silence.py",
         "        return self.declined == set(self.silent)\n",
         "        return bool(self.declined)\n",
     ),
     one(
         "tail_for_a_promoted_one", "R15",
         "a tail that came too late is waited for all the same",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "        self._tails.discard(e.database)\n"
         "        if not e.name:\n",
         "        if not e.name:\n",
@@ -127,7 +127,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "state_of_a_called_off_failover", "R16",
         "a second failover takes databases for emptied that the first one had emptied",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "        self._tails.clear()\n"
         "        self._emptied.clear()\n",
         "        self._tails.clear()\n",

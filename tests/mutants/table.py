@@ -25,14 +25,14 @@ EARLIER: tuple[Mutant, ...] = (
     # ---- alerts (R12, R13)
     one(
         "told_once", "R12", "a log that is stuck is told of once, not at every retry",
-        "recovery/retries.py",
+        "recovery/replay/retries.py",
         "    if stuck.over:\n"
         "        telling.tell_chain(db, stuck.file, e, out)\n",
         "    if stuck.over:\n",
     ),
     one(
         "minutes_since_landing", "R12", "minutes since the last log landed, not since a restore",
-        "recovery/replay.py",
+        "recovery/replay/replay.py",
         "        return whole_minutes(\n"
         "            elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us)\n"
         "        )\n",
@@ -40,7 +40,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "never_critical", "R12", "no alert ever becomes critical",
-        "recovery/alerts.py",
+        "recovery/alerts/alerts.py",
         "        level = (\n"
         "            Level.CRITICAL\n"
         "            if lasted_us >= self.critical_after_us\n"
@@ -50,32 +50,32 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "critical_at_half_time", "R12", "an alert is critical after half the time",
-        "recovery/alerts.py",
+        "recovery/alerts/alerts.py",
         "if lasted_us >= self.critical_after_us",
         "if 2 * lasted_us >= self.critical_after_us",
     ),
     one(
         "critical_counts_from_the_repetition", "R12", "each repetition starts the alert's clock anew",
-        "recovery/alerts.py",
+        "recovery/alerts/alerts.py",
         "        if danger not in self.begun:\n",
         "        if danger:\n",
     ),
     one(
         "alert_clock_is_not_durable", "R12", "after a restart an alert begins as a new one",
-        "recovery/alerts.py",
+        "recovery/alerts/alerts.py",
         "            out.append(self._save())\n"
         "        self._raise(e, danger, alert, out)\n",
         "        self._raise(e, danger, alert, out)\n",
     ),
     one(
         "silence_is_not_told", "R9", "nobody is told that no logs come",
-        "recovery/log_window.py",
+        "recovery/replay/log_window.py",
         "        telling.tell_silence(self._db, silent_us, e, out)\n",
         "",
     ),
     one(
         "silence_is_told_once", "R12", "that no logs come is told once in a day",
-        "recovery/retries.py",
+        "recovery/replay/retries.py",
         "        at = e.mono_us + db.rules.retry_us\n"
         "    if db.progress.window(",
         "        at = e.mono_us + 288 * db.rules.retry_us\n"
@@ -83,7 +83,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "window_counts_from_the_restore", "R12", "silence counts from the last restore, whatever lands",
-        "recovery/log_window.py",
+        "recovery/replay/log_window.py",
         "        self.landed_mono_us = e.mono_us\n        last = self._db.last\n",
         "        last = self._db.last\n"
         "        if last is not None and last.name:\n"
@@ -93,7 +93,7 @@ EARLIER: tuple[Mutant, ...] = (
         "one_clock_for_all_databases", "R12", "a restore of one database resets the minutes of all",
         (
             Edit(
-                "recovery/replay.py",
+                "recovery/replay/replay.py",
                 "        )\n"
                 "        self.last = LastRestore(\n",
                 "        )\n"
@@ -101,14 +101,14 @@ EARLIER: tuple[Mutant, ...] = (
                 "        self.last = LastRestore(\n",
             ),
             Edit(
-                "recovery/replay.py",
+                "recovery/replay/replay.py",
                 "        return whole_minutes(\n"
                 "            elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us)\n"
                 "        )\n",
                 "        return whole_minutes(e.mono_us - max(_NEWEST[0], last.mono_us))\n",
             ),
             Edit(
-                "recovery/replay.py",
+                "recovery/replay/replay.py",
                 "NO_COPY = RestoreState(",
                 "_NEWEST = [0]\n"
                 "NO_COPY = RestoreState(",
@@ -117,38 +117,38 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "twelve_hours_on_the_clock", "R13", "times in alerts have no afternoon",
-        "recovery/alert_texts.py",
+        "recovery/alerts/alert_texts.py",
         '"%Y-%m-%dT%H:%M:%SZ"',
         '"%Y-%m-%dT%I:%M:%SZ"',
     ),
     one(
         "quiet_minutes_rounded_up", "R13", "the minutes of silence are rounded up",
-        "recovery/telling.py",
+        "recovery/alerts/telling.py",
         "texts.no_new_logs_text(db.name, whole_minutes(quiet_us))",
         "texts.no_new_logs_text(db.name, whole_minutes(quiet_us) + 1)",
     ),
     one(
         "file_without_its_path", "R13", "alert (c) names a file without its path",
-        "recovery/telling.py",
+        "recovery/alerts/telling.py",
         "            db.name, _path(db, file), db.minutes(e), _error(file)\n",
         "            db.name, file.name, db.minutes(e), _error(file)\n",
     ),
     one(
         "last_log_by_our_clock", "R13", "alert (a) says when the last log was restored, not its own time",
-        "recovery/telling.py",
+        "recovery/alerts/telling.py",
         "texts.utc_text(last.started_utc_us)",
         "texts.utc_text(last.utc_us)",
     ),
     one(
         "no_room_is_told_once", "R12", "that a full has no room is told and tried once",
-        "recovery/telling.py",
+        "recovery/alerts/telling.py",
         "    db.alerts.tell(e, Danger.ROOM, alert, out)\n"
         "    out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))\n",
         "    db.alerts.tell(e, Danger.ROOM, alert, out)\n",
     ),
     one(
         "pile_up_is_not_told", "R12", "logs that wait behind a slow restore are told to nobody",
-        "recovery/progress.py",
+        "recovery/replay/progress.py",
         "        db.alerts.tell(\n"
         "            e,\n"
         "            Danger.LAG,\n"
@@ -159,13 +159,13 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "loss_of_the_copy_is_not_told", "R12", "nobody is told that the copy here is lost",
-        "recovery/telling.py",
+        "recovery/alerts/telling.py",
         "    db.alerts.tell(e, Danger.UNPROTECTED, alert, out)\n",
         "    assert alert\n",
     ),
     one(
         "damage_is_not_told", "R12", "a full that no copy makes whole is told to nobody",
-        "recovery/telling.py",
+        "recovery/alerts/telling.py",
         "    alert = Message(AlertId.DAMAGED, minutes, text, file.name)\n"
         "    db.alerts.tell(e, danger, alert, out)\n",
         "    assert danger\n",
@@ -175,13 +175,13 @@ EARLIER: tuple[Mutant, ...] = (
         "counted_after_the_read", "R5", "the attempts are saved after the read",
         (
             Edit(
-                "recovery/replay.py",
+                "recovery/replay/replay.py",
                 "        out.append(Save(self._attempts_key + name, str(attempts)))\n"
                 "        out.append(RenameWorkingCopy(self.name, name, attempts))\n",
                 "        out.append(RenameWorkingCopy(self.name, name, attempts))\n",
             ),
             Edit(
-                "recovery/replay.py",
+                "recovery/replay/replay.py",
                 "            out.append(Restore(self.name, name, takes_place))\n",
                 "            out.append(Restore(self.name, name, takes_place))\n"
                 "        out.append(Save(self._attempts_key + name, str(attempts)))\n",
@@ -190,7 +190,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "copy_keeps_its_old_name", "R5", "the working copy is not renamed at a second attempt",
-        "recovery/replay.py",
+        "recovery/replay/replay.py",
         "        out.append(RenameWorkingCopy(self.name, name, attempts))\n",
         "        if attempts == 1:\n            out.append(RenameWorkingCopy(self.name, name, attempts))\n",
     ),
@@ -198,12 +198,12 @@ EARLIER: tuple[Mutant, ...] = (
         "damage_is_not_copied_again", "R6", "what fails validation is never copied again",
         (
             Edit(
-                "recovery/landing.py",
+                "recovery/files/landing.py",
                 "        db.recopy(file.name, out)\n",
                 "",
             ),
             Edit(
-                "recovery/retries.py",
+                "recovery/replay/retries.py",
                 "    elif not hopeless:\n"
                 "        db.recopy(file.name, out)\n",
                 "",
@@ -212,7 +212,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "no_second_look", "R6", "nothing is hashed again after its arrival",
-        "recovery/keeping.py",
+        "recovery/files/keeping.py",
         "        out.append(\n"
         "            SetAlarm(\n"
         "                db.name,\n"
@@ -224,7 +224,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "second_look_at_logs_that_wait", "R6", "only what waits is hashed again, not the chain of a restore",
-        "recovery/keeping.py",
+        "recovery/files/keeping.py",
         "    if fulls:\n"
         "        newest_fork",
         "    if fulls and not headers:\n"
@@ -232,11 +232,11 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "delay_is_ignored", "R7", "the replay delay holds nothing back",
-        "recovery/waiting.py", "    if file.due_mono_us > mono_us:\n", "    if file.due_mono_us > mono_us + db.rules.delay_us:\n",
+        "recovery/replay/waiting.py", "    if file.due_mono_us > mono_us:\n", "    if file.due_mono_us > mono_us + db.rules.delay_us:\n",
     ),
     one(
         "refused_for_a_day", "R8", "a log that was refused is tried again a day later",
-        "recovery/restoring.py",
+        "recovery/replay/restoring.py",
         "        file, failure, e.mono_us + db.rules.retry_us, passes or set_up_here\n",
         "        file,\n"
         "        failure,\n"
@@ -245,13 +245,13 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "limit_is_never_reached_by_age", "R8", "a log never becomes too old",
-        "recovery/watch.py",
+        "recovery/replay/watch.py",
         "            e.mono_us, e.utc_us, noticed, since, db.rules.age_us\n",
         "            e.mono_us, e.utc_us, e.mono_us, e.utc_us, 99 * db.rules.age_us\n",
     ),
     one(
         "cut_off_log_is_never_forgotten", "R10", "a log cut off in its backup is told of though the next restored",
-        "recovery/restoring.py",
+        "recovery/replay/restoring.py",
         "    if db.files.bad:\n"
         "        pass_covered(db, header)\n",
         "",
@@ -259,13 +259,13 @@ EARLIER: tuple[Mutant, ...] = (
     # ---- the primary, and repairs (R9, R11)
     one(
         "dead_primary_is_asked", "R9", "a primary that is silent is asked for a backup",
-        "recovery/repairs.py",
+        "recovery/repair/repairs.py",
         "    if db.machine_silent:\n        return",
         "    if db.machine_silent:\n        pass",
     ),
     one(
         "silence_asks_nobody", "R9", "no log within the window, and the primary's jobs are not looked at",
-        "recovery/watch.py",
+        "recovery/replay/watch.py",
         "        self.ask(AskedAbout.SILENCE, end, out)\n",
         "        assert end\n",
     ),
@@ -273,13 +273,13 @@ EARLIER: tuple[Mutant, ...] = (
         "file_at_the_primary_is_not_copied", "R9", "the log that lies at the primary is not copied again",
         (
             Edit(
-                "recovery/retries.py",
+                "recovery/replay/retries.py",
                 "            db.files.needed(file)\n"
                 "            db.recopy(name, out)\n",
                 "            db.files.needed(file)\n",
             ),
             Edit(
-                "recovery/retries.py",
+                "recovery/replay/retries.py",
                 "        if not e.copying:\n"
                 "            db.recopy(name, out)\n"
                 "    elif file.content in",
@@ -290,7 +290,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "repair_never_begins", "R11", "at the limit it is told, and no repair begins",
-        "recovery/retries.py",
+        "recovery/replay/retries.py",
         "        watch.cannot_be_had(stuck)\n"
         "        if stuck.over:\n"
         "            repairs.begin(db, e, out)\n",
@@ -298,13 +298,13 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "survivors_are_left", "R11", "a new full is taken though a light chain lies in the share",
-        "recovery/fetching.py",
+        "recovery/files/fetching.py",
         "        if not way.steps or not way.met:\n",
         "        if way.steps or not way.met:\n",
     ),
     one(
         "no_chain_is_too_heavy", "R11", "an old full is sent again though its logs outweigh a new one",
-        "recovery/fetching.py",
+        "recovery/files/fetching.py",
         "        return sum(rest_us) <= full_us\n",
         "        return full_us > 0\n",
     ),
@@ -312,7 +312,7 @@ EARLIER: tuple[Mutant, ...] = (
         "dropped_too_early", "R11", "the copy is dropped when its replacement is asked for",
         (
             Edit(
-                "recovery/repairs.py",
+                "recovery/repair/repairs.py",
                 "        db.repair.ask(kind, e, out)\n",
                 "        if kind is FULL and db.state.exists:\n"
                 "            out.append(Drop(db.name))\n"
@@ -320,7 +320,7 @@ EARLIER: tuple[Mutant, ...] = (
                 "        db.repair.ask(kind, e, out)\n",
             ),
             Edit(
-                "recovery/repairs.py",
+                "recovery/repair/repairs.py",
                 "from dr_sim.recovery.commands import Validate\n",
                 "from dr_sim.recovery.commands import Drop, Validate\n",
             ),
@@ -328,13 +328,13 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "paused_jobs_count_as_no", "R11", "a refusal that will pass makes the repair take another way",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "return not refusal.passes and self.policy is not OnHole.RESYNC",
         "return self.policy is not OnHole.RESYNC",
     ),
     one(
         "any_incremental_bridges", "R11", "an incremental on another full is handed over",
-        "recovery/ways.py",
+        "recovery/repair/ways.py",
         "            and header.last_lsn >= goal\n"
         "            and self.fits(header)\n"
         "        ]",
@@ -343,7 +343,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "any_full_replaces", "R11", "an older full takes the place of the copy",
-        "recovery/ways.py",
+        "recovery/repair/ways.py",
         "            and (\n"
         "                file.name == asked_for\n"
         "                or (header.fork == fork and header.last_lsn >= goal)\n"
@@ -352,7 +352,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "repair_goes_on_for_ever", "R11", "a repair does not end when the place is passed",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "if state.fork != self._fork or state.redo_lsn > self._lsn:\n"
         "            self.end(out)",
         "if state.fork != self._fork or state.redo_lsn < self._lsn:\n"
@@ -360,7 +360,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "repair_is_forgotten_in_a_crash", "R11", "a restart forgets the repair that was on",
-        "recovery/repair.py",
+        "recovery/repair/repair.py",
         "        if text:\n"
         "            read(self._key, text, self._go_on)",
         "        if text and db.promoted:\n"
@@ -389,14 +389,14 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "nothing_is_pruned", "R18", "files older than the retention stay for ever",
-        "recovery/keeping.py",
+        "recovery/files/keeping.py",
         "    if db.drain is not None:\n        return",
         "    if db.drain is not None or db.state.exists:\n        return",
     ),
     # ---- failover (R14, R15, R16)
     one(
         "anyone_may_order", "R14", "an order of somebody who may not is obeyed",
-        "recovery/orders.py",
+        "recovery/failover/orders.py",
         "    if operator not in f.config.operators:\n"
         "        return",
         "    if not operator:\n"
@@ -404,37 +404,37 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "one_machine_is_enough", "R14", "one silent machine begins a failover that needs all",
-        "recovery/silence.py",
+        "recovery/failover/silence.py",
         "needed = self._config.machines_silent or len(self._config.machines)",
         "needed = 1",
     ),
     one(
         "impatient", "R14", "a failover begins after half the silence",
-        "recovery/silence.py",
+        "recovery/failover/silence.py",
         "since_us + self._config.silent_for_us",
         "since_us + self._config.silent_for_us // 2",
     ),
     one(
         "no_means_yes", "R14", "an operator who says no is not heard",
-        "recovery/orders.py",
+        "recovery/failover/orders.py",
         "    elif e.approve:\n",
         "    elif e.approve or f.config.on_duty:\n",
     ),
     one(
         "paged_once", "R14", "a page that reached nobody is not sent again",
-        "recovery/failover.py",
+        "recovery/failover/failover.py",
         '        out.append(SetAlarm("", Timer.PAGE, e.mono_us + self.retry_us))\n',
         "",
     ),
     one(
         "planned_over_a_hole", "R15", "a planned failover begins though the chain is broken",
-        "recovery/orders.py",
+        "recovery/failover/orders.py",
         "    if refused is None and e.planned:\n",
         "    if refused is None and e.planned and not e.operator:\n",
     ),
     one(
         "drained_before_the_fence", "R15", "the pipe is emptied before the old primary is stopped",
-        "recovery/failover.py",
+        "recovery/failover/failover.py",
         "        self.move(FailoverEvent.BEGUN, out)\n"
         "        out.append(Fence(planned))\n",
         "        self.move(FailoverEvent.BEGUN, out)\n"
@@ -444,13 +444,13 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "redirected_too_early", "R15", "users are sent here when the first database is online",
-        "recovery/way_over.py",
+        "recovery/failover/way_over.py",
         "    if f.phase is not FailoverPhase.RECOVERING or f.online.unanswered:\n",
         "    if f.phase is not FailoverPhase.RECOVERING:\n",
     ),
     one(
         "restored_after_recovery_began", "R15", "logs are handed over while the database is brought online",
-        "recovery/replay.py",
+        "recovery/replay/replay.py",
         "        if (\n"
         "            files.in_hand is not None\n"
         "            or self.promoted\n"
@@ -467,13 +467,13 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "left_behind_in_silence", "R15", "nobody is told what a failover leaves behind",
-        "recovery/way_over.py",
+        "recovery/failover/way_over.py",
         "        emptying.tell_left(e, out)\n",
         "",
     ),
     one(
         "called_off_after_the_fence", "R15", "a failover is called off though the old primary is stopped",
-        "recovery/stopping.py",
+        "recovery/failover/stopping.py",
         "        if fencing.confirmed:\n"
         "            fencing.tell_heard_again(e, f.minutes(e), True, out)\n"
         "        elif fencing.open:\n",
@@ -481,7 +481,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "drain_gives_up_early", "R15", "the drain waits for a tenth of its limit",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "            0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since)\n",
         "            0,\n"
         "            self._limit_us // 10\n"
@@ -489,7 +489,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "tail_only_if_planned", "R15", "the tail is taken in planned failovers alone",
-        "recovery/emptying.py",
+        "recovery/failover/emptying.py",
         "            if db.config.log_interval_us or db.rules.keeps:\n"
         "                self._tails.add(name)\n",
         "            if planned:\n"
@@ -497,7 +497,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "fence_is_saved_too_late", "R15", "that a fence may have been obeyed is saved after it was asked for",
-        "recovery/failover.py",
+        "recovery/failover/failover.py",
         "        self.fencing.ask()\n"
         "        self.move(FailoverEvent.BEGUN, out)\n"
         "        out.append(Fence(planned))\n",
@@ -508,31 +508,31 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "fenced_once", "R16", "a fence that failed is not asked for again",
-        "recovery/fencing.py",
+        "recovery/failover/fencing.py",
         '        out.append(SetAlarm("", Timer.FENCE, mono_us))\n',
         "        assert mono_us >= 0\n",
     ),
     one(
         "two_primaries_in_silence", "R16", "nobody is told that the old primary is heard again",
-        "recovery/stopping.py",
+        "recovery/failover/stopping.py",
         "        fencing.tell_two_primaries(e, e.machine, f.minutes(e), out)\n",
         "",
     ),
     one(
         "users_before_their_accounts", "R15", "users are sent here before the directory is complete",
-        "recovery/way_over.py",
+        "recovery/failover/way_over.py",
         "    if f.config.directory:\n",
         "    if f.config.directory and not f.databases:\n",
     ),
     one(
         "recovering_is_not_gone_on_with", "R15", "a restart while databases are brought online orders none",
-        "recovery/failover.py",
+        "recovery/failover/failover.py",
         "        elif phase in (FailoverPhase.RECOVERING, FailoverPhase.SERVING):\n",
         "        elif phase is FailoverPhase.SERVING:\n",
     ),
     one(
         "drain_waits_for_the_damaged", "R15", "a failover waits for a damaged log that nobody sends",
-        "recovery/drain.py",
+        "recovery/failover/drain.py",
         "        return (\n"
         "            Remedy.GIVE_UP if not self.patient or cut_off else Remedy.NONE\n"
         "        )\n",
@@ -541,7 +541,7 @@ EARLIER: tuple[Mutant, ...] = (
     # ---- a restart
     one(
         "last_restore_is_not_saved", "R12", "after a restart nobody knows when the last restore was",
-        "recovery/restoring.py",
+        "recovery/replay/restoring.py",
         "    out.append(Save(db.clock_key, clock))\n",
         "    assert clock\n",
     ),
@@ -587,7 +587,7 @@ EARLIER: tuple[Mutant, ...] = (
         "restored_whosever_it_is", "R17", "a backup of another database is restored under this one's name",
         (
             Edit(
-                "recovery/landing.py",
+                "recovery/files/landing.py",
                 "    if header.database != db.name:\n",
                 "    if not header.database:\n",
             ),

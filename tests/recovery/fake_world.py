@@ -27,9 +27,9 @@ from dr_sim.recovery.config import (
     RestoreCost,
 )
 from dr_sim.recovery.events import FoundFile, NotFenced, NotSent, NotUnfenced, ValidationOutcome
+from dr_sim.recovery.failover.policy import CopyChoice, CopyPolicy, Offer
 from dr_sim.recovery.manager import RecoveryManager
-from dr_sim.recovery.policy import CopyChoice, CopyPolicy, Offer
-from dr_sim.recovery.refusals import Refused
+from dr_sim.recovery.repair.refusals import Refused
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

@@ -9,7 +9,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.policy import NEVER_US, CopyChoice, CopyPolicy, Offer
+from dr_sim.recovery.failover.policy import NEVER_US, CopyChoice, CopyPolicy, Offer
 from tests.recovery.fake_world import MINUTE, SECOND, START_UTC, FakeWorld, begun, config
 from tests.recovery.test_claiming import count, freed
 from tests.recovery.test_failover import WAY, dies, order, phases, shipped

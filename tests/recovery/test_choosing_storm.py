@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from dr_sim.backups.model import Kind
-from dr_sim.recovery import choosing, policy
 from dr_sim.recovery import events as e
-from dr_sim.recovery.policy import CopyChoice, CopyPolicy
+from dr_sim.recovery.failover import choosing, policy
+from dr_sim.recovery.failover.policy import CopyChoice, CopyPolicy
 from dr_sim.world.roles.claims import Claims
 from tests.recovery.fake_world import MINUTE, SECOND, FakeWorld, config
 

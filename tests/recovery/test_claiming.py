@@ -7,8 +7,8 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.failover_table import FailoverPhase
-from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
+from dr_sim.recovery.failover.failover_table import FailoverPhase
+from dr_sim.recovery.repair.refusals import OrderRefused, WhyNoFailover
 from tests.recovery.fake_world import DB, SECOND, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, order, phases, shipped
 

@@ -16,14 +16,14 @@ from dr_sim.backups.model import Kind
 from dr_sim.machines import IllegalTransitionError
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery import watching, way_over
-from dr_sim.recovery.alerts import AlertBook
+from dr_sim.recovery.alerts.alerts import AlertBook
 from dr_sim.recovery.events import NotFenced
-from dr_sim.recovery.failover import KEY, Failover, StoredFailover
-from dr_sim.recovery.failover_table import FAILOVER, FailoverEvent, FailoverPhase
-from dr_sim.recovery.files import File
-from dr_sim.recovery.last_backup import LastBackup
-from dr_sim.recovery.refusals import OrderRefused, Refused, WhyNoFailover
+from dr_sim.recovery.failover import watching, way_over
+from dr_sim.recovery.failover.failover import KEY, Failover, StoredFailover
+from dr_sim.recovery.failover.failover_table import FAILOVER, FailoverEvent, FailoverPhase
+from dr_sim.recovery.files.files import File
+from dr_sim.recovery.files.last_backup import LastBackup
+from dr_sim.recovery.repair.refusals import OrderRefused, Refused, WhyNoFailover
 from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, begun, config
 
 WAY = ["fencing", "draining", "tail", "recovering", "redirecting", "serving"]

@@ -13,13 +13,13 @@ from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import NotUnfenced
-from dr_sim.recovery.failover_table import (
+from dr_sim.recovery.failover.failover_table import (
     BRINGS_ONLINE,
     FAILOVER,
     FailoverEvent,
     FailoverPhase,
 )
-from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
+from dr_sim.recovery.repair.refusals import OrderRefused, WhyNoFailover
 from tests.recovery.fake_world import MINUTE, SECOND, FakeWorld, begun, config
 from tests.recovery.test_failover import dies, events_of, order, phases, shipped
 

@@ -8,7 +8,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
-from dr_sim.recovery.alerts import AlertId
+from dr_sim.recovery.alerts.alerts import AlertId
 from tests.recovery.fake_world import DB, MINUTE, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, events_of, order, phases, shipped
 

@@ -7,7 +7,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.failover_table import FAILOVER, FailoverEvent, FailoverPhase
+from dr_sim.recovery.failover.failover_table import FAILOVER, FailoverEvent, FailoverPhase
 from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, phases
 

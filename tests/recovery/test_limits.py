@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.recovery.limits import age_us, elapsed_us, limit_at_us, next_multiple_us
+from dr_sim.recovery.replay.limits import age_us, elapsed_us, limit_at_us, next_multiple_us
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.machines import IllegalTransitionError, Save
 from dr_sim.recovery import commands as c
-from dr_sim.recovery.alerts import AlertBook
-from dr_sim.recovery.drain import PIPE
+from dr_sim.recovery.alerts.alerts import AlertBook
 from dr_sim.recovery.events import ValidationOutcome
-from dr_sim.recovery.failover import KEY, Failover
-from dr_sim.recovery.failover_table import FAILOVER, FENCE, FailoverEvent, FailoverPhase
-from dr_sim.recovery.file_life import CONTENT, NEED, Content, FileEvent, Need
-from dr_sim.recovery.files import Failure, File, HeldFiles
-from dr_sim.recovery.last_backup import LAST
-from dr_sim.recovery.repair import REPAIR
+from dr_sim.recovery.failover.drain import PIPE
+from dr_sim.recovery.failover.failover import KEY, Failover
+from dr_sim.recovery.failover.failover_table import FAILOVER, FENCE, FailoverEvent, FailoverPhase
+from dr_sim.recovery.files.file_life import CONTENT, NEED, Content, FileEvent, Need
+from dr_sim.recovery.files.files import Failure, File, HeldFiles
+from dr_sim.recovery.files.last_backup import LAST
+from dr_sim.recovery.repair.repair import REPAIR
 from tests.recovery.fake_world import MINUTE, config
 
 DAMAGED = Failure(ValidationOutcome.HASH_MISMATCH, 60001, "The hash does not agree.")

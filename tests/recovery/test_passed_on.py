@@ -7,7 +7,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.policy import CopyChoice, CopyPolicy
+from dr_sim.recovery.failover.policy import CopyChoice, CopyPolicy
 from tests.recovery.fake_world import SECOND, FakeWorld, begun, config
 from tests.recovery.test_claiming import count, refusals, standby
 from tests.recovery.test_failover import order, phases

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr_sim.recovery.policy import KEYS, CopyChoice, CopyPolicy, Offer, best_first
+from dr_sim.recovery.failover.policy import KEYS, CopyChoice, CopyPolicy, Offer, best_first
 
 P = CopyPolicy
 BEHIND = Offer("behind", 0, True, holds_until_utc_us=100, takes_us=10)

@@ -11,7 +11,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.alert_texts import ERROR_NOT_KEPT
+from dr_sim.recovery.alerts.alert_texts import ERROR_NOT_KEPT
 from dr_sim.recovery.events import PrimaryTrouble
 from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, begun, config
 from tests.recovery.test_failover import dies, fence_says, heard, order, shipped

@@ -14,10 +14,11 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.machines import Alarm
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery import progress, repairs, standby
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.events import PrimaryTrouble
-from dr_sim.recovery.files import FULL, INCREMENTAL, kind_of
+from dr_sim.recovery.files.files import FULL, INCREMENTAL, kind_of
+from dr_sim.recovery.repair import repairs, standby
+from dr_sim.recovery.replay import progress
 from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, Here, begun, config
 
 LOG_1 = "crm_2026_09_01_00_05_00_log_000"

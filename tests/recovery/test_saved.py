@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.recovery import events as e
-from dr_sim.recovery.failover_table import FailoverPhase
+from dr_sim.recovery.failover.failover_table import FailoverPhase
 from dr_sim.recovery.manager import RecoveryManager
-from dr_sim.recovery.repair import RepairPhase
+from dr_sim.recovery.repair.repair import RepairPhase
 from dr_sim.recovery.saved import (
     DamagedStoreError,
     LastRestore,

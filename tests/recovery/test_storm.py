@@ -16,10 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from dr_sim.backups.chain import Fit
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
-from dr_sim.recovery import replay, telling, waiting
-from dr_sim.recovery.alerts import AlertBook
+from dr_sim.recovery.alerts import telling
+from dr_sim.recovery.alerts.alerts import AlertBook
 from dr_sim.recovery.config import RestoreCost
-from dr_sim.recovery.files import File
+from dr_sim.recovery.files.files import File
+from dr_sim.recovery.replay import replay, waiting
 from tests.recovery.fake_world import (
     DAY,
     DB,

@@ -18,7 +18,7 @@ from dr_sim.measures.ledger import explain_failover
 from dr_sim.measures.summary import summarise
 from dr_sim.record.journal import Journal
 from dr_sim.record.verify import verify
-from dr_sim.recovery.alerts import AlertBook
+from dr_sim.recovery.alerts.alerts import AlertBook
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.own_logic import builders
 from dr_sim.world.world import World

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from dr_sim.backups.model import Kind
-from dr_sim.recovery import absorb as absorbing
-from dr_sim.recovery import replay as replaying
-from dr_sim.recovery import retries
 from dr_sim.recovery.commands import Command, RenameWorkingCopy, Restore, Save, SetAlarm
 from dr_sim.recovery.events import Restored
-from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.recovery.replay import absorb as absorbing
+from dr_sim.recovery.replay import replay as replaying
+from dr_sim.recovery.replay import retries
+from dr_sim.recovery.replay.replay import DatabaseReplay
 from dr_sim.runs import run as runs
 from dr_sim.world.lane import quiet_logs, quiet_rows
 from dr_sim.world.world import World

@@ -279,8 +279,8 @@ def _failover(
 
 
 LEFT_BEHIND = 6
-"""Event id as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that
-they judge.
+"""Event id as documented in dr_sim/recovery/alerts/alerts.py: measures import nothing of the
+logic that they judge.
 """
 
 

@@ -9,8 +9,8 @@ from dr_sim.machines import Machine
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import NotFenced, NotUnfenced
-from dr_sim.recovery.failover_table import OFF, FailoverPhase
-from dr_sim.recovery.policy import Offer
+from dr_sim.recovery.failover.failover_table import OFF, FailoverPhase
+from dr_sim.recovery.failover.policy import Offer
 from dr_sim.world.driver import Driver
 from dr_sim.world.hands.surroundings import Surroundings
 

@@ -11,7 +11,7 @@ from dr_sim.machines import Event, Machine
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import NotSent, PrimaryTrouble
-from dr_sim.recovery.refusals import Refused
+from dr_sim.recovery.repair.refusals import Refused
 from dr_sim.world.driver import Driver
 from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.kernel.context import Context

@@ -25,8 +25,8 @@ from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import fits
 from dr_sim.machines import Machine
-from dr_sim.recovery.absorb import window_alarm_goes_to_us
-from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.recovery.replay.absorb import window_alarm_goes_to_us
+from dr_sim.recovery.replay.replay import DatabaseReplay
 from dr_sim.scenario.schedule import next_start
 from dr_sim.stores import MemoryStore
 from dr_sim.world.driver import Driver

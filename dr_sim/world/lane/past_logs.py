@@ -20,7 +20,7 @@ from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import Cuts, collected
 from dr_sim.machines import Machine
-from dr_sim.recovery.absorb import hold_as_runs, holds_on_to_none
+from dr_sim.recovery.replay.absorb import hold_as_runs, holds_on_to_none
 from dr_sim.stores import MemoryStore
 from dr_sim.world.driver import Driver
 from dr_sim.world.kernel.context import Context

@@ -19,8 +19,8 @@ from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import Cuts, Shipped, ship
 from dr_sim.machines import Machine
 from dr_sim.oracle.witnessed import LastOfStretch, WitnessedLogs
-from dr_sim.recovery.absorb import AbsorbedLogs, absorb
-from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.recovery.replay.absorb import AbsorbedLogs, absorb
+from dr_sim.recovery.replay.replay import DatabaseReplay
 from dr_sim.stores import MemoryStore
 from dr_sim.world.driver import Driver
 from dr_sim.world.kernel.context import Context

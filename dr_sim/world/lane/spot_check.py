@@ -25,7 +25,9 @@ from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.machines import Machine
 from dr_sim.record.kinds import SEEN_CLASS
 from dr_sim.recovery import events as e
-from dr_sim.recovery.absorb import (
+from dr_sim.recovery.commands import Command, Save
+from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.recovery.replay.absorb import (
     QuietLog,
     Standing,
     standing,
@@ -33,8 +35,6 @@ from dr_sim.recovery.absorb import (
     unlike_file,
     usual_answers,
 )
-from dr_sim.recovery.commands import Command, Save
-from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.world.driver import Driver
 from dr_sim.world.hands import entity_of
 from dr_sim.world.kernel.context import Context

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dr_sim.backups.model import Kind
-from dr_sim.recovery.absorb import window_alarm_goes_to_us
+from dr_sim.recovery.replay.absorb import window_alarm_goes_to_us
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.kernel.agenda import NEVER_US, Entry

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dr_sim.recovery.policy import Offer
+from dr_sim.recovery.failover.policy import Offer
 from dr_sim.world.kernel.agenda import Agenda, Class, Entry
 
 Heard = Callable[[tuple[Offer, ...], int], None]

@@ -1,12 +1,12 @@
 """The old primary that was stopped for a failover, and serves again.
 
-Theory of operation. A recovery manager orders it (recovery/going_back.py), or people start the
-servers by hand if no manager is left that could. Nothing was lost: each database continues where it
-was stopped. By SQL Server's rules its tail may have left it restoring, and it is brought online
-(RESTORE DATABASE ... WITH RECOVERY). By PostgreSQL's rules its server is started again on the same
-timeline. Both take as long as it takes elsewhere to bring a database online (failover.recover). The
-log continues from there, and so do the schedules of its backups. Writes that were offered in the
-meantime were refused and are not repeated.
+Theory of operation. A recovery manager orders it (recovery/failover/going_back.py), or people start
+the servers by hand if no manager is left that could. Nothing was lost: each database continues
+where it was stopped. By SQL Server's rules its tail may have left it restoring, and it is brought
+online (RESTORE DATABASE ... WITH RECOVERY). By PostgreSQL's rules its server is started again on
+the same timeline. Both take as long as it takes elsewhere to bring a database online
+(failover.recover). The log continues from there, and so do the schedules of its backups. Writes
+that were offered in the meantime were refused and are not repeated.
 
 Two primaries must never accept writes. So before the old primary starts a server, it asks the place
 where claims are recorded: nobody else may hold the claim, and nothing may have been ordered online.

@@ -1,0 +1,1 @@
+"""Alerts: their ids, their texts, and the clocks that survive a restart."""

@@ -1,0 +1,1 @@
+"""Failover: detection, the choice of a copy, fencing, drain, promotion, and the way back."""

@@ -1,0 +1,133 @@
+"""Fulls and incrementals that no copy makes complete: reported at every retry, and requested again.
+
+A full may be damaged or missing at its source, or it ran without an error but holds nothing.
+Another copy of the file does not help then. The next backup may be a day or a week away, so another
+one of its kind is requested at once. An alert reports the missing backup and becomes critical
+(event 4), until a later one of that kind, or a full, is here and complete. If the new one is no
+better, it is requested again an hour later. While a repair runs, the repair requests what it needs
+itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.model import Kind
+from dr_sim.machines import Command, Event
+from dr_sim.recovery.alerts import telling
+from dr_sim.recovery.commands import TakeBackup
+from dr_sim.recovery.files.files import File
+from dr_sim.recovery.replay.limits import MINUTE_US
+
+if TYPE_CHECKING:
+    from dr_sim.backups.model import BackupHeader
+    from dr_sim.recovery import events
+    from dr_sim.recovery.replay.replay import DatabaseReplay
+
+AGAIN_US = 60 * MINUTE_US
+"""The time between two requests that bring nothing (assumed: a full keeps the primary's disk busy
+for minutes to an hour).
+"""
+
+
+class Remake:
+    """Backups that are to be taken again. lost: by kind, the newest file that cannot be had."""
+
+    __slots__ = (
+        "_ask_at_us",
+        "_asked",
+        "_db",
+        "_full_after_us",
+        "_retry_at_us",
+        "lost",
+    )
+
+    def __init__(self, db: DatabaseReplay) -> None:
+        self._db = db
+        self.lost: dict[Kind, File] = {}
+        self._retry_at_us: dict[Kind, int] = {}  # when it is reported again
+        self._asked: set[Kind] = (
+            set()
+        )  # kinds that were asked for and are being taken
+        self._ask_at_us: dict[
+            Kind, int
+        ] = {}  # when it may be asked for again
+        self._full_after_us = AGAIN_US  # how long a full may be on its way
+
+    def retries(self) -> list[int]:
+        """Return when something is reported again."""
+        return [self._retry_at_us[kind] for kind in self.lost]
+
+    def gave_up(self, file: File, e: Event, out: list[Command]) -> None:
+        """Record that no copy of that full or incremental will ever be whole."""
+        kind = file.kind
+        self._full_after_us = AGAIN_US
+        if kind not in self.lost:
+            telling.tell_damaged(self._db, file, e, out)
+            self._retry_at_us[kind] = e.mono_us + self._db.rules.retry_us
+        if (
+            kind not in self.lost
+            or self.lost[kind].modified_utc_us <= file.modified_utc_us
+        ):
+            self.lost[kind] = file
+        self._ask(kind, e.mono_us, out)
+
+    def retry(self, e: Event, out: list[Command]) -> None:
+        """Report it again, and ask again if it is time."""
+        for kind, file in self.lost.items():
+            if self._retry_at_us[kind] <= e.mono_us:
+                self._retry_at_us[kind] = (
+                    e.mono_us + self._db.rules.retry_us
+                )
+                telling.tell_damaged(self._db, file, e, out)
+                self._ask(kind, e.mono_us, out)
+
+    def _ask(self, kind: Kind, mono_us: int, out: list[Command]) -> None:
+        db = self._db
+        another_asks = db.repair.on or db.drain is not None
+        too_early = kind in self._asked or mono_us < self._ask_at_us.get(
+            kind, 0
+        )
+        if another_asks or db.machine_silent or too_early:
+            return
+        self._asked.add(kind)
+        out.append(TakeBackup(db.name, kind))
+
+    def ask_for_full(
+        self, mono_us: int, after_us: int, out: list[Command]
+    ) -> None:
+        """Ask for a full: what has come stands on a backup that is not here. after_us: how long the
+        full may be on its way.
+        """
+        self._full_after_us = max(AGAIN_US, after_us)
+        self._ask(Kind.FULL, mono_us, out)
+
+    def taken(self, e: events.BackupTaken) -> None:
+        if e.kind in self._asked:
+            self._asked.discard(e.kind)
+            after_us = AGAIN_US
+            if e.kind is Kind.FULL:
+                after_us = self._full_after_us
+            self._ask_at_us[e.kind] = e.mono_us + after_us
+
+    def failed(self, e: events.BackupFailed) -> None:
+        """Ask for it again at the next retry."""
+        self._asked.discard(e.kind)
+
+    def validated(
+        self, kind: Kind, header: BackupHeader, out: list[Command]
+    ) -> None:
+        """Note that a backup of that kind is here and whole: what was lost before it is not needed
+        any more.
+        """
+        for each in (
+            (Kind.FULL, Kind.INCREMENTAL) if kind is Kind.FULL else (kind,)
+        ):
+            file = self.lost.get(each)
+            if (
+                file is None
+                or file.modified_utc_us <= header.finished_utc_us
+            ):
+                self.lost.pop(each, None)
+                self._ask_at_us.pop(each, None)
+                self._db.alerts.over(telling.no_whole(each), out)
