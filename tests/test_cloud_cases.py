@@ -18,7 +18,7 @@ import pytest
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.world import World

@@ -11,7 +11,7 @@ import pytest
 
 from dr_sim.cloud.manager import CloudManager
 from dr_sim.loading import load_scenario
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.units import MINUTE_US
 from dr_sim.world.cloud.manager_config import cloud_config

@@ -9,7 +9,7 @@ import pytest
 from dr_sim.cloud.machine_config import MachinesConfig
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.world.world import World
 from tests.test_cloud_machines import DEPLOY, HOUR_US, MINUTE, MS, Edits, S, rows, summary
 

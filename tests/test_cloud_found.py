@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.world.world import World
 
 MACHINES = """\

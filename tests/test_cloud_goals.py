@@ -13,7 +13,7 @@ import pytest
 from dr_sim.cloud import farm_goals, limits
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.world.world import World
 from tests.cloud.dying import dies_before_commands, fails_at_saves
 from tests.test_cloud_machines import (

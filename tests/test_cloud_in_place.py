@@ -15,7 +15,7 @@ import pytest
 
 from dr_sim.cloud.farm_goals import FarmGoals
 from dr_sim.loading import load_scenario
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.cloud.manager_config import cloud_config

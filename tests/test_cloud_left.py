@@ -19,7 +19,7 @@ from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.manager import CloudManager
 from dr_sim.cloud.pending import PendingChanges
 from dr_sim.cloud.sending import Sending
-from dr_sim.oracle import cloud_machines
+from dr_sim.oracle.cloud import machines as cloud_machines
 from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.world import World
 from tests.test_cloud_failovers import CHANGE, PLANNED, played, scripts

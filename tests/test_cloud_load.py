@@ -13,7 +13,7 @@ import pytest
 from dr_sim.cloud import farm_goals, load
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.cloud.loads import Week
 from dr_sim.world.world import World

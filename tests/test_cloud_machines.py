@@ -21,7 +21,7 @@ from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.cloud.manager_config import cloud_config

@@ -13,7 +13,7 @@ from dr_sim.cloud.commands import DoByHand
 from dr_sim.cloud.mirror import Mirror
 from dr_sim.loading import load_scenario
 from dr_sim.measures.whole import Whole
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.world.cloud.people import People
 from dr_sim.world.world import World
 

@@ -25,7 +25,7 @@ from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.way_over import SITE
 from dr_sim.measures.ways import CLOSED, POSSIBLE, ways_at
 from dr_sim.measures.whole import Whole
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.screen.cloud import cloud_facts, cloud_lines
 from dr_sim.units import MINUTE_US
 from dr_sim.world.cloud import missing

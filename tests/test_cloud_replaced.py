@@ -16,7 +16,7 @@ import pytest
 from dr_sim.cloud.farm_goals import FarmGoals
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.errors import InputError
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.cloud.manager_config import cloud_config

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dr_sim.loading import load_scenario
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.world.world import World
 from tests.cloud.dying import dies_before_commands, fails_at_saves
 

@@ -12,7 +12,7 @@ import pytest
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.manager import CloudManager
 from dr_sim.loading import load_scenario
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.world.world import World
 from tests.cloud.drawn import jobs_and_changes
 

@@ -16,8 +16,8 @@ from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
-from dr_sim.oracle import cloud_witness
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud import witness as cloud_witness
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.journal import Row
 from dr_sim.units import MINUTE_US
 from dr_sim.world.cloud.agents import Agent

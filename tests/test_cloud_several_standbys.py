@@ -22,7 +22,7 @@ from dr_sim.measures.summary import summarise
 from dr_sim.measures.way_over import SITE
 from dr_sim.measures.ways import CLOSED, ways_at
 from dr_sim.measures.whole import Whole
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.journal import Row
 from dr_sim.scenario.cloud_model import FIRST
 from dr_sim.world.world import World

@@ -19,7 +19,7 @@ from dr_sim.cloud.placing import Used, WantedPlace
 from dr_sim.cloud.words import CallOutcome, JobKind, Word
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.runs.run import Result
 from dr_sim.screen.cloud import api_words
 from dr_sim.units import HOUR_US

@@ -17,7 +17,7 @@ import pytest
 from dr_sim.cloud import vm_records
 from dr_sim.cloud.farm_goals import FarmGoals
 from dr_sim.cloud.upgrades import UPGRADES, FarmUpgrade, UpgradeMove, UpgradePhase, Upgrades
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines
 from dr_sim.world.cloud.manager_config import cloud_config

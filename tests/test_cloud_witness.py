@@ -18,7 +18,7 @@ from dr_sim.cloud.events import AgentSaid
 from dr_sim.cloud.words import JobMove, JobState, Notice, Word
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, Event
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.units import HOUR_US
 from dr_sim.world.cloud import agents, lives

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dr_sim.measures.tables import Tables, run_end_us
-from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
+from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
 from dr_sim.record.journal import Row
 from dr_sim.scenario.cloud_model import FIRST
 from dr_sim.scenario.machine_model import (

@@ -1,5 +1,5 @@
 """Bugs that leave jobs waiting for ever. They were committed before the law of requests that wait
-(dr_sim/oracle/cloud_waiting.py).
+(dr_sim/oracle/cloud/waiting.py).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 
 from dr_sim.cloud import sending
 from dr_sim.explore.case import Tree, load
-from dr_sim.oracle.cloud_due import due_broken
+from dr_sim.oracle.cloud.due import due_broken
 from dr_sim.world.play import play
 
 CLOUD: Tree = {

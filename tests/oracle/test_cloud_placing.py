@@ -10,7 +10,7 @@ import pytest
 
 from dr_sim.cloud import placing
 from dr_sim.explore.case import Tree, load
-from dr_sim.oracle.cloud_placing import placing_broken
+from dr_sim.oracle.cloud.placing import placing_broken
 from dr_sim.world.play import play
 
 KIND = {"role": "front_end", "size": "4 GB", "cpus": "8", "ram": "32 GB"}

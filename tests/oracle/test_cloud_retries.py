@@ -6,7 +6,7 @@ import pytest
 
 from dr_sim.cloud import job_dues
 from dr_sim.explore.case import Tree, load
-from dr_sim.oracle.cloud_retries import retries_broken
+from dr_sim.oracle.cloud.retries import retries_broken
 from dr_sim.world.play import play
 
 CLOUD: Tree = {

@@ -9,7 +9,7 @@ import pytest
 from dr_sim.cloud.job import CloudJob
 from dr_sim.cloud.job_lanes import JobLanes
 from dr_sim.explore.case import Tree, load
-from dr_sim.oracle.cloud_waiting import waiting_broken
+from dr_sim.oracle.cloud.waiting import waiting_broken
 from dr_sim.world.play import play
 
 CLOUD: Tree = {

@@ -13,7 +13,7 @@ from dr_sim.measures.owed import not_told
 from dr_sim.measures.summary.types import ViolationSummary
 from dr_sim.measures.tables import run_end_us
 from dr_sim.measures.whole import Whole
-from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.oracle.monitors import Breach, Story, broken
 from dr_sim.oracle.monitors.failover_left import left_alone
 from dr_sim.units import clock
@@ -103,7 +103,7 @@ def _took_over_twice(whole: Whole) -> list[ViolationSummary]:
 
 
 def _cloud_invariants_broken(whole: Whole) -> list[ViolationSummary]:
-    """List what the witness of the cloud manager found (dr_sim/oracle/cloud_witness.py). It reads
+    """List what the witness of the cloud manager found (dr_sim/oracle/cloud/witness.py). It reads
     the whole run: events affect whichever primary there is.
     """
     return [

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud_sites import SitesInUse
+from dr_sim.oracle.cloud.sites import SitesInUse
 from dr_sim.record.journal import Row
 
 Key = tuple[int, str, str]  # network, site, and a job, a change or a thing

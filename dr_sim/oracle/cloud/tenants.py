@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud.breach import CloudBreach
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.model import Scenario

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from dr_sim.oracle.cloud_seen import Broken, CloudSeen, Key
+from dr_sim.oracle.cloud.seen import Broken, CloudSeen, Key
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 

@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud_asked import thing_of_set, things_of_requests
-from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.oracle.cloud_failover import failover_is_told
+from dr_sim.oracle.cloud.asked import thing_of_set, things_of_requests
+from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.failover import failover_is_told
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import MINUTE_US, clock
@@ -177,7 +177,7 @@ def _drift_of_two_sides(journal: Journal, networks: int) -> list[Row]:
     """Return the rows about drift while there is a second side. From when a failover begins until
     the manager is told of a new second side nothing is behind: the side that was second is becoming
     the active one, and is changed by itself. A failover that does not end is told by itself
-    (cloud_failover.py).
+    (failover.py).
     """
     found = []
     in_failover = False

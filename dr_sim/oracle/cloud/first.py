@@ -13,9 +13,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.oracle.cloud_saved import SavedMachine, machines_saved
-from dr_sim.oracle.cloud_told import Place
+from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.saved import SavedMachine, machines_saved
+from dr_sim.oracle.cloud.told import Place
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud.breach import CloudBreach
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import MINUTE_US, clock

@@ -12,11 +12,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.oracle.cloud_placing import owner_of
-from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
-from dr_sim.oracle.cloud_slots import SideOf, full_sides
-from dr_sim.oracle.cloud_told import machines_read
+from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.placing import owner_of
+from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
+from dr_sim.oracle.cloud.slots import SideOf, full_sides
+from dr_sim.oracle.cloud.told import machines_read
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import FIRST, Cloud

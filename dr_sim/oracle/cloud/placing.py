@@ -14,8 +14,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.oracle.cloud_saved import machines_saved
+from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.saved import machines_saved
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.machine_model import Machines

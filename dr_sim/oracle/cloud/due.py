@@ -15,8 +15,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud_asked import thing_of_set, things_of_requests
-from dr_sim.oracle.cloud_breach import CloudBreach
+from dr_sim.oracle.cloud.asked import thing_of_set, things_of_requests
+from dr_sim.oracle.cloud.breach import CloudBreach
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud

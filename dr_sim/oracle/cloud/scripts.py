@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import json
 
-from dr_sim.oracle.cloud_asked import (
+from dr_sim.oracle.cloud.asked import (
     goes_astray,
     hits_another,
     is_of_another,
     thing_of_set,
 )
-from dr_sim.oracle.cloud_machines import MACHINE_SCRIPTS
-from dr_sim.oracle.cloud_seen import Broken, CloudSeen, Key
+from dr_sim.oracle.cloud.machines import MACHINE_SCRIPTS
+from dr_sim.oracle.cloud.seen import Broken, CloudSeen, Key
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Row
 from dr_sim.scenario.cloud_model import Cloud

@@ -14,10 +14,10 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.oracle.cloud_machines import calm_us
-from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
-from dr_sim.oracle.cloud_told import (
+from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.machines import calm_us
+from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
+from dr_sim.oracle.cloud.told import (
     RUNNING,
     Place,
     machines_named,

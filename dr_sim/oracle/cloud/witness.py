@@ -5,11 +5,10 @@ It knows what really happened (`truth.cloud_*`) and what the manager was told an
 excused by truth alone: a store that was put back to an old copy, a process that escaped its agent,
 a change by hand, a manager that was down.
 
-The numbers are those of docs/cloud.md. Requests are here; jobs and their effects are in
-cloud_scripts.py, the calm at a run's end in cloud_calm.py, drift in cloud_drift.py, failovers in
-cloud_failover.py, machines in cloud_machines.py and cloud_goals.py, placement in cloud_placing.py,
-retries in cloud_retries.py, the mirror's times in cloud_due.py, and requests that wait in
-cloud_waiting.py.
+The numbers are those of docs/cloud.md. Requests are here; jobs and their effects are in scripts.py,
+the calm at a run's end in calm.py, drift in drift.py, failovers in failover.py, machines in
+machines.py and goals.py, placement in placing.py, retries in retries.py, the mirror's times in
+due.py, and requests that wait in waiting.py.
 """
 
 from __future__ import annotations
@@ -17,23 +16,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dr_sim.oracle.cloud_asked import left_behind, note_edit, still_runs
-from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.oracle.cloud_calm import at_end
-from dr_sim.oracle.cloud_drift import drift_is_told
-from dr_sim.oracle.cloud_due import due_broken
-from dr_sim.oracle.cloud_first import first_broken
-from dr_sim.oracle.cloud_goals import goals_broken
-from dr_sim.oracle.cloud_machines import machines_broken
-from dr_sim.oracle.cloud_moves import moves_broken
-from dr_sim.oracle.cloud_placing import placing_broken
-from dr_sim.oracle.cloud_retries import retries_broken
-from dr_sim.oracle.cloud_scripts import effect, ended, script, started
-from dr_sim.oracle.cloud_seen import Broken, CloudSeen
-from dr_sim.oracle.cloud_sites import SitesInUse
-from dr_sim.oracle.cloud_tenants import tenants_broken
-from dr_sim.oracle.cloud_upkeep import upkeep_broken
-from dr_sim.oracle.cloud_waiting import waiting_broken
+from dr_sim.oracle.cloud.asked import left_behind, note_edit, still_runs
+from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.calm import at_end
+from dr_sim.oracle.cloud.drift import drift_is_told
+from dr_sim.oracle.cloud.due import due_broken
+from dr_sim.oracle.cloud.first import first_broken
+from dr_sim.oracle.cloud.goals import goals_broken
+from dr_sim.oracle.cloud.machines import machines_broken
+from dr_sim.oracle.cloud.moves import moves_broken
+from dr_sim.oracle.cloud.placing import placing_broken
+from dr_sim.oracle.cloud.retries import retries_broken
+from dr_sim.oracle.cloud.scripts import effect, ended, script, started
+from dr_sim.oracle.cloud.seen import Broken, CloudSeen
+from dr_sim.oracle.cloud.sites import SitesInUse
+from dr_sim.oracle.cloud.tenants import tenants_broken
+from dr_sim.oracle.cloud.upkeep import upkeep_broken
+from dr_sim.oracle.cloud.waiting import waiting_broken
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud

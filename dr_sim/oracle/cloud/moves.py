@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
-from dr_sim.oracle.cloud_told import RUNNING, Place
+from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
+from dr_sim.oracle.cloud.told import RUNNING, Place
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.machine_model import Farm, Machines

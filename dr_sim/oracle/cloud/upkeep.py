@@ -12,10 +12,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud_breach import CloudBreach
-from dr_sim.oracle.cloud_sites import SITE_ROWS, SitesInUse
-from dr_sim.oracle.cloud_slots import full_sides, others_at_work_us
-from dr_sim.oracle.cloud_told import (
+from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
+from dr_sim.oracle.cloud.slots import full_sides, others_at_work_us
+from dr_sim.oracle.cloud.told import (
     RUNNING,
     Place,
     machines_named,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dr_sim.oracle.cloud_told import Place
+from dr_sim.oracle.cloud.told import Place
 from dr_sim.record.encoding import pairs_from_text
 
 _VM = "vm/"
