@@ -26,6 +26,7 @@ from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
+from dr_sim.measures.phases import named_phases
 from dr_sim.runs.run import Result, run
 from dr_sim.units import SECOND_US, clock
 
@@ -85,7 +86,7 @@ def lanes(result: Result, *keys: str) -> list[Panel]:
 def outage_of(result: Result) -> Chart:
     """The phases of the first outage."""
     failover = result.summary.failovers[0]
-    phases = [(name.replace("_", " "), us) for name, us in failover.phases_us.items()]
+    phases = named_phases((each.phase, each.duration_us) for each in failover.phases)
     return waterfall("outage", f"Outage {shown(failover.outage_us)}, phase by phase", phases, "")
 
 

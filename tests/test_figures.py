@@ -15,7 +15,14 @@ import pytest
 from dr_sim.figures.alert_lane import far_apart
 from dr_sim.figures.axes import Calendar, time_axis, value_axis
 from dr_sim.figures.backup_lane import MOST_JOINED, joined_bars
-from dr_sim.figures.charts import COLOUR_NAMES, LineStyle, line, packed, points_of
+from dr_sim.figures.charts import (
+    COLOUR_NAMES,
+    LineStyle,
+    line,
+    packed,
+    points_of,
+    waterfall,
+)
 from dr_sim.figures.comparison import MeasureChange, comparison_chart
 from dr_sim.figures.frame import Frame
 from dr_sim.figures.marks import mark_shapes
@@ -458,6 +465,19 @@ def test_every_phase_of_an_outage_has_a_colour_of_its_own() -> None:
     names = [COLOUR_NAMES[colour] for colour in PHASE_COLOURS.values()]
     assert len(set(names)) == len(names)
     assert set(names) <= set(COLOURS)
+
+
+def test_a_phase_that_comes_back_and_each_attempt_has_a_bar_of_its_own() -> None:
+    """The bars of a waterfall follow one another in time; an attempt's number is no other colour."""
+    parts = [("fence", 2 * S), ("attempt 1", MIN), ("attempt 2", S), ("fence", 3 * S)]
+    (bars,) = waterfall("outage", "Outage", parts, "").spec["marks"]
+    placed = [(bar["from"], bar["to"], bar["colour"]) for bar in bars["items"]]
+    assert placed == [
+        (0, 2_000, "purple"),
+        (2_000, 62_000, "red"),
+        (62_000, 63_000, "red"),
+        (63_000, 66_000, "purple"),
+    ]
 
 
 def test_a_failover_that_goes_back_is_drawn() -> None:

@@ -192,11 +192,12 @@ def waterfall(
     key: str, title: str, parts: Sequence[tuple[str, int]], words: str
 ) -> Chart:
     """Durations (name, microseconds) that add up, each bar beginning where the one before it
-    ends.
+    ends. The number behind the name of a phase ("attempt 2") does not change its colour.
     """
     parts = [part for part in parts if part[1]]
     items, total = [], 0
     for row, (name, us) in enumerate(parts):
+        phase = name.rstrip(" 0123456789").replace(" ", "_")
         items.append(
             {
                 "row": row,
@@ -205,8 +206,7 @@ def waterfall(
                 "words": f"{name} {clock(us)}",
                 "beside": clock(us),
                 "colour": COLOUR_NAMES.get(
-                    style.PHASE_COLOURS.get(name.replace(" ", "_"), ""),
-                    "blue",
+                    style.PHASE_COLOURS.get(phase, ""), "blue"
                 ),
             }
         )

@@ -11,6 +11,7 @@ from dr_sim.figures.style import PHASE_COLOURS
 from dr_sim.figures.views import View
 from dr_sim.measures.causes import BackupFate, Causes
 from dr_sim.measures.outcome import FailoverOutcome
+from dr_sim.measures.phases import named_phases
 from dr_sim.measures.tables import Tables
 from dr_sim.units import HOUR_US, MINUTE_US, clock
 
@@ -191,7 +192,9 @@ def _life(
 def _phases(view: View, failover: FailoverOutcome) -> Chart:
     """The outage cut by its phases, a row each."""
     begins_us = view.leg.begins_us
-    names = [phase.replace("_", " ") for *_, phase in failover.spans]
+    lengths = [(phase, end - begin) for begin, end, phase in failover.spans]
+    named = named_phases(lengths)
+    names = [name for name, _ in named]
     bars = []
     for row, (begin, end, phase) in enumerate(failover.spans):
         bar = _bar(row, begin + begins_us, end + begins_us)
@@ -203,10 +206,7 @@ def _phases(view: View, failover: FailoverOutcome) -> Chart:
         if failover.outage_us is None
         else clock(failover.outage_us)
     )
-    listed = zip(names, failover.spans, strict=True)
-    words = "; ".join(
-        f"{name} {clock(end - begin)}" for name, (begin, end, _) in listed
-    )
+    words = "; ".join(f"{name} {clock(us)}" for name, us in named)
     mark = {
         "type": "bars",
         "label": "",

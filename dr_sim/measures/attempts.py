@@ -14,7 +14,7 @@ attempt lasts from the first restore until somebody sees that its result is unus
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -56,16 +56,22 @@ class _Begun:
 
 
 def failed_attempts(leg: Leg) -> tuple[FailedAttempt, ...]:
-    """Return the ways that the copies of a leg have begun without success, in the order of time.
-    leg: that of the copy that took over, or of the last one that has begun to.
+    """Return the attempts of the copies of a leg that failed, stretch by stretch, in the order of
+    time. leg: that of the copy that took over, or of the last one that began to.
     """
-    found = [*_in_vain(leg.tables, leg.secondary)]
+    attempts = [*_in_vain(leg.tables, leg.secondary)]
     if leg.beside:
-        found += _left_to_others(leg)
-    return tuple(sorted(found, key=lambda each: each.from_us))
+        attempts += _left_to_others(leg)
+    attempts.sort(key=lambda stretches: stretches[0].from_us)
+    numbered = [
+        replace(stretch, number=number)
+        for number, stretches in enumerate(attempts, 1)
+        for stretch in stretches
+    ]
+    return tuple(sorted(numbered, key=lambda each: each.from_us))
 
 
-def _left_to_others(leg: Leg) -> Iterator[FailedAttempt]:
+def _left_to_others(leg: Leg) -> Iterator[list[FailedAttempt]]:
     """Yield the attempts that one copy began and that another one has begun anew."""
     given = sorted(
         row.time_us
@@ -74,7 +80,9 @@ def _left_to_others(leg: Leg) -> Iterator[FailedAttempt]:
     )
     for one in leg.every:
         for begun in _begun(one, given):
-            yield from _stretches(one, begun)
+            stretches = [*_stretches(one, begun)]
+            if stretches:
+                yield stretches
 
 
 def begun_again(t: Tables) -> list[BegunAgain]:
@@ -136,12 +144,13 @@ def _nothing_came_online(t: Tables) -> list[int]:
     return sorted(found)
 
 
-def _in_vain(t: Tables, place: str) -> Iterator[FailedAttempt]:
+def _in_vain(t: Tables, place: str) -> Iterator[list[FailedAttempt]]:
     """Yield those restores as attempts that failed at the place itself."""
     for each in begun_again(t):
-        yield FailedAttempt(
-            place, each.from_us, each.until_us, _RESTORED_IN_VAIN
+        stretch = FailedAttempt(
+            0, place, each.from_us, each.until_us, _RESTORED_IN_VAIN
         )
+        yield [stretch]
 
 
 def _begun(leg: Leg, given: list[int]) -> Iterator[_Begun]:
@@ -198,6 +207,6 @@ def _stretches(leg: Leg, begun: _Begun) -> Iterator[FailedAttempt]:
     for (left, phase), (right, _) in pairwise([*cuts, (dead_us, "")]):
         if left < right:
             what = _WORDS.get(phase, phase)
-            yield FailedAttempt(leg.secondary, left, right, what)
+            yield FailedAttempt(0, leg.secondary, left, right, what)
     if dead_us < lapsed_us:
-        yield FailedAttempt(leg.secondary, dead_us, lapsed_us, _LAPSES)
+        yield FailedAttempt(0, leg.secondary, dead_us, lapsed_us, _LAPSES)

@@ -7,7 +7,7 @@ spent on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dr_sim.measures.attempts import begun_again
 from dr_sim.measures.tables import Tables
@@ -40,6 +40,8 @@ PHASE_OF = {  # the state of recovery/failover/failover.py -> the phase of the o
 }
 NOTHING_TO_PROMOTE = 15  # event id of the alert that says so
 NOTHING_THERE = "nothing there"
+Span = tuple[int, int, str]
+"""(begin, end, phase)."""
 
 
 def lengths_us(spans: list[tuple[int, int, str]]) -> dict[str, int]:
@@ -48,6 +50,25 @@ def lengths_us(spans: list[tuple[int, int, str]]) -> dict[str, int]:
     for begin, end, name in spans:
         lengths[name] += end - begin
     return lengths
+
+
+def named_phases(
+    phases: Iterable[tuple[str, int]],
+) -> list[tuple[str, int]]:
+    """Return phases (phase, duration) with names as people read them. Attempts are numbered where
+    there are several.
+    """
+    each = list(phases)
+    several = sum(phase == ATTEMPT for phase, _ in each) > 1
+    number = 0
+    named: list[tuple[str, int]] = []
+    for phase, us in each:
+        name = phase.replace("_", " ")
+        if phase == ATTEMPT and several:
+            number += 1
+            name = f"{name} {number}"
+        named.append((name, us))
+    return named
 
 
 def phase_spans(
@@ -127,33 +148,38 @@ def _states(
 
 
 def _with_attempts(
-    spans: list[tuple[int, int, str]], attempts: Sequence[FailedAttempt]
-) -> list[tuple[int, int, str]]:
-    """Put the phase attempt over what was spent on those."""
+    spans: list[Span], attempts: Sequence[FailedAttempt]
+) -> list[Span]:
+    """Put the phase attempt over what was spent on those. Each attempt is one span, also where the
+    next one begins at once.
+    """
+    of_attempt = dict.fromkeys(spans, 0)
     for attempt in attempts:
         begin, end = attempt.from_us, attempt.until_us
-        found: list[tuple[int, int, str]] = []
-        for left, right, phase in spans:
+        found: dict[Span, int] = {}
+        for (left, right, phase), number in of_attempt.items():
             inside = max(left, begin), min(right, end)
             if inside[0] >= inside[1]:
-                found.append((left, right, phase))
+                found[(left, right, phase)] = number
                 continue
-            found.append((left, inside[0], phase))
-            found.append((*inside, ATTEMPT))
-            found.append((inside[1], right, phase))
-        spans = [span for span in found if span[0] < span[1]]
-    return _joined(spans)
+            if left < inside[0]:
+                found[(left, inside[0], phase)] = number
+            found[(*inside, ATTEMPT)] = attempt.number
+            if inside[1] < right:
+                found[(inside[1], right, phase)] = number
+        of_attempt = found
+    return _joined(of_attempt)
 
 
-def _joined(
-    spans: Sequence[tuple[int, int, str]],
-) -> list[tuple[int, int, str]]:
-    """Join neighbours of one phase."""
-    found: list[tuple[int, int, str]] = []
-    for begin, end, phase in spans:
-        if found and found[-1][2] == phase:
+def _joined(of_attempt: Mapping[Span, int]) -> list[Span]:
+    """Join neighbours of one phase and one attempt."""
+    found: list[Span] = []
+    last = 0
+    for (begin, end, phase), number in of_attempt.items():
+        if found and (found[-1][2], last) == (phase, number):
             begin = found.pop()[0]
         found.append((begin, end, phase))
+        last = number
     return found
 
 

@@ -19,6 +19,7 @@ from dr_sim.figures.views import Views
 from dr_sim.figures.ways import way_charts
 from dr_sim.formatting.numbers import value_and_bound
 from dr_sim.formatting.words import instant, size, span
+from dr_sim.measures.phases import named_phases
 from dr_sim.measures.summary.curve_types import CurveSummary
 from dr_sim.measures.summary.types import (
     AlertSummary,
@@ -261,11 +262,7 @@ def _failover(
                     f"Data loss {clock(f.data_loss_us)}: {words}.",
                 )
             )
-    phases = [
-        (name.replace("_", " "), us)
-        for name, us in f.phases_us.items()
-        if us
-    ]
+    phases = named_phases((x.phase, x.duration_us) for x in f.phases)
     total = _outage(f)
     words = "; ".join(f"{name} {clock(us)}" for name, us in phases)
     charts.append(

@@ -460,10 +460,11 @@ class HeldElsewhere:
 
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
-    """A stretch of a failover that was begun at a place and failed there, in the leg's time. what:
-    what it was spent on.
+    """One stretch of an attempt to take over at a place that failed, in the leg's time. number:
+    which attempt, from 1 on. what: what the stretch was spent on.
     """
 
+    number: int
     place: str
     from_us: int
     until_us: int

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from dr_sim.formatting.numbers import value_and_bound, value_text
 from dr_sim.formatting.words import counted, instant, size
-from dr_sim.measures.summary.types import FailoverSummary, SiteBack, Summary
+from dr_sim.measures.phases import ATTEMPT, named_phases
+from dr_sim.measures.summary.types import (
+    FailoverSummary,
+    PhaseSpan,
+    SiteBack,
+    Summary,
+)
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.scenario.asked_model import SlaLine
@@ -335,20 +341,21 @@ def _loss(
 
 
 def _outage(f: FailoverSummary, verdict: Verdict) -> list[str]:
-    phases = {name: us for name, us in f.phases_us.items() if us}
+    phases = _in_order(f.phases)
+    lengths = [us for _, us in phases]
     total = f.outage_us
     text = (
         clock(total)
         if total is not None
-        else f"unknown: at least {clock(sum(phases.values()))}"
+        else f"unknown: at least {clock(sum(lengths))}"
     )
     out = [
         f" outage     {text:>5}".ljust(44)
         + f" {_beside(verdict, 'outage', total)}"
     ]
     words = [
-        f"{name.replace('_', ' ')} {clock(us)}"
-        for name, us in zip(phases, adding_up(phases.values()), strict=True)
+        f"{name} {clock(us)}"
+        for (name, _), us in zip(phases, adding_up(lengths), strict=True)
     ]
     out += [
         "   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)
@@ -361,6 +368,23 @@ def _outage(f: FailoverSummary, verdict: Verdict) -> list[str]:
             f"   for {clock(f.manager_down_us)} of it the recovery manager was down"
         )
     return out
+
+
+def _in_order(phases: Sequence[PhaseSpan]) -> list[tuple[str, int]]:
+    """Return (name, duration) of each phase in the order of time. A phase that comes back is
+    listed once, where it began; each attempt that failed is listed.
+    """
+    found: list[tuple[str, int]] = []
+    place: dict[str, int] = {}
+    for each in phases:
+        name = each.phase
+        if name == ATTEMPT or name not in place:
+            place[name] = len(found)
+            found.append((name, each.duration_us))
+        else:
+            _, before_us = found[place[name]]
+            found[place[name]] = (name, before_us + each.duration_us)
+    return named_phases(found)
 
 
 def _tenants(f: FailoverSummary) -> list[str]:

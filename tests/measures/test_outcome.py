@@ -11,10 +11,12 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.outcome import failovers
+from dr_sim.measures.phases import named_phases
 from dr_sim.measures.served import Served
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Fence
 from dr_sim.runs.run import run
+from dr_sim.scenario.model import FailedAttempt
 from dr_sim.scenario.sla_measures import (
     PHASES,
 )
@@ -48,6 +50,49 @@ def site_failure(journal: Journal, promoted: bool = True, served_again: bool = T
         if served_again:
             journal.note("truth.served", t + 375 * S + SPREAD, -1, ALL, ALL)
     journal.note("truth.end", (t + 380 * S) if not served_again else HOUR, -1)
+
+
+def attempt(number: int, begin_s: int, end_s: int, place: str = "tape") -> FailedAttempt:
+    """A stretch of an attempt, from the failure of `site_failure` on."""
+    begin_us, end_us = 10 * MIN + begin_s * S, 10 * MIN + end_s * S
+    return FailedAttempt(number, place, begin_us, end_us, "backups are restored")
+
+
+ATTEMPTS = [
+    # stretches of attempts -> the spans in seconds from the failure on, up to the redirect
+    ((), ["detect 0 30", "decide 30 280", "fence 280 301", "drain 301 305", "recover 305 315"]),
+    (
+        (attempt(1, 40, 100), attempt(1, 100, 130)),  # one attempt has two stretches
+        ["detect 0 30", "decide 30 40", "attempt 40 130", "decide 130 280", "fence 280 301"],
+    ),
+    (
+        (attempt(1, 40, 100), attempt(2, 100, 130)),  # two that follow each other at one place
+        ["detect 0 30", "decide 30 40", "attempt 40 100", "attempt 100 130", "decide 130 280"],
+    ),
+    (
+        (attempt(1, 10, 290), attempt(2, 302, 310, "vault")),  # over several phases
+        ["detect 0 10", "attempt 10 290", "fence 290 301", "drain 301 302", "attempt 302 310"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("attempts", "expected"), ATTEMPTS)
+def test_attempts_stand_in_their_place_in_time(
+    attempts: tuple[FailedAttempt, ...], expected: list[str]
+) -> None:
+    journal = Journal()
+    site_failure(journal)
+    (f,) = failovers(journal, a_scenario(failed_attempts=attempts))
+    found = [f"{name} {begin // S - 600} {end // S - 600}" for begin, end, name in f.spans[:5]]
+    assert found == expected
+    assert sum(end - begin for begin, end, _ in f.spans) == f.outage_us
+
+
+def test_attempts_are_numbered_where_there_are_several() -> None:
+    one = [("fence", S), ("attempt", MIN), ("warm_up", S)]
+    assert named_phases(one) == [("fence", S), ("attempt", MIN), ("warm up", S)]
+    two = [("attempt", MIN), ("attempt", 2 * MIN), ("fence", S)]
+    assert named_phases(two) == [("attempt 1", MIN), ("attempt 2", 2 * MIN), ("fence", S)]
 
 
 def test_a_site_failure_in_exact_numbers() -> None:

@@ -28,6 +28,7 @@ from dr_sim.measures.summary.types import (
     EndedWait,
     FailoverSummary,
     LedgerSummary,
+    PhaseSpan,
     SiteBack,
     TenantCost,
     ToldSummary,
@@ -236,6 +237,10 @@ def _failover(
         _tenant(scenario, name, outcome)
         for name, outcome in outcomes.items()
     ]
+    phases = [
+        PhaseSpan(phase, begin, end - begin)
+        for begin, end, phase in f.spans
+    ]
     return FailoverSummary(
         number=f.number,
         failure_class=f.failure_class,
@@ -265,6 +270,7 @@ def _failover(
         served_again_us=f.served_again_us,
         outage_note=_not_online(t, scenario, f),
         phases_us=f.phases_us,
+        phases=phases,
         manager_down_us=sum(end - begin for begin, end in away),
         outage_ledger=_ledger(outage_ledger(t, scenario, f, waits)),
         drain_restoring_us=spent.restoring_us,

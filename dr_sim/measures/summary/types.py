@@ -208,6 +208,17 @@ class SiteBack:
 
 
 @dataclass(slots=True)
+class PhaseSpan:
+    """One phase of an outage at its place in time. A phase may come back later; each attempt that
+    failed is a span of its own.
+    """
+
+    phase: str
+    begin_us: int
+    duration_us: int
+
+
+@dataclass(slots=True)
 class CannotFollow:
     """A database whose copy at another standby could not follow the new primary, and why."""
 
@@ -245,6 +256,7 @@ class FailoverSummary(CostSummary):
     loss_ledger: LedgerSummary
     outage_s: float | None
     outage_note: str
+    phases: list[PhaseSpan]
     manager_down_us: int
     outage_ledger: LedgerSummary
     drain_restoring_us: int
