@@ -1,5 +1,4 @@
-"""An engine's error in the words of ledgers and screens: its number and its message. (The texts of
-alerts have a form of their own: a number always comes first.)
+"""An engine's error as alerts, ledgers and screens give it: its number and its message.
 
 SQL Server's errors have numbers. PostgreSQL's have a SQLSTATE of five characters, which is kept as
 a number to base 36 and with which the message begins: then the message says it all.

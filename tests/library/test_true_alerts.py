@@ -4,6 +4,7 @@ are empty.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.journal import Row
 from dr_sim.runs.run import Result, run
 from tests.at_length import some_or_all
@@ -125,3 +127,62 @@ def test_a_backup_that_fails_is_told_of_once() -> None:
     failed = times(result, "truth.backup_failed")
     assert failed and times(result, "seen.RaiseAlert", event_id=9) == failed
     assert max(failed) > SECOND
+
+
+_POSTGRES = ["engine.imitates=postgres"]
+
+
+@pytest.mark.parametrize(
+    ("base", "changed", "event_id", "error"),
+    [
+        (
+            "capacity/share_full",
+            [],
+            9,
+            r'3202 Write on "\S+" failed: 112\(There is not enough space on the disk\.\)',
+        ),
+        (
+            "capacity/share_full",
+            _POSTGRES,
+            9,
+            r'53100 could not write to file "\S+": No space left on device',
+        ),
+        (
+            "capacity/log_full",
+            [],
+            10,
+            r"9002 The transaction log for database 'crm' is full due to 'LOG_BACKUP'\.",
+        ),
+        (
+            "capacity/log_full_postgres",
+            [],
+            10,
+            r'53100 PANIC: could not write to file "pg_wal/xlogtemp": No space left on device',
+        ),
+        (
+            "faults/readers",
+            [],
+            3,
+            r"3101 Exclusive access could not be obtained because the database is in use\.",
+        ),
+        (
+            "faults/readers",
+            _POSTGRES,
+            3,
+            r'55006 database "crm" is being accessed by other users',
+        ),
+        # nothing of PostgreSQL's has a word for it: the number is dr_sim's
+        ("faults/second_log_job", _POSTGRES, 1, r"60004 The log begins at LSN \d+; .*"),
+    ],
+)
+def test_an_alert_gives_an_error_as_the_engine_prints_it(
+    base: str, changed: list[str], event_id: int, error: str
+) -> None:
+    """No number comes before a SQLSTATE: PostgreSQL prints none."""
+    result = ran(base, *changed)
+    raised = alerts(result, 0, event_id)
+    assert raised
+    for row in raised:
+        said = re.split(r"The SQL error provided (?:while restoring )?is: ", row.values["text"])[1]
+        assert re.fullmatch(error, said), said
+    assert not summary_json(result.summary)["violations"]

@@ -34,7 +34,11 @@ SOURCE = "DR Log Replay"
 
 _TIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
 _RESTORE = r"\[(?P<minutes>\d+)\] minutes have passed since the last successful restore\."
-_ERROR = r"The SQL error provided while restoring is: (?P<number>-?\d+) (?P<message>.*)"
+_ERROR = (
+    r"The SQL error provided while restoring is: "
+    r"(?P<number>-?\d{1,5}|[0-9A-Z]{5}) (?P<message>.*)"
+)
+"""A number of at most five digits (SQL Server's, dr_sim's), or PostgreSQL's SQLSTATE."""
 TEXTS = {
     MISSING: re.compile(
         r"For database \[(?P<database>.*)\] there is a missing transaction log between "

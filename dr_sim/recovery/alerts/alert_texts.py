@@ -30,11 +30,6 @@ def way_text(place: str, lost_us: int | None, takes_us: int) -> str:
     return f"{place} loses {lost} and is back in {long_text(takes_us)}"
 
 
-def error_text(number: int, message: str) -> str:
-    """Write an error as all texts name it."""
-    return f"{number} {message}"
-
-
 # ---- parts that several texts share
 def _passed(minutes: int) -> str:
     return f"[{minutes}] minutes have passed since the last successful restore."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.said import said
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery.alerts import alert_texts as texts
 from dr_sim.recovery.alerts.alerts import HOLE, AlertId, Danger, Message
@@ -60,7 +61,7 @@ def _tell_hole(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     message = f"The log begins at LSN {after.header.first_lsn}; {until}"
     since = texts.utc_text(last.started_utc_us) if last.name else "none"
     minutes = db.minutes(e)
-    error = texts.error_text(HOLE, message)
+    error = said(HOLE, message)
     text = texts.missing_text(
         db.name, since, _path(db, after), minutes, error
     )
@@ -254,7 +255,7 @@ def tell_primary_error(
             return texts.writes_refused_text(db.name, error)
         return texts.backup_failed_text(db.name, e.what, error)
 
-    error = texts.error_text(e.error_number, e.error_text)
+    error = said(e.error_number, e.error_text)
     alert = Message(alert_id, db.minutes(e), text(error))
     kept = text(texts.ERROR_NOT_KEPT)
     db.alerts.tell_once(e, _DANGERS[e.what], alert, out, kept)
@@ -312,6 +313,4 @@ def _path(db: DatabaseReplay, file: File) -> str:
 
 
 def _error(file: File) -> str:
-    return texts.error_text(
-        file.failure.error_number, file.failure.error_text
-    )
+    return said(file.failure.error_number, file.failure.error_text)

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dr_sim.backups.said import said
 from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import telling
-from dr_sim.recovery.alerts.alert_texts import error_text
 from dr_sim.recovery.alerts.alerts import FILE_MISSING, Danger
 from dr_sim.recovery.commands import Disconnect, Recover
 from dr_sim.recovery.repair.refusals import IN_USE_ERRORS
@@ -28,7 +28,7 @@ _OVER = (
 )
 """The dangers that end once a database is online here."""
 
-_NOTHING_HERE = error_text(
+_NOTHING_HERE = said(
     FILE_MISSING, "Nothing of the database is here, and nothing is awaited."
 )
 """The error after a restart, which does not know what the engine has said."""
@@ -120,7 +120,7 @@ class Online:
             self._in_use.add(e.database)
             out.extend((Disconnect(e.database), Recover(e.database)))
             return
-        self._errors[e.database] = error_text(e.error_number, e.error_text)
+        self._errors[e.database] = said(e.error_number, e.error_text)
         self.tell(e.database, e, out)
         self.unanswered.discard(e.database)
         self.unrecovered.add(e.database)
