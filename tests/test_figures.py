@@ -4,6 +4,7 @@ long the run is.
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from itertools import pairwise
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dr_sim.figures.alert_lane import far_apart
+from dr_sim.figures.alert_lane import alert_lane, far_apart
 from dr_sim.figures.axes import Calendar, time_axis, value_axis
 from dr_sim.figures.backup_lane import MOST_JOINED, joined_bars
 from dr_sim.figures.charts import (
@@ -24,11 +25,21 @@ from dr_sim.figures.charts import (
     waterfall,
 )
 from dr_sim.figures.comparison import MeasureChange, comparison_chart
+from dr_sim.figures.drawing import Panel, picture_of
 from dr_sim.figures.frame import Frame
 from dr_sim.figures.marks import mark_shapes
 from dr_sim.figures.on_matplotlib import figure_of
 from dr_sim.figures.pictures import exposure_picture, timeline_picture
-from dr_sim.figures.shapes import COLOURS, Area, Label, Picture, Spot, Stroke
+from dr_sim.figures.shapes import (
+    CIRCLE,
+    COLOURS,
+    SIGNS,
+    Area,
+    Label,
+    Picture,
+    Spot,
+    Stroke,
+)
 from dr_sim.figures.style import ALERT_MARKS, PHASE_COLOURS
 from dr_sim.figures.svg import svg_text
 from dr_sim.figures.timeline import Timeline
@@ -304,6 +315,34 @@ def test_every_alert_that_there_is_has_a_mark_and_a_word() -> None:
         == len({word for *_, word in ALERT_MARKS.values()})
         == len(ALERT_MARKS)
     )
+
+
+def test_each_alert_is_drawn_with_its_own_sign() -> None:
+    """Damaged file and old primary heard again were both diamonds. Nothing is told by colour
+    alone: two kinds of alert with one sign have two colours and two words.
+    """
+    journal = Journal()
+    for minute, event_id in enumerate(ALERT_MARKS):
+        alert(journal, minute * MIN, event_id=event_id)
+    journal.note("truth.end", HOUR, -1)
+    chart = alert_lane(Timeline(seen(journal)))
+    drawn = {mark["label"]: (mark["shape"], mark["colour"]) for mark in chart.spec["marks"]}
+    assert len(drawn) == len(set(drawn.values())) == len(ALERT_MARKS)
+    shapes = [shape for shape, _ in drawn.values()]
+    assert set(shapes) == {CIRCLE, *SIGNS}
+    assert max(shapes.count(shape) for shape in shapes) == 2
+    text = svg_text(picture_of("", [Panel(chart)], Timeline(seen(journal)).axis([])))
+    corners = {re.sub(r"[\d.-]+", "", path) for path in re.findall(r'<path d="(M[^"]+Z)"', text)}
+    assert (
+        len(corners) > 5
+    )  # triangles, squares, the star, ... have numbers of corners of their own
+
+
+def test_no_two_signs_are_alike() -> None:
+    corners = [*SIGNS.values()]
+    assert len(set(corners)) == len(corners)
+    reach = [max(max(abs(x), abs(y)) for x, y in points) for points in SIGNS.values()]
+    assert min(reach) >= 1 and max(reach) <= 1.25
 
 
 def test_a_dense_curve_shows_what_it_does_where_it_has_few_points() -> None:

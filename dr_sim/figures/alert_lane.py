@@ -22,8 +22,6 @@ MOST_SIGNS = (
     30_000  # of alerts; of more those close together are drawn as one
 )
 MOST_ROWS = 16  # of alerts: a row for each database up to here, for each kind of alert beyond
-ALERT_SHAPES = {1: "triangle", 2: "circle", 3: "square"}
-OTHER_SHAPE = "diamond"
 
 
 def alert_lane(timeline: Timeline) -> Chart:
@@ -52,11 +50,12 @@ def alert_lane(timeline: Timeline) -> Chart:
             + (", false alarm)" if a.false_alarm else ")")
             for a in (chosen if len(alerts) <= MOST_TEXTS else ())
         ]
+        sign, colour, _ = ALERT_MARKS[event_id]
         marks.append(
             {
                 "type": "points",
-                "shape": ALERT_SHAPES.get(event_id, OTHER_SHAPE),
-                "colour": COLOUR_NAMES[ALERT_MARKS[event_id][1]],
+                "shape": sign,
+                "colour": COLOUR_NAMES[colour],
                 "label": _event(event_id),
                 "items": items,
                 "words": words,

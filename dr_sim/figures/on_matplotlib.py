@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon
 
 from dr_sim.figures.shapes import (
+    CIRCLE,
     COLOURS,
     DASHES,
+    SIGN_PX,
     Area,
     Label,
     Picture,
@@ -63,9 +65,9 @@ def _draw(ax: Any, shape: Stroke | Area | Spot | Label, order: int) -> None:
         )
     elif isinstance(shape, Spot):
         face = "white" if shape.hollow else colour
-        round_one = shape.shape == "circle"
+        round_one = shape.shape == CIRCLE
         patch = (
-            Circle(shape.at, 4.5)
+            Circle(shape.at, SIGN_PX)
             if round_one
             else Polygon(spot_points(shape))
         )

@@ -55,9 +55,42 @@ class Area:
     opacity: float = 1.0
 
 
+CIRCLE = "circle"
+SIGNS: dict[str, tuple[Point, ...]] = {
+    "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "diamond": ((0, -1), (1, 0), (0, 1), (-1, 0)),
+    "thin": ((0, -1.2), (0.6, 0), (0, 1.2), (-0.6, 0)),
+    "down": ((-1, -1), (1, -1), (0, 1)),
+    "up": ((0, -1), (1, 1), (-1, 1)),
+    "left": ((-1, 0), (1, -1), (1, 1)),
+    "right": ((-1, -1), (1, 0), (-1, 1)),
+    "plus": (
+        *((-0.4, -1.1), (0.4, -1.1), (0.4, -0.4), (1.1, -0.4)),
+        *((1.1, 0.4), (0.4, 0.4), (0.4, 1.1), (-0.4, 1.1)),
+        *((-0.4, 0.4), (-1.1, 0.4), (-1.1, -0.4), (-0.4, -0.4)),
+    ),
+    "cross": (
+        *((-1, -1), (-0.5, -1), (0, -0.4), (0.5, -1), (1, -1)),
+        *((1, -0.5), (0.4, 0), (1, 0.5), (1, 1), (0.5, 1)),
+        *((0, 0.4), (-0.5, 1), (-1, 1), (-1, 0.5), (-0.4, 0), (-1, -0.5)),
+    ),
+    "star": (
+        *((0, -1.2), (0.3, -0.4), (1.15, -0.35), (0.45, 0.15)),
+        *((0.7, 1), (0, 0.5), (-0.7, 1), (-0.45, 0.15)),
+        *((-1.15, -0.35), (-0.3, -0.4)),
+    ),
+    "house": ((0, -1.1), (1, -0.2), (1, 1), (-1, 1), (-1, -0.2)),
+    "hourglass": ((-1, -1), (1, -1), (0, 0), (1, 1), (-1, 1), (0, 0)),
+    "bow": ((-1, -1), (0, 0), (1, -1), (1, 1), (0, 0), (-1, 1)),
+    "bar": ((-0.4, -1.2), (0.4, -1.2), (0.4, 1.2), (-0.4, 1.2)),
+}
+"""The corners of the signs, from their middle, in parts of their radius. The page has the same."""
+SIGN_PX = 4.5
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A mark of an instant: circle, square, triangle or diamond; hollow, if it is a false alarm."""
+    """A mark of an instant: a circle or one of SIGNS; hollow, if it is a false alarm."""
 
     shape: str
     at: Point
@@ -99,15 +132,13 @@ def box(
     return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
-def spot_points(spot: Spot, radius: float = 4.5) -> list[Point]:
+def spot_points(spot: Spot) -> list[Point]:
     """The corners of a mark that is not a circle."""
     x, y = spot.at
-    r = radius
-    if spot.shape == "square":
-        return box(x - r, y - r, 2 * r, 2 * r)
-    if spot.shape == "triangle":
-        return [(x - r, y - r), (x + r, y - r), (x, y + r)]
-    return [(x, y - r), (x + r, y), (x, y + r), (x - r, y)]
+    return [
+        (x + SIGN_PX * right, y + SIGN_PX * below)
+        for right, below in SIGNS[spot.shape]
+    ]
 
 
 def text_width(text: str, size: float = TEXT_PX) -> float:

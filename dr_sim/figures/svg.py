@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from html import escape
 
 from dr_sim.figures.shapes import (
+    CIRCLE,
     COLOURS,
     DASHES,
+    SIGN_PX,
     TEXT_PX,
     Area,
     Label,
@@ -63,9 +65,11 @@ def _spot(spot: Spot) -> str:
     fill = (
         f'fill="{"#FFFFFF" if spot.hollow else colour}" stroke="{colour}"'
     )
-    if spot.shape == "circle":
+    if spot.shape == CIRCLE:
         x, y = spot.at
-        return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4.5" {fill}/>'
+        return (
+            f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(SIGN_PX)}" {fill}/>'
+        )
     return f'<path d="{_path(spot_points(spot))}Z" {fill}/>'
 
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dr_sim.figures.charts import Chart
+from dr_sim.figures.shapes import SIGNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def rendered(
         "start": 0,
         "zone": "UTC",
         "midnight": 0,
+        "signs": SIGNS,
         **(axis or {}),
         "charts": {chart.key: chart.spec for chart in drawn},
     }

@@ -394,7 +394,7 @@
       for (const [x, low, high] of m.items) {
         const at = this.px(x), top = high === null ? PAD_TOP : this.py(high);
         c.beginPath(); c.moveTo(at, this.py(low)); c.lineTo(at, top); c.stroke();
-        if (high === null) { shape(c, "tip", at, top + 2, 5); c.fill(); }
+        if (high === null) { shape(c, "up", at, top + 2, 5); c.fill(); }
       }
     }
     changes(c, m) {  // intervals that lie, the estimate as a dot; a tip where one goes on
@@ -586,16 +586,14 @@
   }
   function shape(c, name, x, y, r) {
     c.beginPath();
-    if (name === "tip") { c.moveTo(x, y - r); c.lineTo(x + r, y + r); c.lineTo(x - r, y + r); c.closePath(); }
-    else if (name === "circle") c.arc(x, y, r, 0, 7);
-    else if (name === "square") c.rect(x - r, y - r, 2 * r, 2 * r);
-    else if (name === "triangle") { c.moveTo(x - r, y - r); c.lineTo(x + r, y - r); c.lineTo(x, y + r); c.closePath(); }
-    else { c.moveTo(x, y - r); c.lineTo(x + r, y); c.lineTo(x, y + r); c.lineTo(x - r, y); c.closePath(); }
+    if (name === "circle") { c.arc(x, y, r, 0, 7); return; }
+    for (const [right, below] of DATA.signs[name]) c.lineTo(x + r * right, y + r * below);
+    c.closePath();
   }
   function shapeSvg(name, colour) {
-    const d = {circle: "M7 5a4 4 0 1 1 8 0a4 4 0 1 1-8 0", square: "M7 1h8v8h-8z",
-      triangle: "M7 1h8l-4 8z"}[name] || "M11 0l5 5-5 5-5-5z";
-    return `<path d="${d}" fill="${colour}"/>`;
+    if (name === "circle") return `<circle cx="11" cy="5" r="4.5" fill="${colour}"/>`;
+    const corners = DATA.signs[name].map(([right, below]) => [11 + 4.2 * right, 5 + 4.2 * below].join());
+    return `<polygon points="${corners.join(" ")}" fill="${colour}"/>`;
   }
 
   // ---- the page
