@@ -15,7 +15,7 @@ import pytest
 
 from dr_sim.figures.alert_lane import alert_lane, far_apart
 from dr_sim.figures.axes import Calendar, time_axis, value_axis
-from dr_sim.figures.backup_lane import MOST_JOINED, joined_bars
+from dr_sim.figures.backup_lane import MOST_JOINED, backup_lane, joined_bars
 from dr_sim.figures.charts import (
     COLOUR_NAMES,
     LineStyle,
@@ -555,6 +555,25 @@ def box_height(shape: object) -> float:
     assert isinstance(shape, Area)
     rows = [y for _, y in shape.points]
     return max(rows) - min(rows)
+
+
+@pytest.mark.parametrize("name", ["stores/vault_only", "copies/least_loss", "stores/change_over"])
+def test_a_backup_is_drawn_and_counted_once(name: str) -> None:
+    """A failover hands over the files of the earlier roles; their new record names them again. A
+    full that was there before the run was never begun.
+    """
+    result = ran(name)
+    chart = backup_lane(Timeline(views_of(result.whole)))
+    made = result.summary.backups
+    words = re.findall(r"([\d,]+) (full|incremental|log)", chart.words)
+    begun = {kind: int(count.replace(",", "")) for count, kind in words}
+    unfinished = 1  # at most the one that the failure cut off
+    for kind, count in begun.items():
+        assert made[kind] <= count <= made[kind] + made["cut_off"] + unfinished
+    bars = [bar for mark in chart.spec["marks"] for bar in mark["items"]]
+    drawn = [(bar["row"], bar["from"], bar["of"]) for bar in bars]
+    assert len(drawn) == len(set(drawn))
+    assert min(bar["from"] for bar in bars) >= 0
 
 
 def test_a_full_that_is_there_from_the_start_is_no_bar_through_the_run() -> None:

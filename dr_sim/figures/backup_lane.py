@@ -35,8 +35,10 @@ def backup_lane(timeline: Timeline) -> Chart:
             for index, d in enumerate(v.leg.scenario.databases)
             for f in v.causes.files(index)
         ):
+            if file.begin_us < 0:
+                continue  # an earlier leg made it, and has drawn it
             kind = Kind(file.kind)
-            seen[kind] += 1
+            seen[kind] += not _from_the_start(file)
             stop = v.ends_us if file.stopped_us is None else file.stopped_us
             text = f"{words[kind]} of {database.name}: {_made(file, stop)}"
             began_us = v.leg.begins_us
@@ -63,9 +65,14 @@ def backup_lane(timeline: Timeline) -> Chart:
     return Chart("backups", "Backups", f"Begun: {told}.{note}", spec)
 
 
+def _from_the_start(file: BackupFate) -> bool:
+    """Return whether a backup was there before the run."""
+    return file.finished_us == file.begin_us == 0
+
+
 def _made(file: BackupFate, stop_us: int) -> str:
     """Return how large a backup is and how long it took; 'cut off', if it was."""
-    if file.finished_us == file.begin_us == 0:
+    if _from_the_start(file):
         return f"{size(file.nominal_bytes)}, there from the start"
     took = f"{size(file.nominal_bytes)} in {clock(stop_us - file.begin_us)}"
     if file.finished_us is not None:
