@@ -26,7 +26,7 @@ from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
-from dr_sim.measures.phases import named_phases
+from dr_sim.measures.outcome.phases import named_phases
 from dr_sim.runs.run import Result, run
 from dr_sim.units import SECOND_US, clock
 

@@ -44,7 +44,7 @@ from dr_sim.experiments.until import (
 from dr_sim.formatting.cell import in_cell
 from dr_sim.formatting.words import counted
 from dr_sim.loading import load_scenario
-from dr_sim.measures.exposure import Curve
+from dr_sim.measures.exposure.exposure import Curve
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.standing import summary_of
 from dr_sim.measures.summary import Summary

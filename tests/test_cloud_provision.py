@@ -18,12 +18,12 @@ from dr_sim.cloud.foretelling import MissingThing, would_take_us
 from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.sampling import from_summary
 from dr_sim.loading import load_scenario
-from dr_sim.measures.cloud import provisioned_words
-from dr_sim.measures.outage_now import outage_at
+from dr_sim.measures.cloud.cloud import provisioned_words
+from dr_sim.measures.outage_now.outage_now import outage_at
+from dr_sim.measures.outage_now.way_over import SITE
+from dr_sim.measures.outage_now.ways import CLOSED, POSSIBLE, ways_at
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Outcome
-from dr_sim.measures.way_over import SITE
-from dr_sim.measures.ways import CLOSED, POSSIBLE, ways_at
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.screen.cloud import cloud_facts, cloud_lines

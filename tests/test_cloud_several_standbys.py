@@ -17,10 +17,10 @@ import pytest
 from dr_sim.cloud.jobs import JobBook
 from dr_sim.cloud.manager import CloudManager
 from dr_sim.loading import load_scenario
-from dr_sim.measures.outage_now import outage_at
+from dr_sim.measures.outage_now.outage_now import outage_at
+from dr_sim.measures.outage_now.way_over import SITE
+from dr_sim.measures.outage_now.ways import CLOSED, ways_at
 from dr_sim.measures.summary import summarise
-from dr_sim.measures.way_over import SITE
-from dr_sim.measures.ways import CLOSED, ways_at
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.journal import Row

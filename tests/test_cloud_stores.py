@@ -15,10 +15,10 @@ import pytest
 
 from dr_sim.cloud.manager import CloudManager
 from dr_sim.loading import load_scenario, validate
-from dr_sim.measures.outage_now import outage_at
+from dr_sim.measures.outage_now.outage_now import outage_at
+from dr_sim.measures.outage_now.way_over import SITE
+from dr_sim.measures.outage_now.ways import ways_at
 from dr_sim.measures.summary import summarise
-from dr_sim.measures.way_over import SITE
-from dr_sim.measures.ways import ways_at
 from dr_sim.screen.explain import Wanted, explain
 from tests.test_cloud_several_standbys import (
     ANEW_US,

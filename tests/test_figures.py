@@ -44,9 +44,9 @@ from dr_sim.figures.style import ALERT_MARKS, PHASE_COLOURS
 from dr_sim.figures.svg import svg_text
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views, views_of
-from dr_sim.measures.alerts import Alert
-from dr_sim.measures.exposure import Curve
-from dr_sim.measures.happenings import Happening
+from dr_sim.measures.alerts.alerts import Alert
+from dr_sim.measures.causes.happenings import Happening
+from dr_sim.measures.exposure.exposure import Curve
 from dr_sim.measures.whole import Whole
 from dr_sim.monitor.database import BACKUP_OVERDUE, OUT_OF_SYNC
 from dr_sim.record.journal import Journal

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dr_sim.formatting.words import instant, size, span
-from dr_sim.measures.pieces import LedgerLine
+from dr_sim.measures.causes.pieces import LedgerLine
 from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.summary.types import EpisodeSummary
 from dr_sim.measures.verdict import Verdict, judge

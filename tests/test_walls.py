@@ -308,7 +308,7 @@ def test_a_circle_that_is_planted_is_found(
     """Of three rooms, the last of which imports the first one."""
     files = {
         "screen/run.py": "from dr_sim.measures import sums\n",
-        "measures/sums.py": "from dr_sim.record import rows\n",
+        "measures/causes/sums.py": "from dr_sim.record import rows\n",
         "record/rows.py": f"{line}\n",
     }
     for name, text in files.items():

@@ -37,7 +37,7 @@ from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.tolerance import Tolerance
 from dr_sim.files.making import folder_made
 from dr_sim.files.output import write_file, writing
-from dr_sim.measures.tenants import asked_of
+from dr_sim.measures.outcome.tenants import asked_of
 from dr_sim.scenario.bounds import SEED
 from dr_sim.scenario.experiment import MOST_RUNS
 from dr_sim.scenario.model import Scenario

@@ -15,7 +15,7 @@ from dataclasses import replace
 from dr_sim import units
 from dr_sim.errors import InputError, Problem
 from dr_sim.faults import mistake
-from dr_sim.measures.mistake_ways import (
+from dr_sim.measures.outage_now.mistake_ways import (
     MistakeThatMightCome,
     MistakeWayTried,
 )

@@ -28,7 +28,7 @@ from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample
 from dr_sim.experiments.tolerance import NO_TOLERANCE, Tolerance
 from dr_sim.formatting.numbers import number_texts
-from dr_sim.measures.way_over import NO_WAY_US
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.units import clock
 
 Key = tuple[

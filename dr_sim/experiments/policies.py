@@ -10,14 +10,14 @@ from pathlib import Path
 from dr_sim.errors import DrSimError
 from dr_sim.errors.bugs import Broken, broken_by
 from dr_sim.loading import load_each, load_scenario
-from dr_sim.measures.alerts import (
+from dr_sim.measures.alerts.alerts import (
     MONITOR,
     Alert,
     AlertQuality,
     judge,
     raised,
 )
-from dr_sim.measures.incumbent import judge_incumbent
+from dr_sim.measures.alerts.incumbent import judge_incumbent
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock

@@ -21,7 +21,13 @@ from dr_sim.experiments.sample import (
     Sample,
     Value,
 )
-from dr_sim.measures.mistake_parts import degraded, down
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
+from dr_sim.measures.outcome.mistake_parts import degraded, down
+from dr_sim.measures.outcome.tenants import (
+    asked_of,
+    asked_of_class,
+    databases_of,
+)
 from dr_sim.measures.summary.cloud_types import CloudSummary
 from dr_sim.measures.summary.curve_types import CurveSummary, PartedCurve
 from dr_sim.measures.summary.curves import (
@@ -36,12 +42,6 @@ from dr_sim.measures.summary.types import (
     MistakeSummary,
     Summary,
 )
-from dr_sim.measures.tenants import (
-    asked_of,
-    asked_of_class,
-    databases_of,
-)
-from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.scenario.sla_measures import (

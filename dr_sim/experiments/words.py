@@ -6,8 +6,8 @@ import math
 
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.formatting.numbers import value_and_bound, value_text
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.measures.verdict import UNITS
-from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.sla_measures import (
     kind_of,

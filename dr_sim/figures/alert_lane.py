@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dr_sim.figures.charts import COLOUR_NAMES, MS_US, Chart
 from dr_sim.figures.style import ALERT_MARKS
 from dr_sim.formatting.words import counted
-from dr_sim.measures.alerts import Alert
+from dr_sim.measures.alerts.alerts import Alert
 from dr_sim.units import SECOND_US
 
 if TYPE_CHECKING:

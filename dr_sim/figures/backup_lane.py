@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dr_sim.backups.model import Kind
 from dr_sim.figures.charts import Chart
 from dr_sim.formatting.words import counted, size
-from dr_sim.measures.causes import BackupFate
+from dr_sim.measures.causes.causes import BackupFate
 from dr_sim.units import clock
 
 if TYPE_CHECKING:

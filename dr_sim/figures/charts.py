@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from dr_sim.figures import style
-from dr_sim.measures.exposure import Curve
-from dr_sim.measures.falling import Falling
+from dr_sim.measures.exposure.exposure import Curve
+from dr_sim.measures.outage_now.falling import Falling
 from dr_sim.units import SECOND_US, clock
 
 MOST_POINTS = 8_000  # of one curve

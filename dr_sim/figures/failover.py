@@ -9,9 +9,9 @@ from typing import Any
 from dr_sim.figures.charts import COLOUR_NAMES, MS_US, Chart, spans
 from dr_sim.figures.style import PHASE_COLOURS
 from dr_sim.figures.views import View
-from dr_sim.measures.causes import BackupFate, Causes
-from dr_sim.measures.outcome import FailoverOutcome
-from dr_sim.measures.phases import named_phases
+from dr_sim.measures.causes.causes import BackupFate, Causes
+from dr_sim.measures.outcome.outcome import FailoverOutcome
+from dr_sim.measures.outcome.phases import named_phases
 from dr_sim.measures.tables import Tables
 from dr_sim.units import HOUR_US, MINUTE_US, clock
 

@@ -17,7 +17,7 @@ from dr_sim.figures.charts import (
     packed,
     spans,
 )
-from dr_sim.measures.machines import (
+from dr_sim.measures.cloud.machines import (
     FoundMachines,
     ImageMoved,
     Pause,

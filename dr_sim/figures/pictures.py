@@ -13,7 +13,7 @@ from dr_sim.figures.failover import failover_charts, zoom_window
 from dr_sim.figures.shapes import Picture
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views
-from dr_sim.measures.exposure import Curve
+from dr_sim.measures.exposure.exposure import Curve
 from dr_sim.units import DAY_US, HOUR_US
 
 MOST_FAILOVERS = 4  # of which each has panels of its own

@@ -18,7 +18,7 @@ from dr_sim.figures.charts import (
 )
 from dr_sim.figures.views import Views
 from dr_sim.formatting.words import counted, size
-from dr_sim.measures.backlog import Backlog, backlog
+from dr_sim.measures.exposure.backlog import Backlog, backlog
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
 from dr_sim.units import BIT_RATES, SECOND_US, clock, format_bandwidth

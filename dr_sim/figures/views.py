@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dr_sim.measures.alerts import Alert, AlertQuality, judge
-from dr_sim.measures.causes import Causes
-from dr_sim.measures.happenings import Happening
+from dr_sim.measures.alerts.alerts import Alert, AlertQuality, judge
+from dr_sim.measures.causes.causes import Causes
+from dr_sim.measures.causes.happenings import Happening
 from dr_sim.measures.legs import Leg
-from dr_sim.measures.outcome import FailoverOutcome, failovers
+from dr_sim.measures.outcome.outcome import FailoverOutcome, failovers
+from dr_sim.measures.outcome.unprotected import unprotected_spans
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.unprotected import unprotected_spans
 from dr_sim.measures.whole import Whole
 
 

@@ -22,9 +22,9 @@ from dr_sim.figures.charts import (
     spans,
 )
 from dr_sim.figures.timeline import Timeline
-from dr_sim.measures.each_way import outage_of_place
-from dr_sim.measures.falling import Falling
-from dr_sim.measures.way_over import NO_WAY_US, SITE
+from dr_sim.measures.outage_now.each_way import outage_of_place
+from dr_sim.measures.outage_now.falling import Falling
+from dr_sim.measures.outage_now.way_over import NO_WAY_US, SITE
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.sla_measures import (
     head_of,

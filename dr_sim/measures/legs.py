@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from dr_sim.measures.attempts import failed_attempts
-from dr_sim.measures.elsewhere import held_elsewhere
+from dr_sim.measures.exposure.elsewhere import held_elsewhere
+from dr_sim.measures.outcome.attempts import failed_attempts
 from dr_sim.measures.tables import Tables
 from dr_sim.record.journal import Journal, Row
 from dr_sim.record.pairs import (

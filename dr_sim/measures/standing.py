@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from dr_sim.measures.causes import Causes
-from dr_sim.measures.exposure import Curve
-from dr_sim.measures.ledger import (
+from dr_sim.measures.causes.causes import Causes
+from dr_sim.measures.causes.ledger import (
     WAITS_FOR_A_COPY,
     WAITS_FOR_A_MACHINE,
     Ledger,
@@ -22,7 +21,10 @@ from dr_sim.measures.ledger import (
     explain_exposure,
     loss_ledger,
 )
-from dr_sim.measures.outcome import FailoverOutcome, failovers
+from dr_sim.measures.causes.sums import summed
+from dr_sim.measures.exposure.exposure import Curve
+from dr_sim.measures.outage_now.ways import CLOSED, RESTORE, TAKEN
+from dr_sim.measures.outcome.outcome import FailoverOutcome, failovers
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import (
     CostSummary,
@@ -32,9 +34,7 @@ from dr_sim.measures.summary.types import (
     Summary,
     TargetMet,
 )
-from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, judge, judge_line
-from dr_sim.measures.ways import CLOSED, RESTORE, TAKEN
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.model import Scenario

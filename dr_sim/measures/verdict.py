@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from dr_sim.measures.mistake_parts import degraded, down
+from dr_sim.measures.outage_now.way_over import SITE
+from dr_sim.measures.outcome.mistake_parts import degraded, down
 from dr_sim.measures.summary.curve_types import (
     ClassedCurve,
     CurveSummary,
@@ -32,7 +33,6 @@ from dr_sim.measures.summary.types import (
     Summary,
     WritesRefusedSummary,
 )
-from dr_sim.measures.way_over import SITE
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla_measures import (
@@ -367,7 +367,7 @@ def _of_failover(
     of: CostSummary, head: str, phase: str, failover: FailoverSummary
 ) -> _Found:
     """of: the failover itself, or what it was to one database or tenant
-    (dr_sim/measures/parts.py).
+    (dr_sim/measures/outcome/parts.py).
     """
     own_note = of.note if isinstance(of, DatabaseCost) else ""
     note = own_note or failover.outage_note

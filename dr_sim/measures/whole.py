@@ -19,39 +19,42 @@ from functools import cached_property
 
 import numpy as np
 
-from dr_sim.measures import cloud
-from dr_sim.measures.best import best, best_falling
-from dr_sim.measures.directory import directory_wait
-from dr_sim.measures.elsewhere import held_at_the_end_us
-from dr_sim.measures.exposure import (
+from dr_sim.measures.cloud import cloud
+from dr_sim.measures.exposure.elsewhere import held_at_the_end_us
+from dr_sim.measures.exposure.exposure import (
     Curve,
     empty_curve,
     joined,
     true_exposure,
     worst,
 )
-from dr_sim.measures.falling import (
+from dr_sim.measures.exposure.lag import replay_lag
+from dr_sim.measures.exposure.reported import reported_exposure
+from dr_sim.measures.legs import Leg, legs_of
+from dr_sim.measures.outage_now.best import best, best_falling
+from dr_sim.measures.outage_now.directory import directory_wait
+from dr_sim.measures.outage_now.falling import (
     Falling,
     beyond,
     joined_falling,
     no_curve,
     raised,
 )
-from dr_sim.measures.lag import replay_lag
-from dr_sim.measures.legs import Leg, legs_of
-from dr_sim.measures.outage_now import outage_if_now, outage_of_service
-from dr_sim.measures.reported import reported_exposure
-from dr_sim.measures.reported_outage import (
+from dr_sim.measures.outage_now.outage_now import (
+    outage_if_now,
+    outage_of_service,
+)
+from dr_sim.measures.outage_now.reported_outage import (
     reported_outage,
     reported_outage_of_service,
 )
+from dr_sim.measures.outage_now.way_over import NO_WAY_US, SITE
 from dr_sim.measures.tables import (
     Tables,
     down_for_a_while_us,
     run_end_us,
     service_up_until_us,
 )
-from dr_sim.measures.way_over import NO_WAY_US, SITE
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.standbys import several

@@ -19,7 +19,8 @@ from dr_sim.figures.views import Views
 from dr_sim.figures.ways import way_charts
 from dr_sim.formatting.numbers import value_and_bound
 from dr_sim.formatting.words import instant, size, span
-from dr_sim.measures.phases import named_phases
+from dr_sim.measures.causes.sums import summed
+from dr_sim.measures.outcome.phases import named_phases
 from dr_sim.measures.summary.curve_types import CurveSummary
 from dr_sim.measures.summary.types import (
     AlertSummary,
@@ -28,7 +29,6 @@ from dr_sim.measures.summary.types import (
     MistakeSummary,
     Summary,
 )
-from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.report.standings import STANDING_HEADS, standings

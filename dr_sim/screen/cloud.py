@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.formatting.words import counted
-from dr_sim.measures.cloud import provisioned_words
+from dr_sim.measures.cloud.cloud import provisioned_words
 from dr_sim.measures.summary.cloud_types import (
     ApiSummary,
     JobsSummary,

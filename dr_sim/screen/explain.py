@@ -12,9 +12,8 @@ import numpy as np
 from dr_sim import units
 from dr_sim.errors import input_error
 from dr_sim.formatting.words import instant
-from dr_sim.measures import alerts
-from dr_sim.measures.cloud import provisionings_in
-from dr_sim.measures.ledger import (
+from dr_sim.measures.alerts import alerts
+from dr_sim.measures.causes.ledger import (
     Ledger,
     NoSuchThing,
     earlier_history,
@@ -23,13 +22,14 @@ from dr_sim.measures.ledger import (
     explain_failover,
     explain_lag,
 )
+from dr_sim.measures.causes.pieces import LedgerLine
+from dr_sim.measures.causes.sums import summed
+from dr_sim.measures.cloud.cloud import provisionings_in
 from dr_sim.measures.legs import Leg
-from dr_sim.measures.outage_parts import explain_outage_at
-from dr_sim.measures.outcome import failovers
-from dr_sim.measures.pieces import LedgerLine
-from dr_sim.measures.sums import summed
+from dr_sim.measures.outage_now.outage_parts import explain_outage_at
+from dr_sim.measures.outcome.outcome import failovers
+from dr_sim.measures.outcome.unprotected import unprotected_ledger
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.unprotected import unprotected_ledger
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
 from dr_sim.scenario.model import Scenario

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 
 from dr_sim.formatting.numbers import value_and_bound, value_text
 from dr_sim.formatting.words import counted, instant, size
-from dr_sim.measures.phases import ATTEMPT, named_phases
+from dr_sim.measures.causes.sums import summed
+from dr_sim.measures.outcome.phases import ATTEMPT, named_phases
 from dr_sim.measures.summary.types import (
     FailoverSummary,
     PhaseSpan,
     SiteBack,
     Summary,
 )
-from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from dr_sim.formatting.words import counted, size
-from dr_sim.measures.machines import LoadNeeds
+from dr_sim.measures.cloud.machines import LoadNeeds
 from dr_sim.measures.summary.cloud_types import (
     CloudSummary,
     FarmUpgradeSummary,

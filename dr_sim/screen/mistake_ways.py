@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dr_sim.formatting.words import instant
-from dr_sim.measures.mistake_ways import (
+from dr_sim.measures.outage_now.mistake_ways import (
     MistakeThatMightCome,
     MistakeWayTried,
     best_mistake_way,

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dr_sim import units
 from dr_sim.errors import input_error
 from dr_sim.formatting.words import instant
-from dr_sim.measures.summary import summarise
-from dr_sim.measures.summary.types import FailoverSummary
-from dr_sim.measures.ways import (
+from dr_sim.measures.outage_now.ways import (
     CLOSED,
     FAILED,
     TAKEN,
@@ -20,6 +18,8 @@ from dr_sim.measures.ways import (
     ways_at,
     ways_of,
 )
+from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary.types import FailoverSummary
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario

@@ -26,7 +26,7 @@ from dr_sim.experiments.paired import (
     without_parts,
 )
 from dr_sim.experiments.tolerance import DEFAULT, NO_TOLERANCE, Tolerance, parse_tolerance
-from dr_sim.measures.way_over import NO_WAY_US
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.units import UnitError
 from tests.experiments.worlds import S, sample
 

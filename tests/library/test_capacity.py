@@ -7,8 +7,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.causes import Causes
-from dr_sim.measures.life import cut_up
+from dr_sim.measures.causes.causes import Causes
+from dr_sim.measures.causes.life import cut_up
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.tables import tables
 from dr_sim.measures.verdict import Outcome

@@ -10,7 +10,7 @@ import pytest
 
 from dr_sim.faults import KINDS
 from dr_sim.loading import load_scenario
-from dr_sim.measures.cloud import calls
+from dr_sim.measures.cloud.cloud import calls
 from dr_sim.measures.tables import tables
 from dr_sim.runs.run import Result
 from dr_sim.units import HOUR_US, MINUTE_US

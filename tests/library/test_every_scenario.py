@@ -11,7 +11,7 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.machines import Command
-from dr_sim.measures.exposure import true_exposure
+from dr_sim.measures.exposure.exposure import true_exposure
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.tables import tables
 from dr_sim.measures.verdict import Outcome

@@ -14,7 +14,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
 from dr_sim.faults.manager_crash import Crash, Planned
 from dr_sim.loading import load_scenario
-from dr_sim.measures.ledger import explain_at
+from dr_sim.measures.causes.ledger import explain_at
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.recovery.commands import TakeInventory
 from dr_sim.runs.run import Result, run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
-from dr_sim.measures.ledger import Ledger, explain_at, explain_failover, explain_lag
+from dr_sim.measures.causes.ledger import Ledger, explain_at, explain_failover, explain_lag
 from dr_sim.results.run_folder import read_results, write_results
 from dr_sim.runs.run import Result, run
 from dr_sim.screen.explain import Wanted, alerts_of, explain

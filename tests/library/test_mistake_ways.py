@@ -15,7 +15,11 @@ from dr_sim.experiments.mistake_ways import (
     mistake_ways,
 )
 from dr_sim.loading import load_scenario
-from dr_sim.measures.mistake_ways import MistakeThatMightCome, MistakeWayTried, best_mistake_way
+from dr_sim.measures.outage_now.mistake_ways import (
+    MistakeThatMightCome,
+    MistakeWayTried,
+    best_mistake_way,
+)
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import Result, run
 from dr_sim.screen.ways import ways_taken

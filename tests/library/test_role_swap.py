@@ -10,7 +10,7 @@ import pytest
 from dr_sim.backups.chain import chain_is_valid
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.loading import load_scenario
-from dr_sim.measures.exposure import true_exposure
+from dr_sim.measures.exposure.exposure import true_exposure
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.plain import summary_json

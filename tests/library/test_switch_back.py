@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dr_sim.loading import load_scenario
-from dr_sim.measures.exposure import true_exposure
-from dr_sim.measures.lag import replay_lag
-from dr_sim.measures.ledger import explain_failover
+from dr_sim.measures.causes.ledger import explain_failover
+from dr_sim.measures.exposure.exposure import true_exposure
+from dr_sim.measures.exposure.lag import replay_lag
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.runs.run import Result, run

@@ -18,10 +18,10 @@ from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import views_of
 from dr_sim.figures.ways import way_charts
 from dr_sim.loading import load_scenario
-from dr_sim.measures.each_way import exposure_of_place, open_ways, outage_of_place
-from dr_sim.measures.outage_now import outage_at
+from dr_sim.measures.outage_now.each_way import exposure_of_place, open_ways, outage_of_place
+from dr_sim.measures.outage_now.outage_now import outage_at
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.measures.verdict import Outcome
-from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.screen.run import screen

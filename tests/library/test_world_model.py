@@ -14,7 +14,7 @@ from dr_sim.cli.main import main
 from dr_sim.engines import postgres_words
 from dr_sim.engines.postgres.errors import sqlstate
 from dr_sim.engines.sql_server_errors import ERRORS as SQL_SERVER_ERRORS
-from dr_sim.measures.ledger import explain_at
+from dr_sim.measures.causes.ledger import explain_at
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.journal import Row
 from dr_sim.runs.run import Result

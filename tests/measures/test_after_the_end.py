@@ -7,16 +7,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dr_sim.measures.after_the_end import RestoreTimes, begin_later, ends_later
-from dr_sim.measures.best import falling_at
-from dr_sim.measures.exposure import NEVER_US
-from dr_sim.measures.falling import Falling
-from dr_sim.measures.outage_now import outage_if_now, outage_of_service
-from dr_sim.measures.reported_outage import (
+from dr_sim.measures.exposure.exposure import NEVER_US
+from dr_sim.measures.outage_now.after_the_end import RestoreTimes, begin_later, ends_later
+from dr_sim.measures.outage_now.best import falling_at
+from dr_sim.measures.outage_now.falling import Falling
+from dr_sim.measures.outage_now.outage_now import outage_if_now, outage_of_service
+from dr_sim.measures.outage_now.reported_outage import (
     reported_outage,
     reported_outage_of_service,
 )
-from dr_sim.measures.way_over import NO_WAY_US
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.world.world import World
 from tests.world.build import MINUTE, SECOND, scenario
 

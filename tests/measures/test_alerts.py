@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from dr_sim.measures.alerts import danger_us, judge
-from dr_sim.measures.owed import not_told
+from dr_sim.measures.alerts.alerts import danger_us, judge
+from dr_sim.measures.alerts.owed import not_told
 from dr_sim.measures.tables import Tables
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Schedule

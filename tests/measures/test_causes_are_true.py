@@ -19,12 +19,12 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.measures import arrival, before_backup, life, on_the_way
-from dr_sim.measures.causes import Causes, SafeTime
-from dr_sim.measures.exposure import true_exposure
-from dr_sim.measures.ledger import Ledger, explain_at, explain_failover
-from dr_sim.measures.outcome import failovers
-from dr_sim.measures.pieces import Piece
+from dr_sim.measures.causes import arrival, before_backup, life, on_the_way
+from dr_sim.measures.causes.causes import Causes, SafeTime
+from dr_sim.measures.causes.ledger import Ledger, explain_at, explain_failover
+from dr_sim.measures.causes.pieces import Piece
+from dr_sim.measures.exposure.exposure import true_exposure
+from dr_sim.measures.outcome.outcome import failovers
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World

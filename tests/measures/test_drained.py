@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dr_sim.measures.causes import Causes
-from dr_sim.measures.drained import Drained, drained
+from dr_sim.measures.causes.causes import Causes
+from dr_sim.measures.outcome.drained import Drained, drained
 from dr_sim.measures.tables import Tables
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import EndRestore, Restore

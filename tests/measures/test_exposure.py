@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dr_sim.measures.exposure import Curve, step_curve, true_exposure, worst
-from dr_sim.measures.outcome import failovers
+from dr_sim.measures.exposure.exposure import Curve, step_curve, true_exposure, worst
+from dr_sim.measures.outcome.outcome import failovers
 from dr_sim.record.journal import Journal
 from dr_sim.world.world import World
 from tests.measures.make import HOUR, MIN, S, a_scenario, survivable, whole_of

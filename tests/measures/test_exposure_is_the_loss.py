@@ -15,10 +15,10 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.measures import outcome
-from dr_sim.measures.exposure import true_exposure
+from dr_sim.measures.exposure.exposure import true_exposure
 from dr_sim.measures.legs import legs_of
-from dr_sim.measures.outcome import failovers
+from dr_sim.measures.outcome import outcome
+from dr_sim.measures.outcome.outcome import failovers
 from dr_sim.world.world import World
 
 MINUTE = 60_000_000

@@ -7,14 +7,14 @@ from fractions import Fraction
 
 import pytest
 
-from dr_sim.measures.backlog import backlog
 from dr_sim.measures.backups_made import backups_made
-from dr_sim.measures.lag import replay_lag
+from dr_sim.measures.exposure.backlog import backlog
+from dr_sim.measures.exposure.lag import replay_lag
+from dr_sim.measures.exposure.reported import reported_exposure
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.link_use import link_use
-from dr_sim.measures.outcome import failovers
-from dr_sim.measures.reported import reported_exposure
-from dr_sim.measures.unprotected import unprotected
+from dr_sim.measures.outcome.outcome import failovers
+from dr_sim.measures.outcome.unprotected import unprotected
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario

@@ -11,10 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.loading import load_scenario
-from dr_sim.measures.exposure import true_exposure
-from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
-from dr_sim.measures.outcome import failovers
-from dr_sim.measures.pieces import UNEXPLAINED
+from dr_sim.measures.causes.ledger import (
+    Ledger,
+    NoSuchThing,
+    explain_alert,
+    explain_at,
+    explain_failover,
+)
+from dr_sim.measures.causes.pieces import UNEXPLAINED
+from dr_sim.measures.exposure.exposure import true_exposure
+from dr_sim.measures.outcome.outcome import failovers
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Recopy
 from dr_sim.recovery.events import ValidationFailed, ValidationOutcome

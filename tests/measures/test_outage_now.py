@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 import dr_sim
-from dr_sim.measures.exposure import NEVER_US
-from dr_sim.measures.falling import Falling, joined_falling, worst_falling
-from dr_sim.measures.outage_now import (
+from dr_sim.measures.exposure.exposure import NEVER_US
+from dr_sim.measures.outage_now.falling import Falling, joined_falling, worst_falling
+from dr_sim.measures.outage_now.outage_now import (
     curve_of_life,
     outage_at,
     outage_if_now,
     outage_of_service,
 )
-from dr_sim.measures.outcome import failovers
-from dr_sim.measures.waiting_restores import Jobs, Life
-from dr_sim.measures.way_over import NO_WAY_US, Slowness, Way
-from dr_sim.measures.ways import ways_at
+from dr_sim.measures.outage_now.waiting_restores import Jobs, Life
+from dr_sim.measures.outage_now.way_over import NO_WAY_US, Slowness, Way
+from dr_sim.measures.outage_now.ways import ways_at
+from dr_sim.measures.outcome.outcome import failovers
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.usual import after_the_drain_us
 from dr_sim.world.world import World

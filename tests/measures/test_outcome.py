@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
-from dr_sim.measures.outcome import failovers
-from dr_sim.measures.phases import named_phases
-from dr_sim.measures.served import Served
+from dr_sim.measures.outcome.outcome import failovers
+from dr_sim.measures.outcome.phases import named_phases
+from dr_sim.measures.outcome.served import Served
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Fence
 from dr_sim.runs.run import run

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dr_sim.measures.outage_now import outage_if_now, outage_of_service
-from dr_sim.measures.reported_outage import (
+from dr_sim.measures.outage_now.outage_now import outage_if_now, outage_of_service
+from dr_sim.measures.outage_now.reported_outage import (
     last_before,
     reported_outage,
     reported_outage_of_service,
 )
-from dr_sim.measures.way_over import NO_WAY_US
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.world.world import World
 from tests.world.build import MINUTE, SECOND, scenario
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
-from dr_sim.measures.causes import Causes
+from dr_sim.measures.causes.causes import Causes
 from dr_sim.measures.standing import remedy, standings
 from dr_sim.measures.summary.types import DatabaseStanding, Summary, TargetMet
 from dr_sim.measures.tables import Tables

@@ -10,12 +10,12 @@ from world.build import World, during, scenario
 
 from dr_sim.experiments.estimates import Question, values_of
 from dr_sim.experiments.take import take
-from dr_sim.measures.outcome import failovers
-from dr_sim.measures.parts import database_outcomes
+from dr_sim.measures.outcome.outcome import failovers
+from dr_sim.measures.outcome.parts import database_outcomes
+from dr_sim.measures.outcome.tenants import databases_of, tenant_outcomes
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.plain import plain
 from dr_sim.measures.tables import tables
-from dr_sim.measures.tenants import databases_of, tenant_outcomes
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.asked_model import SlaLine
 from tests.library.runs import HOUR, MINUTE, SECOND, failover, ran

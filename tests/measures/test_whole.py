@@ -12,11 +12,11 @@ import pytest
 
 from dr_sim.experiments.sampling import from_summary
 from dr_sim.loading import load_scenario
-from dr_sim.measures.exposure import Curve, joined
-from dr_sim.measures.ledger import explain_failover
-from dr_sim.measures.outcome import failovers
+from dr_sim.measures.causes.ledger import explain_failover
+from dr_sim.measures.exposure.exposure import Curve, joined
+from dr_sim.measures.outcome.outcome import failovers
+from dr_sim.measures.outcome.unprotected import unprotected_spans
 from dr_sim.measures.summary.plain import summary_json
-from dr_sim.measures.unprotected import unprotected_spans
 from dr_sim.results import run_folder
 from dr_sim.results.run_folder import read_results, write_results
 from dr_sim.runs.run import Result, run

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.engines.sides import open_sides
-from dr_sim.measures.ledger import explain_failover
+from dr_sim.measures.causes.ledger import explain_failover
 from dr_sim.measures.summary import summarise
 from dr_sim.record.journal import Journal
 from dr_sim.record.verify import verify

@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from fractions import Fraction
 
-from dr_sim.measures.backlog import backlog
 from dr_sim.measures.backups_made import backups_made, bytes_offered
 from dr_sim.measures.conservation import Conservation
+from dr_sim.measures.exposure.backlog import backlog
+from dr_sim.measures.exposure.writes import (
+    RefusedWrites,
+    any_refused_us,
+    refusals,
+)
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.link_use import LinkUse, link_use
+from dr_sim.measures.outcome.tenants import asked_of
+from dr_sim.measures.outcome.unprotected import unprotected_spans
 from dr_sim.measures.summary.alerts import alerts_summary, qualities_of
 from dr_sim.measures.summary.cloud import cloud_summary
 from dr_sim.measures.summary.curves import (
@@ -51,10 +58,7 @@ from dr_sim.measures.tables import (
     service_up_until_us,
     writes_stopped_us,
 )
-from dr_sim.measures.tenants import asked_of
-from dr_sim.measures.unprotected import unprotected_spans
 from dr_sim.measures.whole import Whole
-from dr_sim.measures.writes import RefusedWrites, any_refused_us, refusals
 
 __all__ = ["Summary", "summarise"]
 

@@ -6,9 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dr_sim.measures.alerts import Alert, AlertQuality, Episode, judge
-from dr_sim.measures.exposure import NEVER_US, first_full_us
+from dr_sim.measures.alerts.alerts import (
+    Alert,
+    AlertQuality,
+    Episode,
+    judge,
+)
+from dr_sim.measures.exposure.exposure import NEVER_US, first_full_us
 from dr_sim.measures.legs import Leg
+from dr_sim.measures.outcome.tenants import asked_of
 from dr_sim.measures.summary.types import (
     AlertScore,
     AlertsSummary,
@@ -17,7 +23,6 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.summary.values import in_the_run_s_time
 from dr_sim.measures.tables import Tables, writes_stopped_us
-from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 

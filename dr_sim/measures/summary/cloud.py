@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dr_sim.measures import cloud
+from dr_sim.measures.cloud import cloud
 from dr_sim.measures.summary.cloud_types import (
     ApiSummary,
     CloudSummary,

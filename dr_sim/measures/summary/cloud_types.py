@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dr_sim.measures.machines import LoadNeeds
+from dr_sim.measures.cloud.machines import LoadNeeds
 from dr_sim.measures.summary.curve_types import CurveSummary, PartedCurve
 from dr_sim.measures.summary.fields import OMITTED
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dr_sim.measures.outage_now.ways import WaySummary
 from dr_sim.measures.summary.fields import OMITTED, key
-from dr_sim.measures.ways import WaySummary
 
 
 @dataclass(slots=True)

@@ -8,8 +8,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 
-from dr_sim.measures.each_way import exposure_of_place, outage_of_place
-from dr_sim.measures.falling import Falling
+from dr_sim.measures.outage_now.each_way import (
+    exposure_of_place,
+    outage_of_place,
+)
+from dr_sim.measures.outage_now.falling import Falling
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
+from dr_sim.measures.outcome.tenants import asked_of, asked_of_class
 from dr_sim.measures.summary.curve_types import (
     ClassedCurve,
     CurveSummary,
@@ -20,8 +25,6 @@ from dr_sim.measures.summary.curve_types import (
     TimeAbove,
 )
 from dr_sim.measures.summary.values import half_up, seconds, shallow
-from dr_sim.measures.tenants import asked_of, asked_of_class
-from dr_sim.measures.way_over import NO_WAY_US
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.scenario.sla_measures import (

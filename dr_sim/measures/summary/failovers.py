@@ -6,20 +6,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dr_sim.measures.alerts import AlertQuality
-from dr_sim.measures.causes import Causes
-from dr_sim.measures.cloud import Provisioning, provisionings_in
-from dr_sim.measures.drained import drained
-from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
+from dr_sim.measures.alerts.alerts import AlertQuality
+from dr_sim.measures.causes.causes import Causes
+from dr_sim.measures.causes.ledger import Ledger, loss_ledger, outage_ledger
+from dr_sim.measures.cloud.cloud import Provisioning, provisionings_in
 from dr_sim.measures.legs import Leg
-from dr_sim.measures.outcome import (
+from dr_sim.measures.outage_now.ways import CameTrue, is_foretold, ways_of
+from dr_sim.measures.outcome.drained import drained
+from dr_sim.measures.outcome.outcome import (
     DatabaseLoss,
     FailoverOutcome,
     failovers,
     manager_down,
 )
-from dr_sim.measures.parts import PartOutcome, database_outcomes
-from dr_sim.measures.protected import counts
+from dr_sim.measures.outcome.parts import PartOutcome, database_outcomes
+from dr_sim.measures.outcome.protected import counts
+from dr_sim.measures.outcome.tenants import tenant_outcomes
+from dr_sim.measures.outcome.unknown import why_unknown
+from dr_sim.measures.outcome.unprotected import (
+    follows,
+    unprotected,
+    unprotected_ledger,
+)
 from dr_sim.measures.summary.alerts import alert_summary
 from dr_sim.measures.summary.orders import GivenOrder, obeyed
 from dr_sim.measures.summary.types import (
@@ -35,14 +43,6 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.tenants import tenant_outcomes
-from dr_sim.measures.unknown import why_unknown
-from dr_sim.measures.unprotected import (
-    follows,
-    unprotected,
-    unprotected_ledger,
-)
-from dr_sim.measures.ways import CameTrue, is_foretold, ways_of
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import DatabaseSpec, Scenario

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dr_sim.measures.machines import (
+from dr_sim.measures.cloud.machines import (
     ImageMoved,
     Short,
     ToGoal,
     machines_found,
     pauses,
 )
-from dr_sim.measures.quotas import quota_use
+from dr_sim.measures.cloud.quotas import quota_use
 from dr_sim.measures.summary.cloud_types import (
     FarmUpgradeSummary,
     ImageSummary,

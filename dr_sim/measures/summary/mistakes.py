@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dr_sim.measures.legs import Leg
+from dr_sim.measures.outcome.tenants import databases_of
 from dr_sim.measures.summary.types import FailoverSummary, MistakeSummary
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.tenants import databases_of
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Row
 from dr_sim.scenario.model import Scenario

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dr_sim.measures.causes import Causes
+from dr_sim.measures.causes.causes import Causes
 from dr_sim.measures.legs import Leg
-from dr_sim.measures.outcome import FailoverOutcome
+from dr_sim.measures.outcome.outcome import FailoverOutcome
 from dr_sim.measures.summary.types import RefusedOrder
 from dr_sim.measures.tables import Tables, undone_stops_us
 from dr_sim.measures.whole import Whole

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dr_sim.measures.pieces import LedgerLine
+from dr_sim.measures.causes.pieces import LedgerLine
+from dr_sim.measures.outage_now.ways import WaySummary
 from dr_sim.measures.summary.cloud_types import CloudSummary
 from dr_sim.measures.summary.curve_types import (
     ClassedCurve,
@@ -20,7 +21,6 @@ from dr_sim.measures.summary.curve_types import (
     WaysOpenSummary,
 )
 from dr_sim.measures.summary.fields import OMITTED, key
-from dr_sim.measures.ways import WaySummary
 from dr_sim.scenario.sla_measures import (
     CLOUD_CURVES,
     WAYS_OPEN,

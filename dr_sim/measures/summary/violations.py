@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dr_sim.measures.alerts import AlertQuality
+from dr_sim.measures.alerts.alerts import AlertQuality
+from dr_sim.measures.alerts.owed import not_told
 from dr_sim.measures.conservation import Conservation, conservation
 from dr_sim.measures.legs import Leg
-from dr_sim.measures.owed import not_told
 from dr_sim.measures.summary.types import ViolationSummary
 from dr_sim.measures.tables import run_end_us
 from dr_sim.measures.whole import Whole

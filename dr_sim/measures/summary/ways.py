@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dr_sim.formatting.words import counted, instant
-from dr_sim.measures.each_way import OpenWays, open_ways
+from dr_sim.measures.outage_now.each_way import OpenWays, open_ways
+from dr_sim.measures.outage_now.way_over import SITE
+from dr_sim.measures.outage_now.ways import CLOSED, WaySummary, ways_at
 from dr_sim.measures.summary.curve_types import WaysOpenSummary
-from dr_sim.measures.way_over import SITE
-from dr_sim.measures.ways import CLOSED, WaySummary, ways_at
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla_measures import (

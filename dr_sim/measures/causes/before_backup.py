@@ -1,0 +1,164 @@
+"""The time before a backup begins: the schedule's interval, and backups that came to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.causes.causes import BackupFate, Causes
+from dr_sim.measures.causes.pieces import Piece, noted, value_or
+from dr_sim.scenario.kind import Explains
+
+
+def made_nothing(causes: Causes, file: BackupFate) -> bool:
+    """Return whether the job made no backup, for another reason than the failure of the primary."""
+    if file.cut_off_us is None:
+        return False
+    return (
+        bool(file.error)
+        or file.empty
+        or file.cut_off_us not in causes.failed_us
+    )
+
+
+def until_begun(
+    causes: Causes,
+    database: int,
+    kinds: tuple[Kind, ...],
+    from_us: int,
+    until_us: int,
+    own: tuple[str, str],
+) -> Iterator[Piece]:
+    """Yield the pieces from a write to the begin of the backup that holds it: the schedule's
+    interval, and after each backup that came to nothing the reason. own: cause and detail of the
+    interval.
+    """
+    failed = _came_to_nothing(causes, database, kinds)
+    turns = [turn for turn in failed if from_us <= turn[0] < until_us]
+    cause, detail = own
+    if turns:
+        detail = "until the next one was to be made"
+    for time, next_cause, next_detail in turns:
+        yield time, cause, detail
+        cause, detail = next_cause, next_detail
+    yield until_us, cause, detail
+
+
+def _came_to_nothing(
+    causes: Causes, database: int, kinds: tuple[Kind, ...]
+) -> list[tuple[int, str, str]]:
+    """Return (instant, cause, detail) of every backup of these kinds that was skipped, waited, was
+    cut off, failed or was empty, in the order of time.
+    """
+    found: list[
+        tuple[int, int, str, str]
+    ] = []  # instant, place in the record, cause, detail
+    skipped = causes.t.of("truth.backup_skipped", database)
+    columns = ("time_us", "seq", "kind", "reason", "words")
+    for time, seq, kind, reason_id, words_id in zip(
+        *(skipped[column].tolist() for column in columns), strict=True
+    ):
+        if kind in kinds and not _said_already(
+            causes, database, kind, time
+        ):
+            why = (
+                causes.t.text(reason_id),
+                causes.t.journal.seen_texts.all[words_id],
+            )
+            cause, detail = _why_skipped(
+                causes, database, Kind(kind).word, time, why
+            )
+            found.append((time, seq, cause, detail))
+    waits = causes.t.of("truth.backup_waits", database)
+    for time, seq, kind in zip(
+        *(waits[column].tolist() for column in ("time_us", "seq", "kind")),
+        strict=True,
+    ):
+        if kind in kinds:
+            cause = f"{Kind(kind).word} backup waits"
+            found.append(
+                (
+                    time,
+                    seq,
+                    cause,
+                    "its job waits for another of the database",
+                )
+            )
+    turns = [
+        (time, cause, detail) for time, _, cause, detail in sorted(found)
+    ]
+    for file in causes.files(database):
+        if file.kind in kinds and made_nothing(causes, file):
+            turns.append(why_nothing(causes, file, database))
+    return sorted(turns, key=lambda turn: turn[0])
+
+
+def _said_already(
+    causes: Causes, database: int, kind: int, time: int
+) -> bool:
+    """Return whether the reason is in the list already: the job before waits for another one at
+    that instant, or is under way and makes no backup.
+    """
+    files = [file for file in causes.files(database) if file.kind == kind]
+    for file in files:
+        if file.begin_us < time < value_or(
+            file.cut_off_us, 0
+        ) and made_nothing(causes, file):
+            return True
+    waits = causes.t.of("truth.backup_waits", database)
+    since = waits["time_us"][
+        (waits["kind"] == kind) & (waits["time_us"] <= time)
+    ]
+    if not len(since):
+        return False
+    return not any(since[-1] <= file.begin_us < time for file in files)
+
+
+def why_nothing(
+    causes: Causes, file: BackupFate, database: int
+) -> tuple[int, str, str]:
+    """Return (instant, cause, detail) of a job that made no backup."""
+    begin, end = file.begin_us, file.cut_off_us
+    assert end is not None
+    if file.error:
+        label = causes.during(begin, end + 1, Explains.NO_ROOM)
+        return begin, noted(f"{file.word} backup failed", label), file.error
+    if file.empty:
+        label = causes.during(end, end + 1, Explains.EMPTY_BACKUP, database)
+        detail = "they were made without an error, and were empty"
+        return begin, noted(f"empty {file.word} backups", label), detail
+    label = causes.during(begin, end + 1, Explains.CUT_OFF, database)
+    is_log = file.kind == Kind.LOG
+    detail = (
+        "the next log covers its range"
+        if is_log
+        else "the next one is waited for"
+    )
+    return begin, noted(f"{file.word} backup cut off", label), detail
+
+
+def _why_skipped(
+    causes: Causes,
+    database: int,
+    word: str,
+    time: int,
+    why: tuple[str, str],
+) -> tuple[str, str]:
+    """Return (cause, detail) of a skipped backup. why: the reason in the record, and the engine's
+    error.
+    """
+    reason, words = why
+    if reason.startswith("paused"):
+        label = causes.during(time, time + 1, Explains.PAUSED, database)
+        return noted(f"{word} backups paused", label), reason
+    if reason.startswith(("4208", "4214", "55000")):
+        label = causes.during(time, time + 1, Explains.REFUSED, database)
+        return noted(f"{word} backup refused", label), reason
+    if reason == "overrun":
+        return (
+            f"{word} backup skipped",
+            "the one before it was still running",
+        )
+    if words:
+        return f"{word} backup refused", words
+    return f"{word} backup skipped", reason

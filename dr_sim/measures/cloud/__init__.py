@@ -1,0 +1,1 @@
+"""Measures of the cloud manager and of machines."""

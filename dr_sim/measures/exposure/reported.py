@@ -1,0 +1,276 @@
+"""Reported exposure: what the recovery manager believes the exposure to be, from the events that it
+has received and nothing else.
+
+It believes in the unbroken chain of validated logs from where its copy of the database stands:
+whatever that chain holds was there when the chain's last log was cut, by that log's own header. The
+headers carry the primary's clock, so a wrong clock makes a wrong report: the difference to the true
+curve is what nobody was told. Of a database that was not seeded it knows that there is nothing to
+continue from until a full is restored: all since the beginning would be lost.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.exposure.exposure import (
+    Curve,
+    all_since_us,
+    step_curve,
+)
+from dr_sim.measures.tables import (
+    Ints,
+    Record,
+    Tables,
+    pick,
+    tables,
+    up_until_us,
+)
+from dr_sim.scenario.model import Scenario
+
+
+class _Believed:
+    """The chain of one database as its manager knows it: where it stands and when the last of it
+    was cut.
+    """
+
+    __slots__ = (
+        "ahead",
+        "fork",
+        "keeps",
+        "last_lsn",
+        "seeded",
+        "sets",
+        "since_utc_us",
+    )
+
+    def __init__(self, seeded: bool, keeps: bool = False) -> None:
+        """keeps: at a store a full can be restored as soon as it is whole."""
+        self.seeded = seeded
+        self.keeps = keeps
+        self.fork = 0
+        self.last_lsn = -1  # -1: no position reported yet
+        self.since_utc_us = 0
+        # validated logs: first_lsn, last_lsn, fork, the fork it begins on, started
+        self.ahead: list[tuple[int, int, int, int, int]] = []
+        # fulls and incrementals by name id: last_lsn, their time
+        self.sets: dict[int, tuple[int, int]] = {}
+
+    def stands_at(self, fork: int, lsn: int) -> None:
+        """The copy stands behind the primary's first position."""
+        self.fork, self.last_lsn = fork, lsn
+
+    def validated(
+        self,
+        name: int,
+        kind: int,
+        forks: tuple[int, int],
+        lsns: tuple[int, int],
+        times: tuple[int, int],
+    ) -> None:
+        """A backup was validated: from its first LSN to its last, begun and finished at times.
+        forks: the one that it lies on, and the one on which it begins.
+        """
+        fork, first_fork = forks
+        first_lsn, last_lsn = lsns
+        started, finished = times
+        if kind != Kind.LOG:
+            self.sets[name] = (last_lsn, finished)
+            if self.keeps:
+                self.restored(name, fork, last_lsn)
+            return
+        if self.last_lsn < 0 and not self.seeded:
+            insort(
+                self.ahead, (first_lsn, last_lsn, fork, first_fork, started)
+            )
+            return
+        if (
+            self.last_lsn < 0
+        ):  # the first log of a seeded copy fits on what was seeded
+            self.fork, self.last_lsn = fork, first_lsn
+        # the next one, as nearly always
+        if (
+            not self.ahead
+            and first_lsn == self.last_lsn
+            and fork == self.fork
+        ):
+            self.last_lsn, self.since_utc_us = last_lsn, started
+            return
+        insort(self.ahead, (first_lsn, last_lsn, fork, first_fork, started))
+        self._follow()
+
+    def restored(self, name: int, fork: int, redo_lsn: int) -> None:
+        last_lsn, finished = self.sets.get(name, (-1, 0))
+        if last_lsn >= 0 and (
+            fork != self.fork or redo_lsn > self.last_lsn
+        ):
+            self.fork, self.last_lsn, self.since_utc_us = (
+                fork,
+                redo_lsn,
+                finished,
+            )
+            self._follow()
+
+    def _follow(self) -> None:
+        while self.ahead and self.ahead[0][0] <= self.last_lsn:
+            _, last_lsn, fork, first_fork, started = self.ahead.pop(0)
+            fits = self.fork in (fork, first_fork)
+            if fits and last_lsn > self.last_lsn:
+                self.fork, self.last_lsn = fork, last_lsn
+                self.since_utc_us = started
+
+
+def reported_exposure(
+    record: Record, scenario: Scenario, database: int
+) -> Curve:
+    """Return what the manager would report for one database, from its first validated log on, while
+    the primary is up.
+    """
+    t = tables(record)
+    told = _told(t, database)
+    copies = t.of("truth.copy_there", database)["time_us"]
+    believed = _Believed(
+        scenario.databases[database].seeded or bool(len(copies)),
+        scenario.store is not None,
+    )
+    # nothing is there, or all that the new primary began with
+    known = not believed.seeded or scenario.leg_no > 1
+    time_us: list[int] = [0] if known else []
+    since_us: list[int] = (
+        [_without_copy_us(believed, scenario, database)] if known else []
+    )
+    behind = t.of("truth.behind", database)["lacking_us"][:1].tolist()
+    if behind:
+        there = t.of("truth.copy_there", database)
+        believed.stands_at(int(there["fork"][0]), int(there["lsn"][0]))
+        since_us = behind
+    for full in _kept_fulls(t, scenario, database):
+        believed.validated(*full)
+    if believed.since_utc_us:
+        since_us = [believed.since_utc_us - scenario.start_utc_us]
+    before = None
+    for (
+        _,
+        at,
+        is_validated,
+        name,
+        kind,
+        fork,
+        first_fork,
+        first,
+        last,
+        started,
+        finished,
+    ) in told:
+        if is_validated:
+            believed.validated(
+                name,
+                kind,
+                (fork, first_fork),
+                (first, last),
+                (started, finished),
+            )
+        else:
+            believed.restored(name, fork, last)
+        if believed.since_utc_us and believed.since_utc_us != before:
+            before = believed.since_utc_us
+            time_us.append(at)
+            since_us.append(before - scenario.start_utc_us)
+    return step_curve(
+        np.array(time_us, np.int64),
+        np.array(since_us, np.int64),
+        up_until_us(t, scenario, database),
+    )
+
+
+def _kept_fulls(
+    t: Tables, scenario: Scenario, database: int
+) -> Iterator[
+    tuple[int, int, tuple[int, int], tuple[int, int], tuple[int, int]]
+]:
+    """Yield the fulls and incrementals that a store has kept of an earlier primary, as _Believed is
+    told of them: they are not validated again. Stated simplification: their times are those of a
+    clock that is right.
+    """
+    if scenario.store is None:
+        return
+    carried = t.of("truth.carried", database)
+    here = carried["file"][carried["here"] == 1]
+    made = t.of("truth.backup_finished", database)
+    kept = np.isin(made["file"], here) & (made["kind"] != Kind.LOG)
+    made = pick(made, kept)
+    for i in np.argsort(made["last_lsn"], kind="stable").tolist():
+        fork = int(made["fork"][i])
+        utc_us = scenario.start_utc_us + int(made["time_us"][i])
+        yield (
+            int(made["name"][i]),
+            int(made["kind"][i]),
+            (fork, fork),
+            (int(made["first_lsn"][i]), int(made["last_lsn"][i])),
+            (utc_us, utc_us),
+        )
+
+
+def _without_copy_us(
+    believed: _Believed, scenario: Scenario, database: int
+) -> int:
+    """Since when all would be lost until a backup has come: a copy that follows holds all that the
+    new primary began with.
+    """
+    if believed.seeded:
+        return 0
+    return all_since_us(scenario, database, 0)
+
+
+def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
+    """Validations and restores of a database in the order in which the manager heard of them."""
+    rows: list[tuple[int, ...]] = []
+    v, r = t.of("seen.Validated", database), t.of("seen.Restored", database)
+    h = "header."
+    # the restore of a log is no news: the manager has known since it was validated
+    sets = v["name"][v[h + "kind"] != Kind.LOG]
+    r = pick(r, np.isin(r["name"], sets))
+    rows += _zip(
+        v["seq"],
+        v["time_us"],
+        1,
+        v["name"],
+        v[h + "kind"],
+        v[h + "fork"],
+        v[h + "first_fork"],
+        v[h + "first_lsn"],
+        v[h + "last_lsn"],
+        v[h + "started_utc_us"],
+        v[h + "finished_utc_us"],
+    )
+    rows += _zip(
+        r["seq"],
+        r["time_us"],
+        0,
+        r["name"],
+        0,
+        r["fork"],
+        0,
+        0,
+        r["redo_lsn"],
+        0,
+        0,
+    )
+    rows.sort()
+    return rows
+
+
+def _zip(*parts: Ints | int) -> list[tuple[int, ...]]:
+    n = next(len(p) for p in parts if not isinstance(p, int))
+    return list(
+        zip(
+            *(
+                ([p] * n) if isinstance(p, int) else p.tolist()
+                for p in parts
+            ),
+            strict=True,
+        )
+    )
