@@ -141,18 +141,34 @@ def _compared(a: argparse.Namespace) -> Iterator[OtherCode | None]:
     named, parts = a.against, parts_of(a.manager)
     if named is None:
         changed = changed_files(parts)
+        print(_told_of(changed, parts[0]), file=sys.stderr)
         if not changed:
             yield None
             return
         named = HEAD
-        what = counted(changed, "Python file")
-        print(
-            f"{what} differ{'s' * (changed == 1)} from {HEAD}: each case is compared with it "
-            f"({OPTION} {NONE} switches this off)",
-            file=sys.stderr,
-        )
     with other_code(named, parts) as code:
         yield code
+
+
+def _told_of(changed: int | None, part: Path) -> str:
+    """Say what the code is compared with, if nobody has named it."""
+    from dr_sim.explore.against.code import HEAD, NONE, OPTION
+
+    if changed is None:
+        return (
+            f"{part} is in no git checkout: no case is compared with other code "
+            f"({OPTION} names a folder)"
+        )
+    if not changed:
+        return (
+            f"no Python file differs from {HEAD}: no case is compared with other code "
+            f"({OPTION} names a branch, or {HEAD}~1)"
+        )
+    what = counted(changed, "Python file")
+    return (
+        f"{what} differ{'s' * (changed == 1)} from {HEAD}: each case is compared with it "
+        f"({OPTION} {NONE} switches this off)"
+    )
 
 
 @contextmanager

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 from zlib import crc32
@@ -99,6 +101,7 @@ class _Processes:
     def __init__(
         self, count: int, manager: str, code: OtherCode | None
     ) -> None:
+        self._others = set(multiprocessing.active_children())
         self._pool = _pool(count)
         self._manager = manager
         self._code = code
@@ -116,11 +119,12 @@ class _Processes:
         look = partial(
             _look_beside_each, manager=self._manager, code=self._code
         )
-        try:
-            return self._pool.submit(look, batch)
-        except BrokenProcessPool:
-            self._pool = _pool(self.count)
-            return self._pool.submit(look, batch)
+        with _deaf_to_interrupts():
+            try:
+                return self._pool.submit(look, batch)
+            except BrokenProcessPool:
+                self._pool = _pool(self.count)
+                return self._pool.submit(look, batch)
 
     def _again(self, batch: list[Tree]) -> Batch:
         """Run a batch again after a process has ended in the middle of a run; the case in which it
@@ -137,6 +141,13 @@ class _Processes:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+    def end(self) -> None:
+        """End the processes in the middle of what they do: nobody waits for it any more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            if process not in self._others:
+                process.terminate()
 
 
 class _Cluster:
@@ -176,10 +187,30 @@ def case_runner(
         finally:
             client.close()
         return
-    with closing(_Processes(workers, manager, code)) as processes:
+    processes = _Processes(workers, manager, code)
+    try:
         yield processes
+    except BaseException:
+        processes.end()
+        raise
+    processes.close()
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(count, context, look_here_too)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment: processes that are started now ignore it for good. It reaches all
+    of them, and only the parent has something to say.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.cli import explore as cli
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.explore import search
-from dr_sim.explore.against import asking, difference
+from dr_sim.explore.against import asking, code, difference
 from dr_sim.explore.against.asking import OtherSide
 from dr_sim.explore.against.code import OtherCode, changed_files, other_code, parts_of
 from dr_sim.explore.against.measures import MEASURES, NEVER, Key, Value, measured, shown, value_of
@@ -184,8 +186,8 @@ def test_changed_files_are_counted_whether_git_knows_them_or_not(package: Path) 
 def test_a_package_that_git_does_not_know_is_not_compared(package: Path, tmp_path: Path) -> None:
     installed = package.parent / "site-packages" / "dr_sim"
     shutil.copytree(package, installed)
-    assert changed_files([installed]) == 0
-    assert changed_files([tmp_path]) == 0
+    assert changed_files([installed]) is None
+    assert changed_files([tmp_path]) is None
     with pytest.raises(InputError, match="is in no git checkout"), other_code("main", [installed]):
         pass
 
@@ -193,7 +195,7 @@ def test_a_package_that_git_does_not_know_is_not_compared(package: Path, tmp_pat
 def test_git_need_not_be_installed(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (package / "__init__.py").write_text("third = 3\n")
     monkeypatch.setenv("PATH", "")
-    assert changed_files([package]) == 0
+    assert changed_files([package]) is None
     with pytest.raises(InputError, match="git is not installed"), other_code("HEAD", [package]):
         pass
 
@@ -229,6 +231,29 @@ def test_a_bad_ref_from_the_command_line(
     there = ["explore", "--runs", "1", "--against", "empty", "--on", "dask://localhost:1"]
     assert main(there) == 2
     assert "leave out --on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (None, "no case is compared with other code (--against names a folder)"),
+        (0, "no Python file differs from HEAD: no case is compared with other code"),
+        (1, "1 Python file differs from HEAD: each case is compared with it"),
+        (2, "2 Python files differ from HEAD: each case is compared with it"),
+    ],
+)
+def test_what_cases_are_compared_with_is_said(
+    changed: int | None,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(code, "changed_files", lambda parts: changed)
+    arguments = argparse.Namespace(against=None, manager="")
+    with cli._compared(arguments) as compared_with:
+        assert (compared_with is not None) == bool(changed)
+    said = capsys.readouterr().err
+    assert told in said and said.count("\n") == 1
 
 
 def test_logic_of_the_users_own_is_compared_in_its_own_checkout(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -69,3 +74,46 @@ def test_a_case_that_ends_its_process_is_found_among_others(
         looks = [looked for batch, _ in playing.look(batches) for looked in batch]
     found = [looked is not None and PROCESS_ENDS in looked.signs for looked in looks]
     assert found == [False, True, False, False]
+
+
+WAITS = f"""
+import sys
+from dr_sim.explore.runners import case_runner
+if __name__ == "__main__":
+    with case_runner(2, "", "{HERE}:Circles") as playing:
+        found = playing.look([[{SMALL!r}], [{SMALL!r}]])
+        print("begun", flush=True)
+        next(found)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
+def test_an_interrupt_ends_the_processes_in_the_middle_of_a_run(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    script = tmp_path / "waits.py"
+    script.write_text(WAITS, encoding="utf-8")
+    begun = subprocess.Popen(
+        [sys.executable, str(script)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    assert begun.stdout is not None
+    begun.stdout.readline()
+    time.sleep(0.5)
+    os.killpg(begun.pid, signal.SIGINT)
+    _, told = begun.communicate(timeout=60)  # all that share its standard error have ended
+    assert told.count("Traceback") == 1 and "SpawnProcess" not in told
+
+
+def test_an_exploration_that_is_left_ends_its_processes() -> None:
+    with pytest.raises(ValueError), case_runner(1, "", "") as playing:
+        batches = playing.look([[SMALL]])
+        next(batches)
+        raise ValueError
+    for process in multiprocessing.active_children():
+        process.join(10)
+    assert not multiprocessing.active_children()

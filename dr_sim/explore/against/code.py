@@ -121,14 +121,17 @@ def _tracked(part: Path) -> _Tracked:
 
 
 # ---- without an option
-def changed_files(parts: Sequence[Path] = (PACKAGE,)) -> int:
+def changed_files(parts: Sequence[Path] = (PACKAGE,)) -> int | None:
     """Return how many Python files of these parts differ from HEAD in the checkouts that they lie
-    in. A part that lies in none, or that git does not know, counts for nothing.
+    in. A part that lies in none, or that git does not know, counts for nothing; None: none of them
+    lies in a checkout.
     """
-    return sum(_changed_in(part) for part in parts)
+    counts = [_changed_in(part) for part in parts]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
-def _changed_in(part: Path) -> int:
+def _changed_in(part: Path) -> int | None:
     try:
         _tracked(part)
         said = _text(
@@ -142,7 +145,7 @@ def _changed_in(part: Path) -> int:
         )
         _git(part.parent, "rev-parse", "--verify", "--quiet", HEAD)
     except _GitError:
-        return 0
+        return None
     lines = said.splitlines()
     return sum(line.rstrip('"').endswith(".py") for line in lines)
 

@@ -44,7 +44,7 @@ from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
-from dr_sim.units import format_duration
+from dr_sim.units import SECOND_US
 
 RECORD = Sign(DIFFERS, "the record of the run")
 """All measures are the same; rows of the journals are not."""
@@ -260,4 +260,13 @@ def _row(row: list[Any] | None) -> str:
     if row is None:
         return "no such row: the run is over"
     at_us, kind, values = row
-    return f"at {format_duration(at_us)} {kind} {values}"[: 2 * _LONGEST]
+    return f"at {_clock(at_us)} {kind} {values}"[: 2 * _LONGEST]
+
+
+def _clock(us: int) -> str:
+    """Return the time since the start of the run: '1:10:01.918344'."""
+    seconds, rest_us = divmod(us, SECOND_US)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    below = f".{rest_us:06d}".rstrip("0") if rest_us else ""
+    return f"{hour}:{minute:02d}:{second:02d}{below}"
