@@ -327,6 +327,37 @@ link: {bandwidth: 20 Mbit/s}
 replay: {every: 15 min, age: 30 min, retry: 2 min, delay: 20 min}
 events: [{at: 123 min, slow_restore: {by: 2000, duration: 4 h}}]
 """,
+    # The standby is broken, and its database has no logs: nobody is told before the next backup.
+    "a copy that breaks by itself is not known to be gone": """\
+run_for: 750 min
+databases: {crm: {size: 200 MB, log: none}}
+link: {bandwidth: 200 Mbit/s}
+events: [{at: 6 h, standby_broken: {database: crm}}]
+""",
+    # A log landed torn while no manager ran. The next one has it copied again: it is not new, and
+    # the last new log landed before the standby was lost.
+    "a log that is copied again after a restart is no new log": """\
+run_for: 4 h
+databases: {crm: {size: 200 MB, log: every 15 min}}
+link: {bandwidth: 200 Mbit/s}
+events:
+- {at: 2 h, lose_secondary: 90 min}
+- {at: 2 h, recovery_model: {database: crm, duration: 50 min}}
+- {at: 3 h, corrupt_at_rest: {where: primary}}
+- {at: 2 h, manager_crash: {before: AskPrimary}}
+""",
+    # A copy that follows a new primary has logs at hand, and one of them is damaged. It is copied
+    # again ten minutes later: it has not landed late.
+    "a log that is copied again behind a new primary has not landed late": """\
+run_for: 4 h
+databases: {archive: {size: 200 MB, log: every 15 min}}
+link: {bandwidth: 200 Mbit/s}
+replay: {reverify: 3 h}
+copies: {near: {}, far: {replay: {delay: 20 min}}}
+events:
+- {at: 9599 s, order_failover: {by: dba}, copy: near}
+- {at: 9649 s, corrupt_at_rest: {files: 3}, copy: far}
+""",
 }
 
 

@@ -13,6 +13,7 @@ from dr_sim.oracle.monitors.story import (
     MINUTE_US,
     Story,
     kind_in_name,
+    was_hashed_before,
 )
 from dr_sim.record.journal import Row
 
@@ -125,15 +126,20 @@ def told_between(
 def last_new_log_us(
     story: Story, database: int, seq: int, again: bool = False
 ) -> int:
-    """Return when a log of a new name (again: of any) was last told to have landed; -1: never."""
+    """Return when a log of a new name (again: of any) was last told to have landed; -1: never. One
+    that landed while no manager ran was in its inventory: it is not new when it is copied again.
+    """
     rows = story.of("seen.Landed", database)
     first = story.first_places("seen.Landed", database)
     for place in range(
         story.last_before("seen.Landed", database, seq), -1, -1
     ):
-        is_new = first[place] == place
-        if not (is_new or again):
+        if not (first[place] == place or again):
             continue
-        if kind_in_name(story.text(rows["name"][place])) == LOG:
+        name = int(rows["name"][place])
+        if kind_in_name(story.text(name)) != LOG:
+            continue
+        at = int(rows["seq"][place])
+        if again or not was_hashed_before(story, database, name, at):
             return int(rows["time_us"][place])
     return -1

@@ -95,6 +95,8 @@ def _is_left(
         return False
     if not story.quiet_between(from_us, until_us):
         return False
+    if not _is_known_to_be_gone(story, database, until_us):
+        return False
     if is_restoring(story, database, until_us):
         return False
     if _is_hashing(story, database, until_us):
@@ -160,6 +162,19 @@ def _has_copy(story: Story, database: int, at_us: int) -> bool:
         return False
     lost = story.of("truth.copy_gone", database)["time_us"]
     return not bool(((lost >= since_us[0]) & (lost <= at_us)).any())
+
+
+def _is_known_to_be_gone(story: Story, database: int, at_us: int) -> bool:
+    """Return whether a manager could see that no copy is here: in its inventory, or by a restore of
+    what has landed since. A copy that breaks by itself says nothing before that.
+    """
+    lost = story.of("truth.copy_gone", database)["time_us"]
+    gone_us = max(lost[lost <= at_us].tolist(), default=0)
+    seen = ("seen.Landed", "seen.RestoreFailed", "seen.NoRoom")
+    if story.any_within(seen, database, gone_us, at_us):
+        return True
+    looked = story["seen.Inventory"]["time_us"]
+    return bool(((looked >= gone_us) & (looked <= at_us)).any())
 
 
 def _was_there(story: Story, database: int) -> bool:

@@ -380,6 +380,16 @@ class Story:
         )
 
 
+def was_hashed_before(
+    story: Story, database: int, name: int, seq: int
+) -> bool:
+    """Return whether a manager had a file hashed before a row: it was in an inventory, and what
+    lands at that row is it once more.
+    """
+    asked = story.of("seen.Validate", database)
+    return bool(((asked["name"] == name) & (asked["seq"] < seq)).any())
+
+
 def lost_here(
     story: Story, database: int, from_us: int, until_us: int
 ) -> bool:

@@ -29,6 +29,7 @@ from dr_sim.oracle.monitors.story import (
     kind_in_name,
     lost_here,
     restored_us,
+    was_hashed_before,
 )
 from dr_sim.record.journal import Row
 
@@ -392,6 +393,9 @@ def late_landings_are_told(story: Story) -> Iterator[Breach]:
             if name in known or kind_in_name(story.text(name)) != LOG:
                 continue
             known.add(name)
+            seq = int(rows["seq"][place])
+            if was_hashed_before(story, database, name, seq):
+                continue
             at_us = int(rows["time_us"][place])
             late_us = int(rows["utc_us"][place])
             late_us -= int(rows["modified_utc_us"][place])
@@ -410,7 +414,7 @@ def late_landings_are_told(story: Story) -> Iterator[Breach]:
                 story, database, told, early_us, at_us + SLACK_US
             ):
                 yield Breach(
-                    "R12", int(rows["seq"][place]), at_us, database,
+                    "R12", seq, at_us, database,
                     f"logs have landed too late for {minutes_text(at_us - since_us)}, and no "
                     "alert says so",
                 )  # fmt: skip
