@@ -1,15 +1,16 @@
-"""Does a comparison with sound code find things? Of each planted bug: in how many cases of an
-exploration its changed statement runs, in which case the run is another one than with sound code,
-in which it is worse, and how many events are left after shrinking.
+"""What do monitors find alone, and what does a comparison with sound code add? Of each planted bug:
+in how many cases of an exploration its changed statement runs, in which case a monitor breaks, in
+which the run is worse than with sound code, in which it only differs.
 
     python benchmarks/compared.py cases FOLDER [--cases 200] [--seed 1]
-    python benchmarks/compared.py bugs FOLDER [--most 12] [--sample N] [--shrink RUNS] [NAME ...]
+    python benchmarks/compared.py bugs FOLDER [--most 12] [--shrink RUNS] [NAME ...]
+        [--sample N] [--mechanical N]
 
-`cases` explores the sound package, and keeps of each case what it ran: its statements and its
-digest. `bugs` plants each bug into a copy and plays, with that copy, the first cases that run the
-changed statement; a case whose digest is another one is compared as `dr-sim explore --against` does
-it. So a case that cannot show a bug costs nothing, and the number of a case says how long an
-exploration needs. Answers are kept in FOLDER, one line each: the same command continues.
+`cases` explores the sound package, and keeps of each case which statements it ran. `bugs` plants
+each bug into a copy and plays, with that copy, the first cases that run the changed statement,
+compared as `dr-sim explore --against` does it. So a case that cannot show a bug costs nothing, and
+the number of a case says how long an exploration needs. Answers are kept in FOLDER, one line each:
+the same command continues.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.mutants.everyday import EVERYDAY  # noqa: E402
+from tests.mutants.mechanical import mechanical  # noqa: E402
 from tests.mutants.planting import Mutant, edited, planted  # noqa: E402
 from tests.mutants.table import MUTANTS  # noqa: E402
 
@@ -43,49 +45,48 @@ LOGIC = ("recovery", "cloud", "backups", "machines")
 
 PLAYER = r"""
 import json, random, sys, time
-from dr_sim.explore import anew
 from dr_sim.explore.against.asking import OtherSide
 from dr_sim.explore.against.code import OtherCode
-from dr_sim.explore.against.difference import look_beside
-from dr_sim.explore.case import WORSE, load, stops_of
-from dr_sim.explore.case import _catch_up
+from dr_sim.explore.against.difference import differences
+from dr_sim.explore.case import load, look, stops_of
 from dr_sim.explore.shrink import shrink
-from dr_sim.world.play import play
-from dr_sim.world.world import Stops
 root, shrink_runs, most_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 random.seed(0)
 other = OtherSide(OtherCode("sound", (root,), ""))
-differs, worse, by, sentence, events, runs, played = 0, 0, "", "", -1, 0, 0
+cases = {"differs": 0, "alone": 0, "worse": 0}
+by = {"differs": "", "alone": "", "worse": ""}
+small_of, small, played = {}, {}, 0
 began = time.process_time()
 for line in sys.stdin:
     number, tree, digest = json.loads(line)
-    if time.process_time() - began > most_s:
+    if time.process_time() - began + other.cpu_s > most_s:
         break
-    scenario = load(tree)
     played += 1
-    try:
-        journal = play(scenario, stops=Stops(stops_of(scenario), _catch_up))
+    scenario = load(tree)
+    def compare(journal, whole):
         if journal.digest() == digest:
-            continue
-    except Exception:
-        pass
-    looked = look_beside(tree, scenario, False, other)
-    if not looked.signs and not looked.differs:
-        continue
-    differs = differs or number
-    if looked.signs or not by:
-        signs = looked.signs or looked.differs
-        sign, sentence = next(iter(signs.items()))
-        by, small_of = sign.text(), (tree, sign)
-    if looked.signs:
-        worse = number
+            return {}
+        other.begin(tree, stops_of(scenario))
+        found = differences(other, journal, whole)
+        return {sign: apart.sentence for sign, apart in found.items()}
+    looked = look(scenario, False, compare)
+    for sign, sentence in [*looked.signs.items(), *looked.differs.items()]:
+        what = "differs" if sign in looked.differs else "worse" if sign.is_compared() else "alone"
+        if not by[what]:
+            cases[what], by[what] = number, f"{sign.text()} [{sentence[:200]}]"
+            small_of[what] = tree, sign
+        if what == "worse" and not cases["differs"]:
+            cases["differs"] = number
+    if cases["alone"] and cases["worse"]:
         break
-if by and shrink_runs:
-    small = shrink(*small_of, shrink_runs, other=other)
-    events, runs = len(small.tree.get("events", [])), small.runs
+if shrink_runs:
+    for what, (tree, sign) in small_of.items():
+        if what != "differs" or len(small_of) == 1:
+            found = shrink(tree, sign, shrink_runs, other=other)
+            small[what] = len(found.tree.get("events", [])), found.runs
 other.close()
 took = time.process_time() - began + other.cpu_s
-print(json.dumps([played, differs, worse, by, sentence, events, runs, took]))
+print(json.dumps({"played": played, "cases": cases, "by": by, "small": small, "cpu_s": took}))
 """
 
 
@@ -196,7 +197,7 @@ def search_for(
         for number, tree, digest, lines, signs in cases
         if not signs and any(of.intersection(lines.get(path, ())) for path, of in changed.items())
     ]
-    answer = {"name": mutant.name, "run": len(running), "of": len(cases)}
+    answer = {"name": mutant.name, "wrong": mutant.wrong, "run": len(running), "of": len(cases)}
     if not running:
         return answer
     with tempfile.TemporaryDirectory(prefix="dr_sim-mutant-") as folder:
@@ -212,8 +213,8 @@ def search_for(
             return answer | {"broken": "a run does not end"}
     if done.returncode:
         return answer | {"broken": done.stderr.strip().splitlines()[-1]}
-    names = ("played", "differs", "worse", "by", "sentence", "events", "shrink_runs", "cpu_s")
-    return answer | dict(zip(names, json.loads(done.stdout.splitlines()[-1]), strict=True))
+    answer |= json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
 def verdict(answer: dict[str, Any]) -> str:
@@ -221,11 +222,15 @@ def verdict(answer: dict[str, Any]) -> str:
         return f"broken: {answer['broken']}"
     if not answer["run"]:
         return "not reached"
-    if not answer["differs"]:
-        return "no difference"
-    if answer["worse"]:
-        return f"found in case {answer['worse']}: {answer['by']}"
-    return f"differs in case {answer['differs']}: {answer['by']}"
+    cases, by = answer["cases"], answer["by"]
+    if cases["alone"]:
+        worse = f"; compared, in case {cases['worse']}" if cases["worse"] else ""
+        return f"found by monitors in case {cases['alone']}: {by['alone']}{worse}"
+    if cases["worse"]:
+        return f"found by the comparison in case {cases['worse']}: {by['worse']}"
+    if cases["differs"]:
+        return f"differs in case {cases['differs']}: {by['differs']}"
+    return "no difference"
 
 
 def main() -> None:
@@ -237,6 +242,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=12, help="cases that are played for a bug")
     parser.add_argument("--seconds", type=float, default=30.0, help="CPU seconds for a bug")
     parser.add_argument("--sample", type=int, default=0, help="bugs beside those of everyday.py")
+    parser.add_argument("--mechanical", type=int, default=0, help="bugs that a program plants")
+    parser.add_argument("--bug-seed", type=int, default=1)
     parser.add_argument("--shrink", type=int, default=0, metavar="RUNS")
     parser.add_argument("names", nargs="*")
     a = parser.parse_args()
@@ -250,7 +257,8 @@ def main() -> None:
         answers = [json.loads(line) for line in kept_in.open(encoding="utf-8")]
         kept = {answer["name"]: answer for answer in answers}
     others = [m for m in MUTANTS if m not in EVERYDAY]
-    bugs = [*EVERYDAY, *random.Random(a.seed).sample(others, a.sample)]
+    bugs = [*EVERYDAY, *random.Random(a.bug_seed).sample(others, a.sample)]
+    bugs += mechanical(a.mechanical, a.bug_seed)
     if a.names:
         bugs = [m for m in MUTANTS if m.name in a.names]
     counts: dict[str, int] = defaultdict(int)
