@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from scipy import integrate
 
-from dr_sim.experiments import rare
-from dr_sim.experiments.take import take
+from dr_sim.experiments.replications import rare
+from dr_sim.experiments.replications.take import take
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.asked_model import RareQuestion
 from dr_sim.scenario.model import DrawnFault, Law, Scenario

@@ -24,14 +24,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from dr_sim.experiments import executor as executors
-from dr_sim.experiments import until
-from dr_sim.experiments.executor import Executor, Processes
-from dr_sim.experiments.replicate import Course, play_all
-from dr_sim.experiments.sample import Sample, pack
-from dr_sim.experiments.store import BatchStore
-from dr_sim.experiments.take import take
-from dr_sim.experiments.worker import start
+from dr_sim.experiments.replications import executor as executors
+from dr_sim.experiments.replications import until
+from dr_sim.experiments.replications.executor import Executor, Processes
+from dr_sim.experiments.replications.replicate import Course, play_all
+from dr_sim.experiments.replications.sample import Sample, pack
+from dr_sim.experiments.replications.store import BatchStore
+from dr_sim.experiments.replications.take import take
+from dr_sim.experiments.replications.worker import start
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.model import Scenario
 
@@ -45,8 +45,8 @@ faults: {link_outage: {rate: 1 per day, duration: {p50: 12.8 min, p95: 117 min}}
 """
 PLAIN = """\
 import sys
-from dr_sim.experiments.sample import Sample
-from dr_sim.experiments.take import take
+from dr_sim.experiments.replications.sample import Sample
+from dr_sim.experiments.replications.take import take
 from dr_sim.loading import load_scenario
 scenario = load_scenario(sys.argv[1])
 for line in sys.stdin:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.sweep import Point, Swept
-from dr_sim.experiments.take import take
+from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.replications.take import take
+from dr_sim.experiments.sweeps.sweep import Point, Swept
 from dr_sim.figures.charts import Chart, waterfall
 from dr_sim.figures.drawing import Panel, picture_of
 from dr_sim.figures.svg import svg_text

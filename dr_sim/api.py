@@ -23,23 +23,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.experiments import input_checks
-from dr_sim.experiments.comparison import Comparison
-from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.comparing.comparison import Comparison
 from dr_sim.experiments.given_scenarios import (
     ScenarioInput,
     a_scenario,
     named_scenarios,
 )
-from dr_sim.experiments.replicate import Course, Progress, play_all
-from dr_sim.experiments.sample import Sample
-from dr_sim.experiments.sampling import from_summary, replication
-from dr_sim.experiments.store import BatchStore
-from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
-from dr_sim.experiments.until import (
+from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.replications.replicate import (
+    Course,
+    Progress,
+    play_all,
+)
+from dr_sim.experiments.replications.sample import Sample
+from dr_sim.experiments.replications.sampling import (
+    from_summary,
+    replication,
+)
+from dr_sim.experiments.replications.store import BatchStore
+from dr_sim.experiments.replications.until import (
     executor,
     plan_of,
     replicate_until,
     some_of,
+)
+from dr_sim.experiments.sweeps.sweep import (
+    Point,
+    Swept,
+    play_sweep,
+    points_of,
 )
 from dr_sim.formatting.cell import in_cell
 from dr_sim.formatting.words import counted

@@ -25,9 +25,9 @@ from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 if TYPE_CHECKING:
     from dr_sim.api import Run
-    from dr_sim.experiments.distribution import Distribution
-    from dr_sim.experiments.executor import Executor
-    from dr_sim.experiments.judge import LineVerdict
+    from dr_sim.experiments.judging.judge import LineVerdict
+    from dr_sim.experiments.replications.distribution import Distribution
+    from dr_sim.experiments.replications.executor import Executor
     from dr_sim.scenario.asked_model import SlaLine
     from dr_sim.scenario.model import Scenario
 
@@ -76,7 +76,7 @@ def pytest_collect_file(
         or parent.config.getini("dr_sim")
     ):
         return None
-    from dr_sim.experiments.check import is_scenario
+    from dr_sim.experiments.judging.check import is_scenario
 
     return (
         ScenarioFile.from_parent(parent, path=file_path)
@@ -105,8 +105,8 @@ class ScenarioFile(pytest.File):
 
     def played(self) -> Distribution:
         if self._found is None:
-            from dr_sim.experiments import until
-            from dr_sim.experiments.replicate import Course
+            from dr_sim.experiments.replications import until
+            from dr_sim.experiments.replications.replicate import Course
 
             plan = until.plan_of(
                 self.scenario,
@@ -123,7 +123,7 @@ class ScenarioFile(pytest.File):
 
 def promises(lines: Sequence[SlaLine]) -> list[str]:
     """The names of the tests: what each line promises, no two the same."""
-    from dr_sim.experiments.words import promise
+    from dr_sim.experiments.judging.words import promise
 
     names = [promise(line) for line in lines]
     return [
@@ -179,7 +179,7 @@ class SlaItem(pytest.Item):
         self.index = index
 
     def runtest(self) -> None:
-        from dr_sim.experiments.check import broken
+        from dr_sim.experiments.judging.check import broken
         from dr_sim.measures.verdict import Outcome
 
         file = self.parent
@@ -228,7 +228,7 @@ class SlaItem(pytest.Item):
 
 
 def _told(verdict: LineVerdict) -> str:
-    from dr_sim.experiments.words import line_text
+    from dr_sim.experiments.judging.words import line_text
 
     return line_text(verdict).strip()
 
@@ -279,7 +279,7 @@ def _dr_sim_executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     """Worker processes, started once a session when the first replications are long enough to want
     them.
     """
-    from dr_sim.experiments import until
+    from dr_sim.experiments.replications import until
 
     with until.executor(
         request.config.getoption("--dr-sim-workers")
@@ -296,8 +296,8 @@ def dr_sim_replicate(
     """
 
     def replicate(scenario: Scenario, n: int | None = None) -> Distribution:
-        from dr_sim.experiments import until
-        from dr_sim.experiments.replicate import Course
+        from dr_sim.experiments.replications import until
+        from dr_sim.experiments.replications.replicate import Course
 
         return until.replicate_until(
             Course(scenario), until.plan_of(scenario, n), _dr_sim_executor

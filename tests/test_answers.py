@@ -20,8 +20,8 @@ from dr_sim.experiments.answers import (
     size,
     within,
 )
-from dr_sim.experiments.edge import Edge, edge_of, met
-from dr_sim.experiments.intervals import Interval
+from dr_sim.experiments.replications.intervals import Interval
+from dr_sim.experiments.sweeps.edge import Edge, edge_of, met
 
 VALUES = ("10", "20", "50", "100")
 

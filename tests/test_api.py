@@ -18,8 +18,8 @@ from matplotlib.text import Text
 
 import dr_sim
 from dr_sim.errors import InputError
-from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.sweep import Point
+from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.sweeps.sweep import Point
 from dr_sim.screen import progress
 from tests.experiments.worlds import small, small_file
 

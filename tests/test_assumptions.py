@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cli import main as cli
-from dr_sim.experiments import assumptions, store
-from dr_sim.experiments.assumptions import scaled
-from dr_sim.experiments.flips import Examined, Flip
+from dr_sim.experiments.comparing import assumptions
+from dr_sim.experiments.comparing.assumptions import scaled
+from dr_sim.experiments.comparing.flips import Examined, Flip
+from dr_sim.experiments.replications import store
 from dr_sim.loading import load_scenario
-from dr_sim.scenario.dump import Resolved
+from dr_sim.scenario.reading.dump import Resolved
 
 SCENARIO = """\
 run_for: 80 min

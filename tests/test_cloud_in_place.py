@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cloud.farm_goals import FarmGoals
+from dr_sim.cloud.machines.farm_goals import FarmGoals
 from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify

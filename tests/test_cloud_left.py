@@ -13,12 +13,12 @@ from uuid import uuid4
 
 import pytest
 
-from dr_sim.cloud import mirror
-from dr_sim.cloud.farm_goals import FarmGoals
-from dr_sim.cloud.jobs import JobBook
+from dr_sim.cloud.jobs.jobs import JobBook
+from dr_sim.cloud.machines.farm_goals import FarmGoals
 from dr_sim.cloud.manager import CloudManager
-from dr_sim.cloud.pending import PendingChanges
-from dr_sim.cloud.sending import Sending
+from dr_sim.cloud.mirror import mirror
+from dr_sim.cloud.mirror.pending import PendingChanges
+from dr_sim.cloud.mirror.sending import Sending
 from dr_sim.oracle.cloud import machines as cloud_machines
 from dr_sim.world.cloud.configuration import Configuration
 from dr_sim.world.world import World

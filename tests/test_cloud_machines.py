@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cloud import machines as room
-from dr_sim.cloud import placing, vm_records, vm_repair
-from dr_sim.cloud.vm import VmMove
+from dr_sim.cloud.machines import machines as room
+from dr_sim.cloud.machines import placing, vm_records, vm_repair
+from dr_sim.cloud.machines.vm import VmMove
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cloud.commands import DoByHand
-from dr_sim.cloud.mirror import Mirror
+from dr_sim.cloud.mirror.mirror import Mirror
 from dr_sim.loading import load_scenario
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud.witness import cloud_broken

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cloud.config import UsualTimes
-from dr_sim.cloud.foretelling import MissingThing, would_take_us
-from dr_sim.experiments.judge import Errors, judge_line
-from dr_sim.experiments.sampling import from_summary
+from dr_sim.cloud.mirror.foretelling import MissingThing, would_take_us
+from dr_sim.experiments.judging.judge import Errors, judge_line
+from dr_sim.experiments.replications.sampling import from_summary
 from dr_sim.loading import load_scenario
 from dr_sim.measures.cloud.cloud import provisioned_words
 from dr_sim.measures.outage_now.outage_now import outage_at

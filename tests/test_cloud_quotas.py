@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud import limits
+from dr_sim.cloud.machines import limits
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud.witness import cloud_broken

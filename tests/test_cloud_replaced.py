@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cloud.farm_goals import FarmGoals
-from dr_sim.cloud.jobs import JobBook
+from dr_sim.cloud.jobs.jobs import JobBook
+from dr_sim.cloud.machines.farm_goals import FarmGoals
 from dr_sim.errors import InputError
 from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud.jobs import JobBook
+from dr_sim.cloud.jobs.jobs import JobBook
 from dr_sim.cloud.manager import CloudManager
 from dr_sim.loading import load_scenario
 from dr_sim.oracle.cloud.witness import cloud_broken

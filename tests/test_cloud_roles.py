@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud.mirror import Mirror
+from dr_sim.cloud.mirror.mirror import Mirror
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.loading import load_scenario

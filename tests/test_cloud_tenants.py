@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud import CallerConfig, EntityConfig, NetworkConfig, api, placing
+from dr_sim.cloud import CallerConfig, EntityConfig, NetworkConfig, api
 from dr_sim.cloud.isolation import Isolation
-from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
-from dr_sim.cloud.placing import Used, WantedPlace
+from dr_sim.cloud.machines import placing
+from dr_sim.cloud.machines.machine_config import MachinesConfig, PhysicalConfig
+from dr_sim.cloud.machines.placing import Used, WantedPlace
 from dr_sim.cloud.words import CallOutcome, JobKind, Word
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario

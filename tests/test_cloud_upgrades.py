@@ -14,9 +14,15 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cloud import vm_records
-from dr_sim.cloud.farm_goals import FarmGoals
-from dr_sim.cloud.upgrades import UPGRADES, FarmUpgrade, UpgradeMove, UpgradePhase, Upgrades
+from dr_sim.cloud.machines import vm_records
+from dr_sim.cloud.machines.farm_goals import FarmGoals
+from dr_sim.cloud.machines.upgrades import (
+    UPGRADES,
+    FarmUpgrade,
+    UpgradeMove,
+    UpgradePhase,
+    Upgrades,
+)
 from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines
@@ -453,7 +459,7 @@ def test_a_farm_that_is_retired_before_its_users_are_moved_is_found(
         each.phase = UpgradePhase.RETIRING
         self._report(each, out)
 
-    monkeypatch.setattr("dr_sim.cloud.upgrades.Upgrades.go_on", go_on)
+    monkeypatch.setattr("dr_sim.cloud.machines.upgrades.Upgrades.go_on", go_on)
     assert "cloud 12" in broken(world(tmp_path, upgrade(), USUAL))
 
 
@@ -512,7 +518,7 @@ def test_old_machines_that_go_before_new_ones_run_are_found(
 def test_moves_that_never_end_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of = world(tmp_path, upgrade(), (*USUAL, ("run_for: 4 h", "run_for: 30 h")))
     assert "cloud 20" not in broken(of)
-    monkeypatch.setattr("dr_sim.cloud.upgrades.Upgrades.move_ended", lambda *of: None)
+    monkeypatch.setattr("dr_sim.cloud.machines.upgrades.Upgrades.move_ended", lambda *of: None)
     again = world(tmp_path, upgrade(), (*USUAL, ("run_for: 4 h", "run_for: 30 h")))
     assert "cloud 20" in broken(again)
 

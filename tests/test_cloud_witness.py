@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cloud import api, drift, jobs, manager, mapping, mirror, out, pending, sending
-from dr_sim.cloud import job as job_room
+from dr_sim.cloud import api, manager, out
 from dr_sim.cloud.commands import Notify, SiteProvisioned
 from dr_sim.cloud.events import AgentSaid
+from dr_sim.cloud.jobs import job as job_room
+from dr_sim.cloud.jobs import jobs
+from dr_sim.cloud.mirror import drift, mapping, mirror, pending, sending
 from dr_sim.cloud.words import JobMove, JobState, Notice, Word
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, Event

@@ -17,8 +17,8 @@ import pytest
 from dr_sim.cli.help import next_step
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
-from dr_sim.experiments import executor, store
-from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.replications import executor, store
+from dr_sim.experiments.replications.sample import Sample
 from dr_sim.files.output import argument, json_rows
 from dr_sim.loading import load_scenario
 from dr_sim.record import journal_file

@@ -292,7 +292,7 @@ for name in ("mkfifo", "getuid", "geteuid", "fork", "O_NONBLOCK"):
     if hasattr(os, name):
         delattr(os, name)
 from dr_sim.cli.main import main
-import dr_sim.experiments.worker, dr_sim.stores, dr_sim.pytest_plugin
+import dr_sim.experiments.replications.worker, dr_sim.stores, dr_sim.pytest_plugin
 from dr_sim.stores.file import FileStore
 assert main(["run", "s.yaml", "--out", "out"]) == 0
 assert main(["verify", "out"]) == 0

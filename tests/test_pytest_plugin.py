@@ -148,10 +148,10 @@ def test_a_bug_is_no_missed_sla(session: pytest.Pytester, monkeypatch: pytest.Mo
     def broken(scenario: object, number: int) -> object:
         raise KeyError("erp")
 
-    monkeypatch.setattr("dr_sim.experiments.take.take", broken)
+    monkeypatch.setattr("dr_sim.experiments.replications.take.take", broken)
     result = run(session, "--dr-sim", "s.yaml")
     assert result.ret == EXIT_BUG
     result.stdout.fnmatch_lines(["*KeyError: 'erp'; a bug in dr_sim*its traceback is in *"])
-    monkeypatch.setattr("dr_sim.experiments.until.replicate_until", broken)
+    monkeypatch.setattr("dr_sim.experiments.replications.until.replicate_until", broken)
     result = run(session, "--dr-sim", "s.yaml")
     assert result.ret == EXIT_BUG

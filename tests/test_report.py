@@ -23,8 +23,8 @@ from benchmarks.report import (
     open_browser,
     times,
 )
-from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.take import take
+from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.replications.take import take
 from dr_sim.figures.charts import thinned
 from dr_sim.figures.many import many_charts
 from dr_sim.figures.timeline import Timeline

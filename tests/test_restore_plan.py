@@ -21,7 +21,7 @@ from dr_sim.importers.plan_sources import Forks, sources_in
 from dr_sim.loading import load_scenario
 from dr_sim.results.run_folder import read_results, write_results
 from dr_sim.runs.run import run
-from dr_sim.scenario.defaults import DEFAULTS
+from dr_sim.scenario.reading.defaults import DEFAULTS
 from dr_sim.units import format_disk_rate, format_duration
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data"

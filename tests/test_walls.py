@@ -436,7 +436,7 @@ def kinds_written_in(path: Path) -> list[str]:
     return found
 
 
-BY_CHANCE = {"scenario/problems.py", "cli/ways.py"}
+BY_CHANCE = {"scenario/reading/problems.py", "cli/ways.py"}
 
 
 def test_no_kind_of_event_is_written_outside_of_its_own_file() -> None:

@@ -22,8 +22,8 @@ from dr_sim.calibrate.cost_line import (
 )
 from dr_sim.errors import InputError, Problem, input_error
 from dr_sim.files.reading import read_regular
-from dr_sim.scenario import bounds
-from dr_sim.scenario.tree import MAX_BYTES, Node, parse_yaml
+from dr_sim.scenario.fields import bounds
+from dr_sim.scenario.reading.tree import MAX_BYTES, Node, parse_yaml
 
 RESTORE_KEYS = {
     Kind.FULL: ("restore_full.fixed", "restore_full.rate"),

@@ -47,8 +47,8 @@ def add_advise(commands: Any) -> None:
 
 def _advise(a: argparse.Namespace) -> int:
     from dr_sim import api
-    from dr_sim.experiments import until
-    from dr_sim.experiments.advise import AdviceQuestion, advise
+    from dr_sim.experiments.advising.advise import AdviceQuestion, advise
+    from dr_sim.experiments.replications import until
     from dr_sim.results.many_folder import advice_folder
     from dr_sim.screen.advise import advice_text
 

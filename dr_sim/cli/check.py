@@ -17,7 +17,7 @@ from dr_sim.cli.options import (
     duration,
 )
 from dr_sim.cli.playing import as_asked, warn_of_overload
-from dr_sim.experiments import tolerance as tolerances
+from dr_sim.experiments.judging import tolerance as tolerances
 from dr_sim.files.output import (
     check_outputs,
     printable,
@@ -139,13 +139,14 @@ def _tolerance(text: str) -> tolerances.Tolerance:
 
 def _check(a: argparse.Namespace) -> int:
     from dr_sim import api
-    from dr_sim.experiments import baseline, report, until
-    from dr_sim.experiments.check import (
+    from dr_sim.experiments.judging import baseline, report
+    from dr_sim.experiments.judging.check import (
         Against,
         check,
         load_all,
         told_before,
     )
+    from dr_sim.experiments.replications import until
 
     against = baseline.read(a.against) if a.against is not None else None
     loaded = [
@@ -194,8 +195,9 @@ def _check(a: argparse.Namespace) -> int:
 
 
 def _baseline(a: argparse.Namespace) -> int:
-    from dr_sim.experiments import baseline, until
-    from dr_sim.experiments.check import load_all
+    from dr_sim.experiments.judging import baseline
+    from dr_sim.experiments.judging.check import load_all
+    from dr_sim.experiments.replications import until
 
     loaded = load_all(a.paths)
     check_outputs([a.out], [path for path, _ in loaded])

@@ -133,7 +133,7 @@ def _compare(a: argparse.Namespace) -> int:
 
 
 def _policies(a: argparse.Namespace) -> int:
-    from dr_sim.experiments.policies import policy_table
+    from dr_sim.experiments.comparing.policies import policy_table
 
     broken: list[bugs.Broken] = []
     show(

@@ -267,7 +267,7 @@ def _explore(a: argparse.Namespace) -> int:
 
 
 def _explored(a: argparse.Namespace, other: OtherSide | None) -> int:
-    from dr_sim.experiments.store import code_digest
+    from dr_sim.experiments.replications.store import code_digest
     from dr_sim.explore import search
     from dr_sim.explore.draw import CaseMode
     from dr_sim.world.own_logic import source_digest

@@ -119,7 +119,7 @@ def _explain(a: argparse.Namespace) -> int:
 
 
 def _report(a: argparse.Namespace) -> int:
-    from dr_sim.experiments.assumptions import examine
+    from dr_sim.experiments.comparing.assumptions import examine
     from dr_sim.figures.timeline import Timeline
     from dr_sim.figures.views import views_of
     from dr_sim.measures.standing import summary_of

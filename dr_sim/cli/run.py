@@ -133,9 +133,9 @@ def _wants_replications(a: argparse.Namespace, scenario: Scenario) -> bool:
 
 def _run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     from dr_sim import api
-    from dr_sim.experiments import until
-    from dr_sim.experiments.replicate import Course
-    from dr_sim.experiments.store import BatchStore
+    from dr_sim.experiments.replications import until
+    from dr_sim.experiments.replications.replicate import Course
+    from dr_sim.experiments.replications.store import BatchStore
     from dr_sim.results.many_folder import folder_of, write_distribution
     from dr_sim.screen.distribution import screen
     from dr_sim.screen.run import coloured, in_colour

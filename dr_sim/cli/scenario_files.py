@@ -41,7 +41,7 @@ def _validate(a: argparse.Namespace) -> int:
         loaded = [load_scenario(path) for path in a.scenarios]
     for path, scenario in zip(a.scenarios, loaded, strict=False):
         if scenario.sweep:
-            from dr_sim.experiments.sweep import wrong_sweeps
+            from dr_sim.experiments.sweeps.sweep import wrong_sweeps
 
             problems += wrong_sweeps(path, scenario)
     for problem in problems:

@@ -69,9 +69,10 @@ def add_sweep(commands: Any) -> None:
 
 def _sweep(a: argparse.Namespace) -> int:
     from dr_sim import api
-    from dr_sim.experiments import sweep, until
-    from dr_sim.experiments.sweep_answer import answers
-    from dr_sim.experiments.sweep_answer import text as answer_text
+    from dr_sim.experiments.replications import until
+    from dr_sim.experiments.sweeps import sweep
+    from dr_sim.experiments.sweeps.sweep_answer import answers
+    from dr_sim.experiments.sweeps.sweep_answer import text as answer_text
     from dr_sim.report.sweep import SweepShown
     from dr_sim.results.many_folder import sweep_folder, write_sweep
 

@@ -3,8 +3,9 @@ store.
 
 Theory of operation. One event leads to one save of everything that changed, and then to the
 commands (out.py). A request, its job and its line in the log become durable together, before
-anybody gets an answer and before any script starts. Jobs do the work (jobs.py). Callers request it
-through the API (api.py). The mirror brings it to the other side of each network (mirror.py).
+anybody gets an answer and before any script starts. Jobs do the work (jobs/). Callers request it
+through the API (api.py). The mirror brings it to the other side of each network (mirror/). Machines
+are in machines/.
 """
 
 from __future__ import annotations

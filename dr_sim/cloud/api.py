@@ -18,9 +18,9 @@ from dr_sim.cloud.commands import AnswerCall
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import Called, CallsAlike
 from dr_sim.cloud.isolation import Isolation
-from dr_sim.cloud.job import ENDED, CloudJob
-from dr_sim.cloud.jobs import JobBook
-from dr_sim.cloud.mapping import Mapping, UntranslatableError
+from dr_sim.cloud.jobs.job import ENDED, CloudJob
+from dr_sim.cloud.jobs.jobs import JobBook
+from dr_sim.cloud.mirror.mapping import Mapping, UntranslatableError
 from dr_sim.cloud.out import LOG, Out
 from dr_sim.cloud.texts import listed, parts_names
 from dr_sim.cloud.words import CallOutcome, JobKind, JobState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dr_sim.cloud.machine_config import MachinesConfig
+from dr_sim.cloud.machines.machine_config import MachinesConfig
 from dr_sim.cloud.words import MirrorMode, OnFailure
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 
 from dr_sim.cloud.config import CallerConfig, CloudConfig
-from dr_sim.cloud.mapping import Mapping
+from dr_sim.cloud.mirror.mapping import Mapping
 
 ID = "id"
 """The parameter that names the thing that is changed."""

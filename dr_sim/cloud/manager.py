@@ -12,7 +12,6 @@ from dr_sim.cloud.commands import (
     SiteProvisioned,
 )
 from dr_sim.cloud.config import CloudConfig
-from dr_sim.cloud.drift import LIMIT
 from dr_sim.cloud.events import (
     AgentSaid,
     AgentsObserved,
@@ -36,16 +35,23 @@ from dr_sim.cloud.events import (
     SitesToBuild,
     UpgradeAsked,
 )
-from dr_sim.cloud.job import ENDED, CloudJob, moved_to
-from dr_sim.cloud.job_dues import LOOK
-from dr_sim.cloud.jobs import JobBook
-from dr_sim.cloud.machine_jobs import found_job
-from dr_sim.cloud.machines import LOOK_AT_MACHINES, MachineManager
-from dr_sim.cloud.mapping import Mapping, UntranslatableError
-from dr_sim.cloud.mirror import AUDIT, MAPPED, MIRROR_DUE, SITE, Mirror
+from dr_sim.cloud.jobs.job import ENDED, CloudJob, moved_to
+from dr_sim.cloud.jobs.job_dues import LOOK
+from dr_sim.cloud.jobs.jobs import JobBook
+from dr_sim.cloud.machines.machine_jobs import found_job
+from dr_sim.cloud.machines.machines import LOOK_AT_MACHINES, MachineManager
+from dr_sim.cloud.machines.upgrades import MOVE, DatabaseMove
+from dr_sim.cloud.mirror.drift import LIMIT
+from dr_sim.cloud.mirror.mapping import Mapping, UntranslatableError
+from dr_sim.cloud.mirror.mirror import (
+    AUDIT,
+    MAPPED,
+    MIRROR_DUE,
+    SITE,
+    Mirror,
+)
+from dr_sim.cloud.mirror.sending import Means
 from dr_sim.cloud.out import Out
-from dr_sim.cloud.sending import Means
-from dr_sim.cloud.upgrades import MOVE, DatabaseMove
 from dr_sim.cloud.used_sites import UsedSites
 from dr_sim.cloud.words import (
     MACHINE_SCRIPTS,

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dr_sim.cloud.commands import TellConfigurationTime
 from dr_sim.cloud.config import UsualTimes
 from dr_sim.cloud.events import ConfigurationTimeAsked, SitesToBuild
-from dr_sim.cloud.foretelling import would_take_us
-from dr_sim.cloud.mirror import Mirror
+from dr_sim.cloud.mirror.foretelling import would_take_us
+from dr_sim.cloud.mirror.mirror import Mirror
 from dr_sim.cloud.out import Out
 
 BUILT = "built"

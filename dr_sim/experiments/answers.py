@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dr_sim.experiments.intervals import Interval, finite
+from dr_sim.experiments.replications.intervals import Interval, finite
 from dr_sim.formatting.numbers import figures
 
 MIME = "application/vnd.dr-sim.answer+json"

@@ -8,8 +8,8 @@ from typing import Any
 from dr_sim.engines.sides import ENGINES
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.scenario.asked_model import Sweep
-from dr_sim.scenario.experiment import sweep_values, with_one_unit
-from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.fields.fields import did_you_mean
+from dr_sim.scenario.keys.experiment import sweep_values, with_one_unit
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 
 

@@ -21,11 +21,11 @@ from dr_sim.measures.outage_now.mistake_ways import (
 )
 from dr_sim.record.journal import Journal
 from dr_sim.runs.run import Result, run
-from dr_sim.scenario import bounds, times
-from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.fields import bounds, times
+from dr_sim.scenario.fields.fields import did_you_mean
+from dr_sim.scenario.keys.standbys import FIRST_SECONDARY
 from dr_sim.scenario.mistakes import MistakeWay
 from dr_sim.scenario.model import Law, Scenario, ScriptedEvent
-from dr_sim.scenario.standbys import FIRST_SECONDARY
 
 WHAT = "a mistake that might come"
 ORDERS = ("seen.FailoverOrderedToPoint", "seen.BesideOrdered")

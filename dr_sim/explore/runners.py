@@ -19,8 +19,8 @@ from functools import partial
 from typing import Any, Protocol
 from zlib import crc32
 
-from dr_sim.experiments.on_dask import RETRIES, connected
-from dr_sim.experiments.store import code_digest
+from dr_sim.experiments.replications.on_dask import RETRIES, connected
+from dr_sim.experiments.replications.store import code_digest
 from dr_sim.explore.against.asking import OtherSide
 from dr_sim.explore.against.code import OtherCode
 from dr_sim.explore.against.difference import look_beside

@@ -9,7 +9,7 @@ from dr_sim.faults.cloud_events import (
     check_operation,
     cloud_of,
 )
-from dr_sim.scenario.fields import Params, refuse
+from dr_sim.scenario.fields.fields import Params, refuse
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.kernel.occurrence import Occurrence
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import HowLong, check_named, hardware_of
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import (
     EventKind,
     MachinesThere,

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from dr_sim.recovery.events import UnfenceOrdered
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import COPY, EventKind, Explains
 from dr_sim.world.kernel.occurrence import Occurrence
 

@@ -7,13 +7,13 @@ from random import Random
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import HowLong, check_site, hardware_of
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.quantities import Ppm
 from dr_sim.scenario.kind import (
     EventKind,
     MachinesThere,
     RestOfScenario,
 )
-from dr_sim.scenario.quantities import Ppm
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.quantities import Duration
 from dr_sim.scenario.kind import BOTH, COPY, PRIMARY, EventKind, Explains
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.quantities import Duration
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

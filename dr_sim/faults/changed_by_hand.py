@@ -11,7 +11,7 @@ from dr_sim.faults.cloud_events import (
     cloud_of,
 )
 from dr_sim.scenario.cloud_model import FIRST
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import EventKind, RestOfScenario
 from dr_sim.world.kernel.occurrence import Occurrence
 

@@ -10,7 +10,7 @@ from dr_sim.faults.cloud_events import (
     check_place,
     draw_mishap,
 )
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.cloud.mishaps import Mishap
 from dr_sim.world.kernel.occurrence import Occurrence

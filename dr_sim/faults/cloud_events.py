@@ -14,11 +14,11 @@ from dr_sim.cloud.words import (
     JobKind,
 )
 from dr_sim.scenario.cloud_model import FIRST, OPERATIONS
-from dr_sim.scenario.fields import Params, did_you_mean
+from dr_sim.scenario.fields.fields import Params, did_you_mean
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.quantities import Ppm, Times
 from dr_sim.scenario.kind import RestOfScenario
-from dr_sim.scenario.laws import Law
 from dr_sim.scenario.model import Law as LawValue
-from dr_sim.scenario.quantities import Ppm, Times
 from dr_sim.units import MINUTE_US
 from dr_sim.world.cloud.mishaps import Disturbance, Mishap
 from dr_sim.world.kernel.occurrence import Occurrence

@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt_file
-from dr_sim.scenario.bounds import MOST_FILES
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.bounds import MOST_FILES
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.named import DatabaseName, MachineName
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
-from dr_sim.scenario.named import DatabaseName, MachineName
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.primary.backup_file import BackupFile
 

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt
-from dr_sim.scenario.bounds import MOST_FILES
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.bounds import MOST_FILES
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.primary.backup_file import BackupFile
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.quantities import ALL, AmountOrAll
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.quantities import ALL, AmountOrAll
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.kernel.volume import Volume
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from dr_sim.backups.names import backup_name
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.quantities import Duration
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.quantities import Duration
 from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.primary.backup_file import BackupFile

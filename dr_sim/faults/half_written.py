@@ -4,10 +4,10 @@ it is closed.
 
 from __future__ import annotations
 
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.quantities import Ppm
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.quantities import Ppm
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.named import MachineName
 from dr_sim.scenario.kind import PRIMARY, EventKind
-from dr_sim.scenario.named import MachineName
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

@@ -7,7 +7,7 @@ from random import Random
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import check_named, check_site, hardware_of
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import (
     EventKind,
     MachinesThere,

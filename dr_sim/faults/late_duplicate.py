@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dr_sim.faults.cloud_events import Share, disturb, draw_share
-from dr_sim.scenario.fields import default
+from dr_sim.scenario.fields.fields import default
+from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.kind import EventKind
-from dr_sim.scenario.laws import Law
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

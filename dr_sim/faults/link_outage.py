@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.scenario.laws import Law
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

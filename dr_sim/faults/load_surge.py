@@ -7,13 +7,13 @@ from random import Random
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import HowLong, check_named, hardware_of
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.laws import FactorLaw
 from dr_sim.scenario.kind import (
     EventKind,
     MachinesThere,
     RestOfScenario,
 )
-from dr_sim.scenario.laws import FactorLaw
 from dr_sim.units import PPM
 from dr_sim.world.kernel.occurrence import Occurrence
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.quantities import Size
 from dr_sim.scenario.kind import PRIMARY, EventKind
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.quantities import Size
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

@@ -4,10 +4,10 @@ before it commits.
 
 from __future__ import annotations
 
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.quantities import Duration, Size
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.quantities import Duration, Size
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from dr_sim.scenario.fields import Params, refuse
+from dr_sim.scenario.fields.fields import Params, refuse
+from dr_sim.scenario.fields.named import DatabaseName, MachineName
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.scenario.named import DatabaseName, MachineName
 from dr_sim.world.kernel.occurrence import Occurrence
 
 if TYPE_CHECKING:

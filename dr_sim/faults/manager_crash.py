@@ -16,9 +16,9 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.machines import Command
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.quantities import Count
 from dr_sim.scenario.kind import COPY, EventKind
-from dr_sim.scenario.quantities import Count
 from dr_sim.world.kernel.occurrence import Occurrence
 
 WORDS = "recovery manager crashed"

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from dr_sim.cloud.events import MirrorSwitched
 from dr_sim.faults.cloud_events import cloud_of
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.kind import EventKind
-from dr_sim.scenario.laws import Law
 from dr_sim.world.kernel.occurrence import Occurrence
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
-from dr_sim.scenario import bounds
-from dr_sim.scenario.fields import (
+from dr_sim.scenario.fields import bounds
+from dr_sim.scenario.fields.fields import (
     Params,
     Quantity,
     default,
@@ -20,12 +20,12 @@ from dr_sim.scenario.fields import (
     from_text,
     refuse,
 )
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.quantities import Size
+from dr_sim.scenario.fields.values import CopyCost, Tenants
 from dr_sim.scenario.kind import PRIMARY, EventKind, RestOfScenario
-from dr_sim.scenario.laws import Law
 from dr_sim.scenario.mistakes import NOTHING, MistakeWay
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.quantities import Size
-from dr_sim.scenario.values import CopyCost, Tenants
 from dr_sim.units import format_duration, format_size
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.mistakes import CopyBackSpec, ReplyToMistake, WhoseData

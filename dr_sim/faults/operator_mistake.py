@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
-from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.secondary.standby_copies import Break
 

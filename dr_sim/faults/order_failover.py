@@ -14,10 +14,10 @@ from pydantic import (
 )
 
 from dr_sim.faults import mistake
-from dr_sim.scenario.fields import Params, from_text, refuse
+from dr_sim.scenario.fields.fields import Params, from_text, refuse
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.times import Instant, parse_instant
 from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.times import Instant, parse_instant
 from dr_sim.world.kernel.occurrence import Occurrence
 
 LAST_MISTAKE = "mistake"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

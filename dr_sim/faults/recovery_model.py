@@ -4,10 +4,10 @@ new base is taken.
 
 from __future__ import annotations
 
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.primary.recovery_model import set_simple
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.scenario.laws import Law
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

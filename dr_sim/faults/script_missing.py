@@ -10,7 +10,7 @@ from dr_sim.faults.cloud_events import (
     second_side,
 )
 from dr_sim.scenario.cloud_model import OPERATIONS
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.kernel.occurrence import Occurrence
 

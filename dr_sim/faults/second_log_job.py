@@ -5,10 +5,10 @@ ours.
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.quantities import Count, Period
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.quantities import Count, Period
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.primary.primary_database import Order
 

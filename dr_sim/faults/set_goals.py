@@ -7,15 +7,15 @@ from random import Random
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import check_named, hardware_of
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.quantities import Count
+from dr_sim.scenario.keys.machine_keys import MOST_MACHINES
 from dr_sim.scenario.kind import (
     EventKind,
     MachinesThere,
     RestOfScenario,
 )
-from dr_sim.scenario.machine_keys import MOST_MACHINES
 from dr_sim.scenario.machine_model import ROLES
-from dr_sim.scenario.quantities import Count
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.named import DatabaseName
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.secondary.setup import Difference, Reason
 

@@ -17,11 +17,11 @@ from pydantic import Field
 
 from dr_sim.backups.model import KIND_OF_WORD
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.quantities import YesNo
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.quantities import YesNo
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

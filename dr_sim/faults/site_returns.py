@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import PRIMARY, EventKind
 from dr_sim.world.kernel.occurrence import Occurrence
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.named import FolderName, GroupName
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.named import FolderName, GroupName
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.link.folder import Folder
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.faults.cloud_events import cloud_of
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.kernel.occurrence import Occurrence
 

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import check_named, hardware_of
-from dr_sim.scenario.fields import Params, default
+from dr_sim.scenario.fields.fields import Params, default
+from dr_sim.scenario.fields.quantities import Count
+from dr_sim.scenario.fields.values import Positive
 from dr_sim.scenario.kind import (
     EventKind,
     MachinesThere,
     RestOfScenario,
 )
-from dr_sim.scenario.quantities import Count
-from dr_sim.scenario.values import Positive
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

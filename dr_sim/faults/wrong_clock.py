@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from dr_sim.scenario.fields import Params, refuse
+from dr_sim.scenario.fields.fields import Params, refuse
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.quantities import Duration
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.quantities import Duration
 from dr_sim.world.kernel.occurrence import Occurrence
 
 

@@ -12,7 +12,7 @@ from dr_sim.faults.cloud_events import (
     check_thing,
     cloud_of,
 )
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.cloud.names import identifier
 from dr_sim.world.kernel.occurrence import Occurrence

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields.fields import Params
+from dr_sim.scenario.fields.laws import Law
+from dr_sim.scenario.fields.named import DatabaseName
+from dr_sim.scenario.fields.quantities import Times
 from dr_sim.scenario.kind import COPY, EventKind
-from dr_sim.scenario.laws import Law
-from dr_sim.scenario.named import DatabaseName
-from dr_sim.scenario.quantities import Times
 from dr_sim.world.kernel.occurrence import Occurrence
 from dr_sim.world.secondary.standby_copies import WrongAtEnd
 

@@ -13,7 +13,7 @@ from dr_sim.figures.charts import Chart, LineStyle, line
 from dr_sim.figures.many_runs import DrawnSweep
 from dr_sim.formatting.numbers import in_order, numbers, value_text
 from dr_sim.measures.verdict import UNITS
-from dr_sim.scenario.sla import bound_of
+from dr_sim.scenario.keys.sla import bound_of
 from dr_sim.scenario.sla_measures import (
     kind_of,
 )

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from dr_sim.errors import InputError, Problem
 from dr_sim.formatting.words import counted
-from dr_sim.scenario.times import FIRST_YEAR, LAST_YEAR
+from dr_sim.scenario.fields.times import FIRST_YEAR, LAST_YEAR
 
 T = TypeVar("T")
 Row = tuple[int, Mapping[str, object]]

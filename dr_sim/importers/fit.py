@@ -19,8 +19,8 @@ from dr_sim.backups.chain import Hole, gaps
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.formatting.words import counted
 from dr_sim.importers.sqlserver_history import HistoryEntry
-from dr_sim.scenario.times import WEEKDAYS
-from dr_sim.scenario.workload import MOST_INTERVALS
+from dr_sim.scenario.fields.times import WEEKDAYS
+from dr_sim.scenario.fields.workload import MOST_INTERVALS
 from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
 
 # An LSN written as a number is VLF * 10^15 + block * 10^5 + slot; a block is 512 bytes into its

@@ -25,7 +25,7 @@ from dr_sim.importers.restores import (
     parse_restores,
 )
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
-from dr_sim.scenario.values import is_name
+from dr_sim.scenario.fields.values import is_name
 from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
 
 

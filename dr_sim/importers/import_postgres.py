@@ -40,7 +40,7 @@ from dr_sim.importers.postgres_backups import (
     Positions,
     place,
 )
-from dr_sim.scenario.values import is_name
+from dr_sim.scenario.fields.values import is_name
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 
 SERIES_INTERVAL_US = HOUR_US

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from dr_sim.importers.cells import BadInstantError, BadValueError, error
-from dr_sim.scenario.times import FIRST_YEAR, LAST_YEAR
+from dr_sim.scenario.fields.times import FIRST_YEAR, LAST_YEAR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOG_LINE = re.compile(

@@ -27,7 +27,7 @@ from dr_sim.importers.plan_sources import (
 )
 from dr_sim.importers.strange_rows import refuse_if_needed
 from dr_sim.results.run_folder import MANIFEST_FILE
-from dr_sim.scenario.times import parse_moment, to_utc_us
+from dr_sim.scenario.fields.times import parse_moment, to_utc_us
 from dr_sim.units import UnitError
 
 _LATEST = ("latest", "end")

@@ -8,9 +8,9 @@ from pathlib import Path
 from string import Template
 
 from dr_sim.loading.editor import MODELINE
-from dr_sim.scenario import bounds, times
-from dr_sim.scenario.fields import LONGEST_VALUE
-from dr_sim.scenario.values import LONGEST_NAME, is_name
+from dr_sim.scenario.fields import bounds, times
+from dr_sim.scenario.fields.fields import LONGEST_VALUE
+from dr_sim.scenario.fields.values import LONGEST_NAME, is_name
 from dr_sim.units import UnitError
 
 _FOLDER = Path(__file__).parent / "templates"

@@ -7,13 +7,14 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from dr_sim.faults import KINDS
-from dr_sim.scenario import copies, experiment, sla, times
-from dr_sim.scenario.defaults import DEFAULTS, DERIVED
-from dr_sim.scenario.events import ALL_DATABASES, COPY, Together
+from dr_sim.scenario.fields import times
+from dr_sim.scenario.keys import copies, experiment, sla
+from dr_sim.scenario.keys.events import ALL_DATABASES, COPY, Together
+from dr_sim.scenario.keys.schema import ALIASES, EXAMPLES, Root
 from dr_sim.scenario.kind import EventKind
-from dr_sim.scenario.schema import ALIASES, EXAMPLES, Root
-from dr_sim.scenario.sources import default_value
-from dr_sim.scenario.tree import Path
+from dr_sim.scenario.reading.defaults import DEFAULTS, DERIVED
+from dr_sim.scenario.reading.sources import default_value
+from dr_sim.scenario.reading.tree import Path
 from dr_sim.version import VERSION
 
 IDENTIFIER = f"urn:dr-sim:scenario:{VERSION}"

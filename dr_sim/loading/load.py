@@ -20,12 +20,14 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.faults import BY_NAME, KINDS
 from dr_sim.files.reading import inside_tree_of, outside_allowed
 from dr_sim.loading.reference import kind_reference
-from dr_sim.scenario import build, checks, event_checks, standbys
-from dr_sim.scenario.cloud_keys import check_sla
-from dr_sim.scenario.copies import multiply, told_once
-from dr_sim.scenario.defaults import DERIVED
-from dr_sim.scenario.dump import Resolved, resolved_of
-from dr_sim.scenario.events import (
+from dr_sim.scenario.checks import checks, event_checks
+from dr_sim.scenario.fields.fields import Names
+from dr_sim.scenario.fields.values import LONGEST_NAME, is_name
+from dr_sim.scenario.fields.workload import SeriesFile, read_series
+from dr_sim.scenario.keys import standbys
+from dr_sim.scenario.keys.cloud_keys import check_sla
+from dr_sim.scenario.keys.copies import multiply, told_once
+from dr_sim.scenario.keys.events import (
     EventLine,
     FaultLine,
     each_time,
@@ -33,32 +35,32 @@ from dr_sim.scenario.events import (
     read_events,
     read_faults,
 )
-from dr_sim.scenario.experiment import read_asked
-from dr_sim.scenario.fields import Names
-from dr_sim.scenario.given import NAME, without_echo
+from dr_sim.scenario.keys.experiment import read_asked
+from dr_sim.scenario.keys.recorded import KEYS as RECORDED_KEYS
+from dr_sim.scenario.keys.recorded import (
+    RecordedFile,
+    plain,
+    read_recorded,
+    sections_of,
+)
+from dr_sim.scenario.keys.schema import APART, Root
+from dr_sim.scenario.keys.sla import SlaNames, check_ways_open, read_sla
 from dr_sim.scenario.kind import EventKind
-from dr_sim.scenario.load_files import read_loads
 from dr_sim.scenario.model import (
     Outages,
     Recorded,
     Scenario,
     ScriptedEvent,
 )
-from dr_sim.scenario.problems import told
-from dr_sim.scenario.recorded import KEYS as RECORDED_KEYS
-from dr_sim.scenario.recorded import (
-    RecordedFile,
-    plain,
-    read_recorded,
-    sections_of,
-)
-from dr_sim.scenario.schema import APART, Root
-from dr_sim.scenario.series import SeriesError
-from dr_sim.scenario.sla import SlaNames, check_ways_open, read_sla
-from dr_sim.scenario.sources import Options, names_of, read_tree
-from dr_sim.scenario.tree import Node
-from dr_sim.scenario.values import LONGEST_NAME, is_name
-from dr_sim.scenario.workload import SeriesFile, read_series
+from dr_sim.scenario.reading import build
+from dr_sim.scenario.reading.defaults import DERIVED
+from dr_sim.scenario.reading.dump import Resolved, resolved_of
+from dr_sim.scenario.reading.given import NAME, without_echo
+from dr_sim.scenario.reading.load_files import read_loads
+from dr_sim.scenario.reading.problems import told
+from dr_sim.scenario.reading.series import SeriesError
+from dr_sim.scenario.reading.sources import Options, names_of, read_tree
+from dr_sim.scenario.reading.tree import Node
 
 _NO_DATABASE = (
     "databases: name at least one, as in {crm: {size: 500 GB}}; "

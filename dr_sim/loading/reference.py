@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.loading.editor import json_schema
-from dr_sim.scenario.defaults import DEFAULTS, DERIVED
+from dr_sim.scenario.keys.schema import EXAMPLES
 from dr_sim.scenario.kind import EventKind
-from dr_sim.scenario.schema import EXAMPLES
+from dr_sim.scenario.reading.defaults import DEFAULTS, DERIVED
 
 _MOST_FORMS = 4
 _MOST_KEYS_SHOWN = 12  # of one mapping; what may stand in a longer one has a page of its own

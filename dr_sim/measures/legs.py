@@ -27,13 +27,13 @@ from dr_sim.record.pairs import (
     roles_by_pair,
     rows_of_pair,
 )
-from dr_sim.scenario.model import DatabaseSpec, Scenario
-from dr_sim.scenario.standbys import (
+from dr_sim.scenario.keys.standbys import (
     FIRST_PRIMARY,
     FIRST_SECONDARY,
     as_seen_at,
     first_places,
 )
+from dr_sim.scenario.model import DatabaseSpec, Scenario
 
 
 @dataclass(slots=True, eq=False)

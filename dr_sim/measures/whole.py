@@ -56,8 +56,8 @@ from dr_sim.measures.tables import (
     service_up_until_us,
 )
 from dr_sim.record.journal import Journal
+from dr_sim.scenario.keys.standbys import several
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.standbys import several
 
 AnyCurve = Curve | Falling
 Measure = Callable[[Tables, Scenario, int], Curve]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.errors.bugs import breaker
-from dr_sim.experiments.flips import Examined
+from dr_sim.experiments.comparing.flips import Examined
 from dr_sim.figures.charts import Chart, waterfall
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.timeline import Timeline

@@ -7,16 +7,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from dr_sim.experiments.comparison import Comparison
-from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.paired import (
+from dr_sim.experiments.comparing.comparison import Comparison
+from dr_sim.experiments.comparing.paired import (
     PairedDifference,
     differing,
     mean_texts,
     ranked,
     readable,
 )
-from dr_sim.experiments.words import promise, shown_value_and_bound
+from dr_sim.experiments.judging.words import promise, shown_value_and_bound
+from dr_sim.experiments.replications.distribution import Distribution
 from dr_sim.figures.comparison import comparison_chart
 from dr_sim.formatting.numbers import signed_text
 from dr_sim.report.page import MARKS, Heading, rendered

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.errors.bugs import breaker
-from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.estimates import CONFIDENCE
-from dr_sim.experiments.judge import LineVerdict
+from dr_sim.experiments.judging.judge import LineVerdict
+from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.replications.estimates import CONFIDENCE
 from dr_sim.figures.many import many_charts, seconds
 from dr_sim.formatting.numbers import figures, value_and_bound, value_text
 from dr_sim.formatting.words import span

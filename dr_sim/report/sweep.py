@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dr_sim.experiments.judge import LineVerdict
-from dr_sim.experiments.sweep_answer import SweepVerdict, judged_point, text
-from dr_sim.experiments.table_text import table_cells
-from dr_sim.experiments.words import promise, shown_value_and_bound
+from dr_sim.experiments.judging.judge import LineVerdict
+from dr_sim.experiments.judging.words import promise, shown_value_and_bound
+from dr_sim.experiments.sweeps.sweep_answer import (
+    SweepVerdict,
+    judged_point,
+    text,
+)
+from dr_sim.experiments.sweeps.table_text import table_cells
 from dr_sim.figures.charts import Chart
 from dr_sim.figures.sweep import DrawnMeasure, sweep_chart, varied
 from dr_sim.measures.verdict import Outcome
@@ -22,7 +26,7 @@ from dr_sim.scenario.sla_measures import (
 from dr_sim.version import VERSION
 
 if TYPE_CHECKING:
-    from dr_sim.experiments.sweep import Swept
+    from dr_sim.experiments.sweeps.sweep import Swept
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.store import key_of
-from dr_sim.experiments.sweep import Swept
+from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.replications.store import key_of
+from dr_sim.experiments.sweeps.sweep import Swept
 from dr_sim.figures.charts import Chart
 from dr_sim.figures.comparison import comparison_chart
 from dr_sim.figures.drawing import Panel, picture_of
@@ -30,7 +30,7 @@ from dr_sim.version import VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dr_sim.experiments.comparison import Comparison
+    from dr_sim.experiments.comparing.comparison import Comparison
     from dr_sim.report.sweep import SweepShown
 
 MEASURES_FILE, SUMMARY_FILE, PICTURE_FILE, SCENARIO_FILE = (

@@ -212,7 +212,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class BackupStoreSpec:
-    """A place that keeps backup files and replays none (scenario/backup_stores.py).
+    """A place that keeps backup files and replays none (scenario/keys/backup_stores.py).
 
     source: the store that feeds it, '' for the primary's share. kinds: words of the backups that it
     takes. hold_us: how long a file stays at its source before it may go. every: when what may go is
@@ -269,8 +269,8 @@ class RecordedSeries:
 
 @dataclass(frozen=True, slots=True)
 class StandbySpec:
-    """One of several standbys, at the place that bears its name (scenario/standbys.py). store: it
-    is none, but keeps backup files.
+    """One of several standbys, at the place that bears its name (scenario/keys/standbys.py).
+    store: it is none, but keeps backup files.
     """
 
     name: str

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dr_sim import units
-from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.fields.fields import did_you_mean
 
 PHASES = (
     "detect",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dr_sim.experiments.advice import Advice, Tried, money_text
-from dr_sim.experiments.costs import cost_now
-from dr_sim.experiments.judge import LineVerdict
-from dr_sim.experiments.words import shown_value_and_bound
+from dr_sim.experiments.advising.advice import Advice, Tried, money_text
+from dr_sim.experiments.advising.costs import cost_now
+from dr_sim.experiments.judging.judge import LineVerdict
+from dr_sim.experiments.judging.words import shown_value_and_bound
 
 MOST_SETS = 8
 """Sets of several changes that are shown: the best."""

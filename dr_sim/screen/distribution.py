@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dr_sim.errors.bugs import breaker
-from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.estimates import (
+from dr_sim.experiments.comparing.paired import (
+    differing,
+    is_sure,
+    mean_texts,
+    ranked,
+    readable,
+    without_parts,
+)
+from dr_sim.experiments.judging.words import line_text
+from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.replications.estimates import (
     Question,
     answer,
     any_of,
@@ -19,17 +28,8 @@ from dr_sim.experiments.estimates import (
     rpos_of,
     values_of,
 )
-from dr_sim.experiments.intervals import Interval
-from dr_sim.experiments.paired import (
-    differing,
-    is_sure,
-    mean_texts,
-    ranked,
-    readable,
-    without_parts,
-)
-from dr_sim.experiments.sample import STOPPED
-from dr_sim.experiments.words import line_text
+from dr_sim.experiments.replications.intervals import Interval
+from dr_sim.experiments.replications.sample import STOPPED
 from dr_sim.formatting.numbers import figures, signed_text
 from dr_sim.formatting.words import counted, span
 from dr_sim.measures.verdict import Outcome
@@ -40,8 +40,8 @@ from dr_sim.screen.standing import how_to_meet, scenario_file
 from dr_sim.units import clock
 
 if TYPE_CHECKING:
-    from dr_sim.experiments.comparison import Comparison
-    from dr_sim.experiments.paired import PairedDifference
+    from dr_sim.experiments.comparing.comparison import Comparison
+    from dr_sim.experiments.comparing.paired import PairedDifference
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
 _WIDE = 23

@@ -31,7 +31,7 @@ from dr_sim.measures.outcome.outcome import failovers
 from dr_sim.measures.outcome.unprotected import unprotected_ledger
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole
-from dr_sim.scenario import times
+from dr_sim.scenario.fields import times
 from dr_sim.scenario.model import Scenario
 
 _US = 1_000_000

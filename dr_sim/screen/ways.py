@@ -21,7 +21,7 @@ from dr_sim.measures.outage_now.ways import (
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import FailoverSummary
 from dr_sim.measures.whole import Whole
-from dr_sim.scenario import times
+from dr_sim.scenario.fields import times
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.units import clock
 

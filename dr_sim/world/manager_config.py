@@ -15,7 +15,7 @@ from dr_sim.recovery.config import (
     RestoreCost,
 )
 from dr_sim.recovery.failover.policy import CopyChoice, CopyPolicy
-from dr_sim.scenario.backup_stores import as_kept
+from dr_sim.scenario.keys.backup_stores import as_kept
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.scenario.usual import after_the_drain_us, usual_us

@@ -32,12 +32,12 @@ from dr_sim.record.pairs import roles_by_pair, serving_by_pair
 from dr_sim.recovery.commands import COMMANDS, RaiseAlert
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
-from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.standbys import (
+from dr_sim.scenario.keys.standbys import (
     FIRST_PRIMARY,
     as_seen_at,
     first_places,
 )
+from dr_sim.scenario.model import Scenario
 from dr_sim.world.manager_config import manager_config
 
 Factory = Callable[[ManagerConfig, int, dict[str, str]], Machine]

@@ -32,8 +32,12 @@ from dataclasses import dataclass, replace
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.machines import Machine
 from dr_sim.record.journal import Journal
+from dr_sim.scenario.keys.standbys import (
+    FIRST_PRIMARY,
+    first_places,
+    several,
+)
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.standbys import FIRST_PRIMARY, first_places, several
 from dr_sim.stores import Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.world.driver import Driver

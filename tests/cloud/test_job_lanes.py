@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dr_sim.cloud.job import CloudJob
-from dr_sim.cloud.job_lanes import JobLanes
+from dr_sim.cloud.jobs.job import CloudJob
+from dr_sim.cloud.jobs.job_lanes import JobLanes
 from dr_sim.cloud.words import JobKind, JobState
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.cloud.load import LoadGoal
-from dr_sim.cloud.machine_config import LoadConfig
+from dr_sim.cloud.machines.load import LoadGoal
+from dr_sim.cloud.machines.machine_config import LoadConfig
 
 MINUTE = 60_000_000
 PER_S = 3_600  # requests an hour

@@ -15,10 +15,15 @@ from dr_sim.cloud.events import (
     MachinesRead,
     MachinesSilent,
 )
-from dr_sim.cloud.first_machines import with_first
-from dr_sim.cloud.machine_config import FarmConfig, ImageConfig, MachinesConfig, PhysicalConfig
-from dr_sim.cloud.placing import Used, WantedPlace, place
-from dr_sim.cloud.vm import VMS, VmState
+from dr_sim.cloud.machines.first_machines import with_first
+from dr_sim.cloud.machines.machine_config import (
+    FarmConfig,
+    ImageConfig,
+    MachinesConfig,
+    PhysicalConfig,
+)
+from dr_sim.cloud.machines.placing import Used, WantedPlace, place
+from dr_sim.cloud.machines.vm import VMS, VmState
 from dr_sim.cloud.words import ImageWord, MirrorMode, Notice, OnFailure, WhyFailed, Word
 from dr_sim.machines import Alarm, Command, SetAlarm
 from tests.cloud.bench import USUAL

@@ -31,8 +31,8 @@ from dr_sim.cloud.events import (
     SideRead,
     SiteStands,
 )
-from dr_sim.cloud.inventory import EMPTY, chained
-from dr_sim.cloud.job import JOBS
+from dr_sim.cloud.jobs.job import JOBS
+from dr_sim.cloud.mirror.inventory import EMPTY, chained
 from dr_sim.cloud.words import CallOutcome, JobMove, JobState, Notice, WhyFailed, Word
 from dr_sim.machines import CancelAlarm, IllegalTransitionError, SaveAll, TakeInventory
 from dr_sim.stores import MemoryStore

@@ -14,12 +14,12 @@ import pytest
 from dr_sim import api
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
-from dr_sim.experiments.advice import Advice, money_text
-from dr_sim.experiments.advise import AdviceQuestion, advise
-from dr_sim.experiments.changes import usual_changes
-from dr_sim.experiments.costs import cost_now
-from dr_sim.experiments.executor import open_executor
-from dr_sim.experiments.usual_change import UsualChange, sets_of
+from dr_sim.experiments.advising.advice import Advice, money_text
+from dr_sim.experiments.advising.advise import AdviceQuestion, advise
+from dr_sim.experiments.advising.changes import usual_changes
+from dr_sim.experiments.advising.costs import cost_now
+from dr_sim.experiments.advising.usual_change import UsualChange, sets_of
+from dr_sim.experiments.replications.executor import open_executor
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.results.many_folder import advice_folder

@@ -21,15 +21,16 @@ from dr_sim.cli import scenario_files
 from dr_sim.cli.main import main
 from dr_sim.errors import bugs
 from dr_sim.errors.bugs import EXIT_BUG, BrokenReplicationError
-from dr_sim.experiments import executor as executors
-from dr_sim.experiments import policies, until
-from dr_sim.experiments import take as taking
-from dr_sim.experiments.check import Exit, check
-from dr_sim.experiments.replicate import Course, play_all
-from dr_sim.experiments.sample import Sample, unpack
-from dr_sim.experiments.store import BATCHES, BatchStore
-from dr_sim.experiments.take import take
-from dr_sim.experiments.worker import receive
+from dr_sim.experiments.comparing import policies
+from dr_sim.experiments.judging.check import Exit, check
+from dr_sim.experiments.replications import executor as executors
+from dr_sim.experiments.replications import take as taking
+from dr_sim.experiments.replications import until
+from dr_sim.experiments.replications.replicate import Course, play_all
+from dr_sim.experiments.replications.sample import Sample, unpack
+from dr_sim.experiments.replications.store import BATCHES, BatchStore
+from dr_sim.experiments.replications.take import take
+from dr_sim.experiments.replications.worker import receive
 from dr_sim.scenario.model import Scenario
 from tests.experiments.worlds import small, small_file
 
@@ -96,7 +97,7 @@ def test_in_processes_of_their_own_likewise(
 
 
 TWO_AT_ONCE = (
-    "import io, sys\nfrom dr_sim.experiments.worker import send\nheld = io.BytesIO()\n"
+    "import io, sys\nfrom dr_sim.experiments.replications.worker import send\nheld = io.BytesIO()\n"
     "send(held, 'first')\nsend(held, 'second')\nsys.stdout.buffer.write(held.getvalue())\n"
     "sys.stdout.buffer.flush()\nsys.stdin.read()\n"
 )
@@ -120,7 +121,7 @@ def test_two_answers_that_come_at_once_are_both_seen() -> None:
 
 
 ENDS = (
-    "import os, dr_sim.experiments.take as s\ntake = s.take\ns.take = lambda scenario, n: "
+    "import os, dr_sim.experiments.replications.take as s\ntake = s.take\ns.take = lambda scenario, n: "
     "os._exit(9) if n == 3 else take(scenario, n)\n"
 )
 
@@ -145,7 +146,7 @@ def test_one_that_ends_every_process_is_played_by_itself_and_given_up(
 
 def _mined() -> subprocess.Popen[bytes]:
     """A worker that dies of replication 3."""
-    told = f"{ENDS}import dr_sim.experiments.worker as w\nw.main()\n"
+    told = f"{ENDS}import dr_sim.experiments.replications.worker as w\nw.main()\n"
     root = str(Path(bugs.__file__).parents[1])
     return subprocess.Popen(
         [sys.executable, "-c", told, "0"],

@@ -18,13 +18,13 @@ import pytest
 
 from dr_sim import api
 from dr_sim.cli.main import main, parser_of_all
-from dr_sim.experiments import until
-from dr_sim.experiments.batches import BatchJob
-from dr_sim.experiments.check import scenario_files
-from dr_sim.experiments.executor import Batch
-from dr_sim.experiments.sample import Sample, pack
+from dr_sim.experiments.judging.check import scenario_files
+from dr_sim.experiments.replications import until
+from dr_sim.experiments.replications.batches import BatchJob
+from dr_sim.experiments.replications.executor import Batch
+from dr_sim.experiments.replications.sample import Sample, pack
 from dr_sim.files import output
-from dr_sim.scenario.tree import parse_yaml
+from dr_sim.scenario.reading.tree import parse_yaml
 from tests.experiments.worlds import S, sample
 
 BODY = """\

@@ -9,9 +9,9 @@ import math
 import numpy as np
 import pytest
 
-from dr_sim.experiments.estimates import Question, _crossing, _pooled_quantile, answer
-from dr_sim.experiments.intervals import usual_share
-from dr_sim.experiments.sample import GRID_US, NO_END
+from dr_sim.experiments.replications.estimates import Question, _crossing, _pooled_quantile, answer
+from dr_sim.experiments.replications.intervals import usual_share
+from dr_sim.experiments.replications.sample import GRID_US, NO_END
 from tests.experiments.worlds import S, exposed, sample
 
 DAY_US = 86400 * S

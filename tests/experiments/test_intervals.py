@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dr_sim.experiments import intervals
-from dr_sim.experiments.intervals import Interval
+from dr_sim.experiments.replications import intervals
+from dr_sim.experiments.replications.intervals import Interval
 
 SIDE = 0.025
 Draw = Callable[[np.random.Generator, int], np.ndarray]

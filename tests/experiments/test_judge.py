@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dr_sim.experiments.estimates import Question, Rpo, answer, any_of, miss_in_a_year, rpos_of
-from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
-from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.judging.judge import Errors, LineVerdict, judge_line
+from dr_sim.experiments.replications.estimates import (
+    Question,
+    Rpo,
+    answer,
+    any_of,
+    miss_in_a_year,
+    rpos_of,
+)
+from dr_sim.experiments.replications.sample import Sample
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
 from dr_sim.scenario.asked_model import SlaLine

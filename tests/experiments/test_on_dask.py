@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from dr_sim.cli.main import main
-from dr_sim.experiments import batches, on_dask, until
-from dr_sim.experiments.batches import BatchJob
-from dr_sim.experiments.executor import BrokenReplicationError
-from dr_sim.experiments.sample import unpack
-from dr_sim.experiments.take import take
+from dr_sim.experiments.replications import batches, on_dask, until
+from dr_sim.experiments.replications.batches import BatchJob
+from dr_sim.experiments.replications.executor import BrokenReplicationError
+from dr_sim.experiments.replications.sample import unpack
+from dr_sim.experiments.replications.take import take
 from tests.experiments.worlds import small, small_file
 from tests.local_cluster import address_of, local_cluster
 

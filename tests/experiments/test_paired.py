@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dr_sim.experiments.baseline import changed
-from dr_sim.experiments.intervals import Interval
-from dr_sim.experiments.paired import (
+from dr_sim.experiments.comparing.paired import (
     JUDGED,
     Key,
     PairedDifference,
@@ -25,7 +23,9 @@ from dr_sim.experiments.paired import (
     table_of,
     without_parts,
 )
-from dr_sim.experiments.tolerance import DEFAULT, NO_TOLERANCE, Tolerance, parse_tolerance
+from dr_sim.experiments.judging.baseline import changed
+from dr_sim.experiments.judging.tolerance import DEFAULT, NO_TOLERANCE, Tolerance, parse_tolerance
+from dr_sim.experiments.replications.intervals import Interval
 from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.units import UnitError
 from tests.experiments.worlds import S, sample

@@ -20,7 +20,7 @@ from benchmarks.rare import (
 )
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
-from dr_sim.experiments import rare
+from dr_sim.experiments.replications import rare
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.asked_model import RareQuestion
 from dr_sim.scenario.model import Law, Scenario

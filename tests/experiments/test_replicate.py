@@ -22,16 +22,16 @@ import pytest
 from dr_sim.cli.main import main
 from dr_sim.cli.playing import kept
 from dr_sim.errors import DrSimError, InputError
-from dr_sim.experiments import batches, until
-from dr_sim.experiments import executor as executors
-from dr_sim.experiments import take as taking
-from dr_sim.experiments.batches import Batches, BatchJob, stretches
-from dr_sim.experiments.executor import Batch, BrokenReplicationError, Processes
-from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
-from dr_sim.experiments.sample import pack, unpack
-from dr_sim.experiments.store import BATCHES, BatchStore, key_of
-from dr_sim.experiments.take import take
-from dr_sim.experiments.worker import receive, start
+from dr_sim.experiments.replications import batches, until
+from dr_sim.experiments.replications import executor as executors
+from dr_sim.experiments.replications import take as taking
+from dr_sim.experiments.replications.batches import Batches, BatchJob, stretches
+from dr_sim.experiments.replications.executor import Batch, BrokenReplicationError, Processes
+from dr_sim.experiments.replications.replicate import Course, look_by_look, looks, play_all
+from dr_sim.experiments.replications.sample import pack, unpack
+from dr_sim.experiments.replications.store import BATCHES, BatchStore, key_of
+from dr_sim.experiments.replications.take import take
+from dr_sim.experiments.replications.worker import receive, start
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.asked_model import Replications
 from tests.experiments.worlds import sample, small, small_file
@@ -360,7 +360,7 @@ def test_the_command_is_killed_and_goes_on(
 def test_a_worker_whose_parent_is_gone_ends_without_a_word() -> None:
     """Killed before the worker was ready to tell it so."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "dr_sim.experiments.worker", "0"],
+        [sys.executable, "-m", "dr_sim.experiments.replications.worker", "0"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -3,7 +3,7 @@ most and at least.
 
 One run in which all of them have a value; each line is held against it with the bound at that value
 and one beside it, as `run` judges (verdict.py), and as `check` does, for this run alone and for
-sixty alike (experiments/judge.py).
+sixty alike (experiments/judging/judge.py).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim.errors import InputError
-from dr_sim.experiments.judge import Errors, judge_line
-from dr_sim.experiments.sample import Sample
-from dr_sim.experiments.sampling import from_summary
+from dr_sim.experiments.judging.judge import Errors, judge_line
+from dr_sim.experiments.replications.sample import Sample
+from dr_sim.experiments.replications.sampling import from_summary
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.summary.plain import summary_json

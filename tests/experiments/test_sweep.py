@@ -12,16 +12,16 @@ import pytest
 from dr_sim import api
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
-from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.sweep import Point, Swept, points_of, vary
-from dr_sim.experiments.sweep_answer import SweepVerdict, answers, text
-from dr_sim.experiments.words import shown_value_and_bound
+from dr_sim.experiments.judging.words import shown_value_and_bound
+from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.sweeps.sweep import Point, Swept, points_of, vary
+from dr_sim.experiments.sweeps.sweep_answer import SweepVerdict, answers, text
 from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 from dr_sim.formatting.numbers import in_order
 from dr_sim.report.sweep import SweepShown, sweep_html
 from dr_sim.scenario.asked_model import SlaLine
-from dr_sim.scenario.experiment import parse_answer, sweep_values
-from dr_sim.scenario.sla import bound_of
+from dr_sim.scenario.keys.experiment import parse_answer, sweep_values
+from dr_sim.scenario.keys.sla import bound_of
 from dr_sim.units import UnitError
 from tests.experiments.worlds import S, sample, small, small_file
 from tests.measures.make import MIN, a_scenario

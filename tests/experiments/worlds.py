@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dr_sim.experiments.sample import GRID_TYPE, GRID_US, CurveSample, Sample, Value
+from dr_sim.experiments.replications.sample import GRID_TYPE, GRID_US, CurveSample, Sample, Value
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.model import Scenario
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cloud.jobs import JobBook
-from dr_sim.cloud.sending import NUMBER, Sending
+from dr_sim.cloud.jobs.jobs import JobBook
+from dr_sim.cloud.mirror.sending import NUMBER, Sending
 from dr_sim.explore import anew, search
 from dr_sim.explore.anew import unlike
 from dr_sim.explore.case import RESTART, Tree, load, look

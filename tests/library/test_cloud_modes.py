@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.experiments.sampling import replication as replication_of
+from dr_sim.experiments.replications.sampling import replication as replication_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dr_sim.experiments.policies import policy_table
+from dr_sim.experiments.comparing.policies import policy_table
 from dr_sim.measures.alerts.alerts import judge
 from dr_sim.measures.alerts.incumbent import BACKUP, RESTORE, incumbent_alerts, judge_incumbent
 from dr_sim.measures.summary.plain import summary_json

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim.errors import InputError
-from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.sampling import from_summary
-from dr_sim.experiments.take import take
+from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.replications.sampling import from_summary
+from dr_sim.experiments.replications.take import take
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.types import MistakeSummary
 from dr_sim.measures.verdict import Outcome

@@ -12,7 +12,7 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
-from dr_sim.experiments.sweep import check_measures
+from dr_sim.experiments.sweeps.sweep import check_measures
 from dr_sim.figures.charts import Chart
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import views_of

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from world.build import World, during, scenario
 
-from dr_sim.experiments.estimates import Question, values_of
-from dr_sim.experiments.take import take
+from dr_sim.experiments.replications.estimates import Question, values_of
+from dr_sim.experiments.replications.take import take
 from dr_sim.measures.outcome.outcome import failovers
 from dr_sim.measures.outcome.parts import database_outcomes
 from dr_sim.measures.outcome.tenants import databases_of, tenant_outcomes

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dr_sim.experiments.sampling import from_summary
+from dr_sim.experiments.replications.sampling import from_summary
 from dr_sim.loading import load_scenario
 from dr_sim.measures.causes.ledger import explain_failover
 from dr_sim.measures.exposure.exposure import Curve, joined

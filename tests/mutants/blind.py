@@ -337,26 +337,26 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "one_try_too_many", "C3", "a script is tried once more than allowed",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        if job.tries < attempts:\n",
         "        if job.tries <= attempts:\n",
     ),
     one(
         "overdue_is_not_saved", "C3", "a restart gives a job that is overdue its whole time once more",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "                self._move(job, JobMove.LIMIT)\n"
         "                self._save(job, out)\n",
         "                self._move(job, JobMove.LIMIT)\n",
     ),
     one(
         "set_undoes_a_change", "C5", "a set that waits undoes the change that was made before it",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "            is_set = job.kind in AS_A_WHOLE and not change.done_before\n",
         "            is_set = job.kind in AS_A_WHOLE and change.done_before\n",
     ),
     one(
         "table_is_read_once", "C5", "what was translated before is not translated by the new row",
-        "cloud/mapping.py",
+        "cloud/mirror/mapping.py",
         "        self._rows[entity, site] = identifier\n"
         "        self._known.clear()\n"
         "\n"
@@ -367,33 +367,33 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "ids_of_the_primary_pass", "C5", "an identifier of the primary is used at the secondary",
-        "cloud/mapping.py",
+        "cloud/mirror/mapping.py",
         "        return self._owner.get(identifier, site) == site\n",
         "        return bool(identifier or site)\n",
     ),
     one(
         "last_change_of_a_set_stays", "C5", "the last change that a set brought is made once more",
-        "cloud/pending.py",
+        "cloud/mirror/pending.py",
         "            if change.number <= upto:\n",
         "            if change.number < upto:\n",
     ),
     one(
         "drift_is_told_once", "C5", "that the two sides differ is told once, not at every retry",
-        "cloud/drift.py",
+        "cloud/mirror/drift.py",
         "            self._set_alarm(out.mono_us + self._retry_us, out)\n"
         "        else:\n",
         "        else:\n",
     ),
     one(
         "audited_once", "C5", "both sides are compared once, and never again",
-        "cloud/mirror.py",
+        "cloud/mirror/mirror.py",
         "    def audit(self, out: Out) -> None:\n"
         "        self._set_audit(out)\n",
         "    def audit(self, out: Out) -> None:\n",
     ),
     one(
         "people_are_not_hurried", "C5", "in a failover nobody asks people to hurry",
-        "cloud/mirror.py",
+        "cloud/mirror/mirror.py",
         "            if change.way is PendingWay.BY_HAND:\n"
         "                # people are asked again, and at once\n"
         "                self.backlog.goes(change, PendingWay.WAITING, out)\n",

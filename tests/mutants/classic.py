@@ -189,7 +189,7 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "start_is_asked_about_never", "C2",
         "a script whose start was not answered is not asked about",
-        "cloud/job_orders.py",
+        "cloud/jobs/job_orders.py",
         "                job.params,\n"
         "            )\n"
         "        )\n"
@@ -208,14 +208,14 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "number_of_a_change_is_not_saved", "C5",
         "after a restart two pending changes have one number",
-        "cloud/sending.py",
+        "cloud/mirror/sending.py",
         "        out.saves[NUMBER + self.name] = str(self.number)\n",
         "",
     ),
     one(
         "row_is_not_saved", "C5",
         "a restart takes a thing for what it was before its last change",
-        "cloud/mirror.py",
+        "cloud/mirror/mirror.py",
         "        out.saves[f\"{ROW}{self.name}/{job.entity}\"] = row\n"
         "        if not self.direction.target",
         "        if not self.direction.target",
@@ -223,14 +223,14 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "identifiers_of_the_other_side", "C5",
         "an identifier that was translated once at its source goes to the other side as it is",
-        "cloud/mapping.py",
+        "cloud/mirror/mapping.py",
         "            elif value in self._entity_of:\n",
         "            elif value in self._entity_of and key != \"id\":\n",
     ),
     one(
         "answer_to_an_older_reading", "C5",
         "an answer to an older reading of a side counts as one to the newest",
-        "cloud/comparing.py",
+        "cloud/mirror/comparing.py",
         "        if e.number != self._reading:\n"
         "            return None\n",
         "",
@@ -238,28 +238,28 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "room_of_machines_to_come", "C7",
         "machines that are being deployed or have failed take no room",
-        "cloud/machines.py",
+        "cloud/machines/machines.py",
         "            if vm.site == site and vm.state in TAKES_ROOM and vm.physical:\n",
         "            if vm.site == site and vm.state is VmState.RUNNING and vm.physical:\n",
     ),
     one(
         "back_where_it_failed", "C7",
         "a machine that failed at two places is put at the first one again",
-        "cloud/machines.py",
+        "cloud/machines/machines.py",
         "        vm.not_on = (*vm.not_on, vm.physical)\n",
         "        vm.not_on = (vm.physical,)\n",
     ),
     one(
         "removed_whatever_came_of_it", "C7",
         "a machine whose removal has failed counts as removed",
-        "cloud/machines.py",
+        "cloud/machines/machines.py",
         "        move = VmMove.REMOVED if done else VmMove.NOT_REMOVED\n",
         "        move = VmMove.REMOVED\n",
     ),
     one(
         "load_rounded_down", "C8",
         "a load that needs two and a half machines gets two",
-        "cloud/load.py",
+        "cloud/machines/load.py",
         "        needed = -(-per_hour * config.per_den_us // each)\n",
         "        needed = per_hour * config.per_den_us // each\n",
     ),

@@ -233,28 +233,28 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "compared_while_it_changes", "C5",
         "a thing is compared while a script changes it at one side",
-        "cloud/comparing.py",
+        "cloud/mirror/comparing.py",
         "        moving = self._moved | self._changing()\n",
         "        moving = set(self._moved)\n",
     ),
     one(
         "older_change_waits_behind", "C5",
         "in a failover an older change stands behind a newer one of the same thing",
-        "cloud/job_lanes.py",
+        "cloud/jobs/job_lanes.py",
         "        if lane and job.rank < lane[-1].rank:\n",
         "        if lane and job.rank < 0:\n",
     ),
     one(
         "script_is_copied_for_ever", "C3",
         "a script that no copy helps is copied and tried without end",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        free = wants_script and job.copies < self._config.attempts\n",
         "        free = wants_script\n",
     ),
     one(
         "next_change_waits", "C5",
         "when a change is in effect the next one of that thing is not sent",
-        "cloud/sending.py",
+        "cloud/mirror/sending.py",
         "            self.taken.changes += 1\n"
         "            self.backlog.in_effect(change.number, out)\n"
         "            self._submit_next(job.entity, out)\n",
@@ -264,14 +264,14 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "set_covers_what_came_later", "C5",
         "a change that was made while its thing was being set counts as in effect",
-        "cloud/sending.py",
+        "cloud/mirror/sending.py",
         "        self.backlog.was_set(job.entity, job.number, out)\n",
         "        self.backlog.was_set(job.entity, self.number, out)\n",
     ),
     one(
         "switch_is_not_saved", "C5",
         "a restart forgets that people have switched the mirror off",
-        "cloud/mirror.py",
+        "cloud/mirror/mirror.py",
         "        out.saves[SWITCH + self.name] = \"\" if on else \"off\"\n",
         "",
     ),
@@ -288,7 +288,7 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "silent_site_is_read_once", "C6",
         "a site that did not say which machines it has is not asked again",
-        "cloud/machines.py",
+        "cloud/machines/machines.py",
         "            self._again_us[side] = out.mono_us + self.config.retry_us\n"
         "            self._set_alarm(out)\n"
         "            return\n",
@@ -297,7 +297,7 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "image_is_not_saved", "C9",
         "after an upgrade a restart takes a farm for one of the old image",
-        "cloud/upgrades.py",
+        "cloud/machines/upgrades.py",
         "        self._images[upgrade.farm] = upgrade.to\n"
         "        out.saves[FARM + upgrade.farm] = upgrade.to\n",
         "        self._images[upgrade.farm] = upgrade.to\n",
@@ -305,7 +305,7 @@ FRESH: tuple[Mutant, ...] = (
     one(
         "two_in_one_place", "C7",
         "two machines are put at once where there is room for one",
-        "cloud/machines.py",
+        "cloud/machines/machines.py",
         "            used.setdefault(found, Used()).take(image, vm.farm, vm.role)\n",
         "            assert used is not None\n",
     ),

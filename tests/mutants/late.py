@@ -11,26 +11,26 @@ LATE: tuple[Mutant, ...] = (
     # ---- machines and upgrades
     one(
         "old_machines_go_first", "C9", "old machines are retired before new ones run in their place",
-        "cloud/farm_goals.py",
+        "cloud/machines/farm_goals.py",
         "                before = self._old_ones(new, upgrade.before, side)\n",
         "                before = 0\n",
     ),
     one(
         "upgrade_is_held_at_once", "C9", "a move that came to nothing once holds the upgrade",
-        "cloud/upgrades.py",
+        "cloud/machines/upgrades.py",
         "        if upgrade.tries < self._config.attempts:\n",
         "        if upgrade.tries < 1:\n",
     ),
     one(
         "moves_are_not_saved", "C2", "a restart forgets which databases are being moved",
-        "cloud/upgrades.py",
+        "cloud/machines/upgrades.py",
         "            self._all_over(upgrade, out)\n"
         "        out.saves[UPGRADE + upgrade.farm] = upgrade\n",
         "            self._all_over(upgrade, out)\n",
     ),
     one(
         "replaced_at_once", "C7", "a machine that falls silent is replaced at once",
-        "cloud/vm_records.py",
+        "cloud/machines/vm_records.py",
         "        vm.repair_us = 0\n"
         "        if vm.state is VmState.FAILED:\n"
         "            vm.repair_us = out.mono_us + self._config.repair_after_us\n",
@@ -40,14 +40,14 @@ LATE: tuple[Mutant, ...] = (
     ),
     one(
         "back_is_not_heard", "C7", "a machine that answers again is replaced all the same",
-        "cloud/machines.py",
+        "cloud/machines/machines.py",
         "            if vm is not None and VMS.allows(vm.state, VmMove.HEARD):\n"
         "                self._records.move(vm, VmMove.HEARD, out)\n",
         "            assert vm is None or vm.name\n",
     ),
     one(
         "no_record_is_made", "C6", "a machine that the store has forgotten gets no record",
-        "cloud/machines.py",
+        "cloud/machines/machines.py",
         "        if self._is_at_work(vm):\n"
         "            return\n",
         "        if vm.name:\n"
@@ -55,7 +55,7 @@ LATE: tuple[Mutant, ...] = (
     ),
     one(
         "image_is_copied_once", "C9", "an image whose copy came to nothing is not copied again",
-        "cloud/install_points.py",
+        "cloud/machines/install_points.py",
         "        self._gone(place, out)\n"
         "        self._try_later(out)\n"
         "        return False\n",

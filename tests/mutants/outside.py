@@ -138,7 +138,7 @@ OUTSIDE: tuple[Mutant, ...] = (
     one(
         "not_cleaned_counts_as_cleaned", "C3",
         "a job whose clean-up has failed is over",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        if e.word is not Word.CLEANED:\n"
         "            return None\n",
         "        if e.word not in (Word.CLEANED, Word.NOT_CLEANED):\n"
@@ -147,28 +147,28 @@ OUTSIDE: tuple[Mutant, ...] = (
     one(
         "lanes_by_name_after_a_restart", "C5",
         "after a restart the jobs of a thing run in the order of their names",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        found.sort(key=lambda job: job.order)\n",
         "        found.sort(key=lambda job: job.id)\n",
     ),
     one(
         "refused_change_under_its_old_name", "C5",
         "a change that was not taken is sent again under the name of the job that has failed",
-        "cloud/pending.py",
+        "cloud/mirror/pending.py",
         "        change.round += 1\n",
         "",
     ),
     one(
         "drift_counts_from_the_newest", "C5",
         "how long the two sides differ counts from the newest change that is pending",
-        "cloud/pending.py",
+        "cloud/mirror/pending.py",
         "        return min([each.since_utc_us for each in waits]), len(waits)\n",
         "        return max([each.since_utc_us for each in waits]), len(waits)\n",
     ),
     one(
         "failed_moves_count_as_moved", "C9",
         "a database whose move came to nothing counts as moved, and its old farm is retired",
-        "cloud/upgrades.py",
+        "cloud/machines/upgrades.py",
         "                    if job.state is not JobState.DONE:\n"
         "                        upgrade.failed.append([job.entity])\n",
         "",
@@ -176,7 +176,7 @@ OUTSIDE: tuple[Mutant, ...] = (
     one(
         "lost_image_is_believed", "C9",
         "an image that an install point has lost is taken to be there",
-        "cloud/install_points.py",
+        "cloud/machines/install_points.py",
         "            elif place in self._there:\n"
         "                self._gone(place, out)\n",
         "",
@@ -184,7 +184,7 @@ OUTSIDE: tuple[Mutant, ...] = (
     one(
         "replaced_where_it_fell_silent", "C7",
         "a machine that fell silent is replaced on the physical machine where it stood",
-        "cloud/vm_repair.py",
+        "cloud/machines/vm_repair.py",
         "            self._records.new(side, of, (vm.physical,), out)\n",
         "            self._records.new(side, of, (), out)\n",
     ),

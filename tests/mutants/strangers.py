@@ -151,7 +151,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "next_attempt_is_not_saved", "C2",
         "that a job is to be tried again is not saved",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        self._move(job, JobMove.AGAIN)\n"
         "        self._save(job, out)\n"
         "        job.due_us = 0\n",
@@ -161,7 +161,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "killed_once", "C4",
         "an order to end a script that reached nobody is not given again",
-        "cloud/job_orders.py",
+        "cloud/jobs/job_orders.py",
         "            KillScript(job.network, job.site, job.id, job.attempt)\n"
         "        )\n"
         "        self._look_again(job, out)\n",
@@ -171,7 +171,7 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "left_as_the_script_left_it", "C3",
         "a job that has failed for good is over without its clean-up",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        self._begin_cleaning(job, JobState.FAILED, out)\n"
         "\n"
         "    def _again",
@@ -184,28 +184,28 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "silent_agent_is_asked_by_nobody", "C2",
         "after a restart an agent that was silent is not asked again what it does",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "            self._dues.ask_again_us = out.mono_us + self._config.retry_us\n",
         "            self._dues.ask_again_us = 0\n",
     ),
     one(
         "drift_of_long_ago", "C5",
         "the alarm of drift counts from now, not from when the drift began",
-        "cloud/drift.py",
+        "cloud/mirror/drift.py",
         "            wait = max(0, since + self._limit_us - out.utc_us)\n",
         "            wait = self._limit_us\n",
     ),
     one(
         "newest_running_first", "C7",
         "machines that run are retired before those that have failed",
-        "cloud/farm_goals.py",
+        "cloud/machines/farm_goals.py",
         "        for state in (VmState.WAITING, VmState.FAILED, VmState.RUNNING)\n",
         "        for state in (VmState.WAITING, VmState.RUNNING, VmState.FAILED)\n",
     ),
     one(
         "replaced_and_left_running", "C7",
         "a machine that fell silent is replaced and stays a machine of its farm",
-        "cloud/vm_repair.py",
+        "cloud/machines/vm_repair.py",
         "            self._records.new(side, of, (vm.physical,), out)\n"
         "        self._retire(vm, out)\n",
         "            self._records.new(side, of, (vm.physical,), out)\n"
@@ -215,14 +215,14 @@ STRANGERS: tuple[Mutant, ...] = (
     one(
         "half_of_an_upgrade_goes_back", "C9",
         "an upgrade that is taken back moves only the databases that had not been moved",
-        "cloud/upgrades.py",
+        "cloud/machines/upgrades.py",
         "            units.append([each for each in names if each not in left])\n",
         "            units.append([each for each in names if each in left])\n",
     ),
     one(
         "over_with_some_not_moved", "C9",
         "an upgrade goes on to retire its old farm while databases are not moved",
-        "cloud/upgrades.py",
+        "cloud/machines/upgrades.py",
         "        if not upgrade.failed:\n"
         "            self._to(upgrade, UpgradeMove.MOVED, out)\n",
         "        if not upgrade.failed or upgrade.tries >= self._config.attempts:\n"

@@ -613,13 +613,13 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "one_script_too_many", "C3", "one script more than allowed runs at one side",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "self._busy[agent] < self._config.at_once",
         "self._busy[agent] <= self._config.at_once",
     ),
     one(
         "limit_begins_another_attempt", "C3", "a job past its limit is begun again while its script still runs",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "            if state is JobState.RUNNING:\n"
         "                self._move(job, JobMove.LIMIT)\n",
         "            if state is JobState.RUNNING:\n"
@@ -629,7 +629,7 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "clean_up_beside_the_script", "C3", "a job is cleaned up before its processes are ended",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        elif job.state is JobState.OVERDUE:\n"
         "            self._move(job, JobMove.KILL)\n",
         "        elif job.state is JobState.OVERDUE:\n"
@@ -639,13 +639,13 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "how_a_job_ended_is_forgotten", "C1", "after a job has ended nobody can learn how",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        out.saves[ENDED + job.id] = job.state._value_\n",
         "",
     ),
     one(
         "all_jobs_at_once", "C5", "two changes of one thing are made at the same time",
-        "cloud/job.py",
+        "cloud/jobs/job.py",
         "        self.lane = (self.network, self.site, self.entity)\n",
         "        self.lane = (self.network, self.site, self.id)\n",
     ),
@@ -657,25 +657,25 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "nobody_is_told_of_drift", "C5", "the two sides differ beyond the limit, and nobody is told",
-        "cloud/drift.py",
+        "cloud/mirror/drift.py",
         "        if since and out.utc_us - since >= self._limit_us:\n",
         "        if since and out.utc_us - since >= 1000 * self._limit_us:\n",
     ),
     one(
         "unknown_attempts_are_done", "C2", "an attempt that no agent knows counts as done",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        elif e.word is _DONE or e.word is _DONE_BEFORE:\n",
         "        elif e.word in (_DONE, Word.DONE_BEFORE, Word.UNKNOWN):\n",
     ),
     one(
         "failed_counts_as_done", "C3", "a script that failed counts as done",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        elif e.word is _DONE or e.word is _DONE_BEFORE:\n",
         "        elif e.word in (_DONE, Word.DONE_BEFORE, Word.FAILED):\n",
     ),
     one(
         "given_up_without_a_word", "C3", "nobody is told of a job that is given up",
-        "cloud/jobs.py",
+        "cloud/jobs/jobs.py",
         "        out.commands.append(\n"
         "            Notify(job.network, Notice.JOB_FAILED, job.id, out.utc_us)\n"
         "        )\n"
@@ -697,63 +697,63 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "translated_to_another_thing", "C5", "at the secondary the script of one thing changes another",
-        "cloud/mapping.py",
+        "cloud/mirror/mapping.py",
         "        found = self._rows.get((entity, site), \"\")\n",
         "        found = min(row for (_, at), row in self._rows.items() if at == site)\n",
     ),
     # ---- the machine manager (C7, C8)
     one(
         "room_is_not_looked_at", "C7", "machines are put where there is no room for them",
-        "cloud/placing.py",
+        "cloud/machines/placing.py",
         "        and of.cpus + image.cpus <= physical.cpus\n"
         "        and of.ram_bytes + image.ram_bytes <= physical.ram_bytes\n",
         "",
     ),
     one(
         "put_among_others", "C11", "machines are put on physical ones that are another network's own",
-        "cloud/placing.py",
+        "cloud/machines/placing.py",
         "        and physical.owner == wanted.owner\n",
         "        and (physical.owner or not wanted.owner)\n",
     ),
     one(
         "nobody_is_moved_back", "C9", "an upgrade is taken back, and the databases stay with the new machines",
-        "cloud/upgrades.py",
+        "cloud/machines/upgrades.py",
         "        upgrade.waiting = units\n",
         "        upgrade.waiting = []\n",
     ),
     one(
         "moves_of_an_earlier_upgrade_count", "C9", "a farm that had an image before moves nobody to it again",
-        "cloud/upgrades.py",
+        "cloud/machines/upgrades.py",
         "{upgrade.to}/{upgrade.number}/{database}",
         "{upgrade.to}/1/{database}",
     ),
     one(
         "limit_is_not_looked_at", "C8", "a network has more machines than its balancer takes",
-        "cloud/machines.py",
+        "cloud/machines/machines.py",
         "            elif room.full:\n",
         "            elif room.full and not of:\n",
     ),
     one(
         "deployed_without_a_record", "C6", "a machine runs and has no record",
-        "cloud/vm_records.py",
+        "cloud/machines/vm_records.py",
         "        retired = vm.state is VmState.RETIRED\n",
         "        retired = vm.state in (VmState.RETIRED, VmState.RUNNING)\n",
     ),
     one(
         "put_where_it_failed", "C7", "a machine is deployed again on the physical machine where it failed",
-        "cloud/placing.py",
+        "cloud/machines/placing.py",
         "        and physical.name not in wanted.not_on\n",
         "",
     ),
     one(
         "a_silent_site_is_rebuilt", "C7", "every machine of a site that is silent is replaced there",
-        "cloud/vm_repair.py",
+        "cloud/machines/vm_repair.py",
         "        if not self._many_failed(side, out) and known:\n",
         "        if side[1] or not self._many_failed(side, out):\n",
     ),
     one(
         "retired_while_in_use", "C9", "the old farm is retired while databases are still moved",
-        "cloud/farm_goals.py",
+        "cloud/machines/farm_goals.py",
         "            if retiring and self._upgrades.are_moved(name, side):\n"
         "                before = self._old_ones(new, upgrade.before, side)\n",
         "            if upgrade.phase is not UpgradePhase.DEPLOYING:\n"
@@ -761,31 +761,31 @@ EARLIER: tuple[Mutant, ...] = (
     ),
     one(
         "goes_before_others_run", "C8", "machines that run go while those that take their place are deployed",
-        "cloud/farm_goals.py",
+        "cloud/machines/farm_goals.py",
         "    spare = sum(vm.state is VmState.RUNNING for vm in mine) - goal\n",
         "    spare = len(mine)\n",
     ),
     one(
         "fewer_at_once", "C8", "machines go at the first dip of the load",
-        "cloud/load.py",
+        "cloud/machines/load.py",
         "        return self.low_us + self.config.fewer_after_us\n",
         "        return self.low_us\n",
     ),
     one(
         "all_are_upgraded_at_once", "C9", "an upgrade in place takes all machines at one time",
-        "cloud/farm_goals.py",
+        "cloud/machines/farm_goals.py",
         "                yield from old[: max(0, may_go)]\n",
         "                yield from old\n",
     ),
     one(
         "quota_counts_one_farm", "C11", "a tenant's machines are not counted when more are made",
-        "cloud/limits.py",
+        "cloud/machines/limits.py",
         "            self._taken.update(map(config.tenant, there))\n",
         "            self._taken.clear()\n",
     ),
     one(
         "next_one_goes_too_early", "C9", "the next machine is replaced before the last one is back",
-        "cloud/farm_goals.py",
+        "cloud/machines/farm_goals.py",
         "            may_go = max(0, upgrade.at_once - lacking)\n",
         "            may_go = upgrade.at_once\n",
     ),

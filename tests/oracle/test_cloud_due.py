@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cloud import sending
+from dr_sim.cloud.mirror import sending
 from dr_sim.explore.case import Tree, load
 from dr_sim.oracle.cloud.due import due_broken
 from dr_sim.world.play import play

@@ -8,7 +8,7 @@ import dataclasses
 
 import pytest
 
-from dr_sim.cloud import placing
+from dr_sim.cloud.machines import placing
 from dr_sim.explore.case import Tree, load
 from dr_sim.oracle.cloud.placing import placing_broken
 from dr_sim.world.play import play

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.cloud import job_dues
+from dr_sim.cloud.jobs import job_dues
 from dr_sim.explore.case import Tree, load
 from dr_sim.oracle.cloud.retries import retries_broken
 from dr_sim.world.play import play

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.cloud.job import CloudJob
-from dr_sim.cloud.job_lanes import JobLanes
+from dr_sim.cloud.jobs.job import CloudJob
+from dr_sim.cloud.jobs.job_lanes import JobLanes
 from dr_sim.explore.case import Tree, load
 from dr_sim.oracle.cloud.waiting import waiting_broken
 from dr_sim.world.play import play

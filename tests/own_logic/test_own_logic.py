@@ -21,7 +21,7 @@ import dr_sim
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.errors.bugs import OwnLogicError
-from dr_sim.experiments.store import key_of
+from dr_sim.experiments.replications.store import key_of
 from dr_sim.loading import load_scenario
 from dr_sim.machines import Command, Save, TakeInventory
 from dr_sim.record.encoding import pairs_from_text

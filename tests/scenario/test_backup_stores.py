@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.loading import load_scenario, validate
-from dr_sim.scenario.backup_stores import as_the_primary_has_it
-from dr_sim.scenario.dump import dump_resolved
-from dr_sim.scenario.standbys import as_seen_at, first_places
+from dr_sim.scenario.keys.backup_stores import as_the_primary_has_it
+from dr_sim.scenario.keys.standbys import as_seen_at, first_places
+from dr_sim.scenario.reading.dump import dump_resolved
 from dr_sim.units import HOUR_US
 from tests.scenario.conftest import SMALLEST, Write
 

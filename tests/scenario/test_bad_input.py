@@ -641,7 +641,7 @@ sla: {rpo: at most 15}
 
 def _drawable() -> str:
     from dr_sim.faults import KINDS
-    from dr_sim.scenario.unknown_kinds import MOST_LISTED
+    from dr_sim.scenario.fields.unknown_kinds import MOST_LISTED
 
     names = [kind.name for kind in KINDS if kind.drawable]
     more = len(names) - MOST_LISTED

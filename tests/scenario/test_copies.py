@@ -10,7 +10,7 @@ from dr_sim.loading import load_scenario
 from dr_sim.loading.editor import json_schema
 from dr_sim.loading.load import validate
 from dr_sim.scenario import dump_resolved
-from dr_sim.scenario.copies import MOST_COPIES
+from dr_sim.scenario.keys.copies import MOST_COPIES
 from tests.scenario.conftest import SMALLEST, Write
 from tests.world.build import ran, rows
 

@@ -16,8 +16,7 @@ from dr_sim import __version__
 from dr_sim.faults import KINDS
 from dr_sim.loading import json_schema, load_scenario
 from dr_sim.scenario import dump_resolved
-from dr_sim.scenario.defaults import DEFAULTS
-from dr_sim.scenario.times import (
+from dr_sim.scenario.fields.times import (
     INSTANT_PATTERN,
     RECURRENCE_PATTERN,
     SCHEDULE_PATTERN,
@@ -25,6 +24,7 @@ from dr_sim.scenario.times import (
     parse_recurrence,
     parse_schedule,
 )
+from dr_sim.scenario.reading.defaults import DEFAULTS
 from dr_sim.units import UnitError
 from tests.at_length import some_or_all
 from tests.scenario.conftest import SMALLEST, Write

@@ -10,9 +10,9 @@ import pytest
 
 from dr_sim import units
 from dr_sim.loading import load_scenario
-from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.model import BackupCost, Law, LogVolume, Schedule
-from dr_sim.scenario.sources import read_tree
+from dr_sim.scenario.reading.defaults import DEFAULTS, DERIVED
+from dr_sim.scenario.reading.sources import read_tree
 from tests.scenario.conftest import SMALLEST, Write
 
 S, MIN, H, DAY = units.SECOND_US, units.MINUTE_US, units.HOUR_US, units.DAY_US

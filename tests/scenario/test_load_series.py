@@ -8,9 +8,9 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.scenario.dump import dump_resolved
 from dr_sim.scenario.machine_model import Load
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.reading.dump import dump_resolved
 from dr_sim.units import HOUR_US
 from dr_sim.world.cloud.loads import Week
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.loading import load_scenario, validate
-from dr_sim.scenario.machine_keys import (
+from dr_sim.scenario.keys.machine_keys import (
     DeploymentKeys,
     FarmKeys,
     ImageKeys,
     PhysicalKeys,
     SizeKeys,
 )
-from dr_sim.scenario.section import Section
+from dr_sim.scenario.keys.section import Section
 
 from .conftest import SMALLEST, Write
 

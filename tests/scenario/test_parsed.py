@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.errors import Problem
-from dr_sim.scenario import parsed as module
-from dr_sim.scenario.parsed import LARGEST, parsed
-from dr_sim.scenario.tree import Node, parse_yaml
+from dr_sim.scenario.reading import parsed as module
+from dr_sim.scenario.reading.parsed import LARGEST, parsed
+from dr_sim.scenario.reading.tree import Node, parse_yaml
 from tests.scenario.examples import EVERYTHING, library
 
 

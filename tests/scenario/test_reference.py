@@ -10,8 +10,8 @@ from dr_sim.cli.main import main
 from dr_sim.faults import KINDS
 from dr_sim.loading import validate
 from dr_sim.loading.reference import keys, kind_reference, needed_by
-from dr_sim.scenario.defaults import DEFAULTS
 from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.reading.defaults import DEFAULTS
 
 BASE = "run_for: 14 days\ndatabases: {crm: {size: 500 GB}}\nlink: {bandwidth: 200 Mbit/s}\n"
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from dr_sim.loading import load_scenario
 from dr_sim.scenario import dump_resolved
-from dr_sim.scenario.cloud_keys import SECTIONS
-from dr_sim.scenario.defaults import DEFAULTS, DERIVED
-from dr_sim.scenario.dump import _flow, _key, _scalar
-from dr_sim.scenario.tree import parse_yaml, wrong_character
+from dr_sim.scenario.keys.cloud_keys import SECTIONS
+from dr_sim.scenario.reading.defaults import DEFAULTS, DERIVED
+from dr_sim.scenario.reading.dump import _flow, _key, _scalar
+from dr_sim.scenario.reading.tree import parse_yaml, wrong_character
 from tests.at_length import some_or_all
 from tests.scenario.conftest import SMALLEST, Write
 from tests.scenario.examples import EVERYTHING, NIGHTLY, library

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world.build import DAY, HOUR, MINUTE, SECOND
 
+from dr_sim.scenario.fields.times import parse_schedule
 from dr_sim.scenario.model import Schedule
 from dr_sim.scenario.schedule import longest_gap_us, next_start, shortest_gap_us
-from dr_sim.scenario.times import parse_schedule
 from dr_sim.units import UnitError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario, validate
+from dr_sim.scenario.keys.standbys import as_seen_at, first_places, several
 from dr_sim.scenario.model import Outages, RecordedSeries
-from dr_sim.scenario.standbys import as_seen_at, first_places, several
 from tests.scenario.conftest import SMALLEST, Write
 
 TWO = "copies: {near: {}, far: {link: {bandwidth: 20 Mbit/s}, replay: {delay: 4 h}}}\n"

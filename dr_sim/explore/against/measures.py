@@ -358,4 +358,4 @@ def _machines(machines: Json) -> _Part:
 
 
 _OVER = "over"
-"""Names the last phase of an upgrade (dr_sim/cloud/upgrades.py)."""
+"""Names the last phase of an upgrade (dr_sim/cloud/machines/upgrades.py)."""

@@ -28,7 +28,7 @@ from dr_sim.cloud.commands import (
     StartScript,
 )
 from dr_sim.cloud.config import NetworkConfig
-from dr_sim.cloud.inventory import chained
+from dr_sim.cloud.mirror.inventory import chained
 from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.live.cloud.memory import AgentMemory, AttemptRecord
 from dr_sim.live.cloud.processes import ScriptRuns

@@ -28,7 +28,7 @@ from dr_sim.cloud.commands import (
     SiteProvisioned,
 )
 from dr_sim.cloud.events import AgentSaid, AgentsObserved, Called, SideRead
-from dr_sim.cloud.job import ENDED, OPEN
+from dr_sim.cloud.jobs.job import ENDED, OPEN
 from dr_sim.cloud.words import Word
 from dr_sim.live.cloud.agents import TO_AGENTS, AgentTools, LocalAgents
 from dr_sim.live.cloud.memory import AttemptRecord

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import astuple, dataclass
 
-from dr_sim.cloud.inventory import EMPTY
+from dr_sim.cloud.mirror.inventory import EMPTY
 from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.stores import Store
 

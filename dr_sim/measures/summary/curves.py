@@ -26,6 +26,7 @@ from dr_sim.measures.summary.curve_types import (
 )
 from dr_sim.measures.summary.values import half_up, seconds, shallow
 from dr_sim.measures.whole import AnyCurve, Whole
+from dr_sim.scenario.keys.standbys import copy_names
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.scenario.sla_measures import (
     head_of,
@@ -33,7 +34,6 @@ from dr_sim.scenario.sla_measures import (
     place_of,
     split,
 )
-from dr_sim.scenario.standbys import copy_names
 
 QUANTILES = (50, 90, 95, 99)  # per cent
 # the class that exposure means where none is named: only what has landed survives

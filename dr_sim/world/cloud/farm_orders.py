@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.cloud.commands import ReportUpgrade
 from dr_sim.cloud.events import GoalsSet, RollBackAsked, UpgradeAsked
-from dr_sim.cloud.upgrades import UpgradePhase
+from dr_sim.cloud.machines.upgrades import UpgradePhase
 from dr_sim.cloud.words import UpgradeStyle
 from dr_sim.scenario.machine_model import FRONT_END
 

@@ -25,7 +25,10 @@ from dr_sim.cloud.events import (
     MachinesRead,
     MachinesSilent,
 )
-from dr_sim.cloud.machine_config import MachinesConfig, PhysicalConfig
+from dr_sim.cloud.machines.machine_config import (
+    MachinesConfig,
+    PhysicalConfig,
+)
 from dr_sim.cloud.words import (
     DEPLOY_MACHINE,
     REMOVE_MACHINE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from dr_sim.cloud.first_machines import with_first
-from dr_sim.cloud.machine_config import (
+from dr_sim.cloud.machines.first_machines import with_first
+from dr_sim.cloud.machines.machine_config import (
     FarmConfig,
     ImageConfig,
     LoadConfig,

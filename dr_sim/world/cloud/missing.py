@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.cloud.config import UsualTimes
-from dr_sim.cloud.foretelling import (
+from dr_sim.cloud.mirror.foretelling import (
     MissingThing,
     by_people,
     would_take_us,

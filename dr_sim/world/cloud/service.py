@@ -33,8 +33,8 @@ from dr_sim.cloud.events import (
     MappingEdited,
     SideRead,
 )
-from dr_sim.cloud.job import ENDED, OPEN
-from dr_sim.cloud.sending import WHOLE
+from dr_sim.cloud.jobs.job import ENDED, OPEN
+from dr_sim.cloud.mirror.sending import WHOLE
 from dr_sim.cloud.words import Notice
 from dr_sim.machines import Alarm, Command, TakeInventory
 from dr_sim.record.row_code import Recorder, Subject

@@ -16,9 +16,9 @@ from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import KIND_ID
 from dr_sim.record.pairs import AnyJournal, PairJournal
-from dr_sim.scenario.backup_stores import as_the_primary_has_it
+from dr_sim.scenario.keys.backup_stores import as_the_primary_has_it
+from dr_sim.scenario.keys.standbys import as_seen_at
 from dr_sim.scenario.model import DatabaseSpec, Scenario, ScriptedEvent
-from dr_sim.scenario.standbys import as_seen_at
 from dr_sim.streams import Streams, streams_at
 from dr_sim.world.hands.pages import Pages
 from dr_sim.world.kernel.agenda import Agenda

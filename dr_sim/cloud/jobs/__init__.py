@@ -1,0 +1,1 @@
+"""The job manager: a durable queue, its lanes, and orders to agents."""

@@ -1,0 +1,1 @@
+"""The machine manager: virtual machines, farms, images, placement, upgrades."""

@@ -1,0 +1,1 @@
+"""The mirror: configuration that follows to the other side, and drift."""

@@ -1,0 +1,1 @@
+"""Advice: the usual changes, tried under the same random events."""

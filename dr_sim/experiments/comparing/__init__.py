@@ -1,0 +1,1 @@
+"""Two versions under the same random events."""

@@ -1,0 +1,1 @@
+"""Verdicts for CI: SLA lines over replications, baselines, and reports for build servers."""

@@ -1,0 +1,1 @@
+"""Sweeps: keys that are varied over a grid, and the answer."""

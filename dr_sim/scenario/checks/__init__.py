@@ -1,0 +1,1 @@
+"""Checks of a scenario whose values are right one by one."""
