@@ -30,11 +30,11 @@ def add_cloud(commands: Any) -> None:
     )
     serve.add_argument(
         "--store",
-        type=Path,
         required=True,
         metavar="FILE",
-        help="SQLite file for requests and jobs; created if it does not "
-        "exist",
+        help="SQLite file for requests and jobs, created if it does not "
+        "exist; or the URL of a PostgreSQL database (postgresql://...), "
+        "with --agents",
     )
     serve.add_argument(
         "--scripts",
@@ -44,10 +44,18 @@ def add_cloud(commands: Any) -> None:
         help="folder of programs; each has the name of its operation",
     )
     serve.add_argument(
+        "--agents",
+        type=Path,
+        metavar="FOLDER",
+        help="memory of the agents, their copies of scripts, and output "
+        "(default: FILE.agents beside the store)",
+    )
+    serve.add_argument(
         "--tokens",
         type=Path,
         metavar="FILE",
-        help="callers and their tokens (default: FILE.tokens beside the store)",
+        help="callers and their tokens (default: FILE.tokens beside the "
+        "store; with a URL, FOLDER/tokens)",
     )
     serve.add_argument(
         "--host",
@@ -92,8 +100,9 @@ def _add_chaos(parts: Any) -> None:
     chaos.set_defaults(command=_chaos)
 
 
-def _check_extra() -> None:
-    missing = [name for name in _NEEDS if find_spec(name) is None]
+def _check_extra(*more: str) -> None:
+    needs = (*_NEEDS, *more)
+    missing = [name for name in needs if find_spec(name) is None]
     if missing:
         raise input_error(
             "dr-sim cloud",
@@ -137,6 +146,18 @@ def _serve(a: argparse.Namespace) -> int:
             "has machines, which a real service cannot deploy yet: leave out `images`",
         )
     config = cloud_config(scenario.cloud, scenario)
-    options = ServeOptions(a.store, a.scripts, a.tokens, a.host, a.port)
+    options = ServeOptions(
+        a.store, a.scripts, a.agents, a.tokens, a.host, a.port
+    )
+    if options.in_postgres:
+        _check_extra("psycopg")
+        if a.agents is None:
+            raise input_error(
+                "--store", "with a URL, name the agents' folder (--agents)"
+            )
+    elif "://" in a.store:
+        raise input_error(
+            "--store", "write a file's name, or postgresql://HOST/DATABASE"
+        )
     serve(config, options, lambda line: print(line, flush=True))
     return 0

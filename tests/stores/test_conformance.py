@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from dr_sim.stores import FileStore, MemoryStore, SqlStore, Store, StoreError
 from dr_sim.stores.file import Disk, encode, file_name
-from dr_sim.stores.sql import _hash as hash_of
+from dr_sim.stores.postgres import TABLE, PostgresStore, Session
+from dr_sim.stores.rows import entry_hash as hash_of
 
 from .conformance import Backend, Conformance
+from .own_postgres import Database, database
 
 
 def save(store: Store, entries: dict[str, str]) -> None:
@@ -312,10 +315,82 @@ class SqlBackend(OnDisk):
         }
 
 
+# ---- a PostgreSQL database
+class SteppedPostgres(PostgresStore):
+    """A store that is stopped before the step of that number of a save: its process dies, the
+    server falls, or the disk is full.
+    """
+
+    stops_at = -1
+    steps = 0
+    fails = False
+    on_cut: Callable[[], None] = staticmethod(lambda: None)
+
+    def _do(self, session: Session, statement: str, *values: bytes) -> None:
+        self.steps += 1
+        if self.steps - 1 == self.stops_at:
+            if self.fails:
+                raise psycopg.errors.DiskFull("No space left on device")
+            self.on_cut()
+            raise PowerCut
+        super()._do(session, statement, *values)
+
+
+class PostgresBackend(Backend):
+    second_opener = "refused"
+    remedy = "or delete that row to go on without what it kept"
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        database.execute(f"DROP TABLE IF EXISTS {TABLE}")
+
+    def open(self) -> Store:
+        return PostgresStore(self.database.url)
+
+    def cut_off(self, entries: dict[str, str]) -> Iterator[tuple[str, bool]]:
+        for step in range(len(entries) + 3):  # begin, each entry, commit; and after it
+            for falls in (False, True):
+                store = SteppedPostgres(self.database.url)
+                store.stops_at = step
+                if falls:
+                    store.on_cut = self.database.fall
+                returned = False
+                try:
+                    save(store, entries)
+                    returned = True
+                except PowerCut:
+                    pass
+                store.close()
+                yield f"step {step} of {store.steps}, the server falls {falls}", returned
+
+    def failing(self, entries: dict[str, str]) -> Iterator[tuple[str, Store]]:
+        for step in range(len(entries) + 2):
+            store = SteppedPostgres(self.database.url)
+            store.stops_at, store.fails = step, True
+            with pytest.raises(StoreError, match="No space left on device; mend the database"):
+                save(store, entries)
+            store.stops_at = -1
+            yield f"step {step}", store
+
+    def damages(self) -> dict[str, Callable[[], None]]:
+        def change(how: str, *values: bytes) -> Callable[[], None]:
+            return lambda: self.database.execute(
+                f"UPDATE {TABLE} SET {how} WHERE key = 'a'", *values
+            )
+
+        return {
+            "another value": change("value = '2'"),
+            "a value cut short": change("value = substring(value for 2999)"),
+            "another's": change("value = '1', hash = %s", hash_of(b"c", b"1")),
+            "another hash": change("hash = ''"),
+        }
+
+
 BACKENDS: dict[str, Callable[[Path], Backend]] = {
     "memory": lambda folder: MemoryBackend(),
     "folder": lambda folder: FolderBackend(folder / "store"),
     "sql": lambda folder: SqlBackend(folder / "store.db"),
+    "postgres": lambda folder: PostgresBackend(database()),
 }
 
 

@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import uvicorn
 from starlette.applications import Starlette
@@ -31,35 +33,65 @@ from dr_sim.live.cloud.processes import ScriptRuns
 from dr_sim.live.cloud.scripts import ScriptFolders
 from dr_sim.live.cloud.tokens import Tokens, make_tokens, read_tokens
 from dr_sim.live.cloud.web import ApiApp
-from dr_sim.live.life import LIFE, Live
-from dr_sim.stores import SqlStore, Store, StoreError
+from dr_sim.live.life import LIFE, OWN, Live
+from dr_sim.stores import (
+    POSTGRES_SCHEMES,
+    SqlStore,
+    Store,
+    StoreError,
+)
+
+if TYPE_CHECKING:  # the extra is needed where the store is a database
+    from dr_sim.stores.postgres import PostgresStore
 
 _STOP_S = 10
 _LOG = "dr_sim.live.cloud"
+_AGENTS = f"{OWN}agents"  # in both stores: a name of the agents' memory
 _MOST_CALLS = 256  # at one time; more are refused with 503
 
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """store: the manager's file. Beside it lie the agents' folder and, where none is named, the
-    file of tokens. port 0: a free one.
+    """store: the manager's file, or the URL of its PostgreSQL database. Where no others are named,
+    the agents' folder and the file of tokens lie beside the file, and tokens in the agents' folder
+    where it is a database. port 0: a free one.
     """
 
-    store: Path
+    store: str
     scripts: Path
+    agents_folder: Path | None = None
     tokens: Path | None = None
     host: str = "127.0.0.1"
     port: int = 0
 
     @property
+    def in_postgres(self) -> bool:
+        return self.store.startswith(POSTGRES_SCHEMES)
+
+    @property
     def agents(self) -> Path:
-        return self.store.with_name(self.store.name + ".agents")
+        return self.agents_folder or Path(self.store + ".agents")
 
     @property
     def tokens_file(self) -> Path:
-        return self.tokens or self.store.with_name(
-            self.store.name + ".tokens"
-        )
+        if self.tokens is not None:
+            return self.tokens
+        if self.in_postgres:
+            return self.agents / "tokens"
+        return Path(self.store + ".tokens")
+
+    @property
+    def shown_store(self) -> str:
+        """Return what names the store in messages: a URL may hold a password."""
+        return "--store" if self.in_postgres else self.store
+
+    def open_store(self) -> SqlStore | PostgresStore:
+        """Open the manager's store. Raises StoreError."""
+        if not self.in_postgres:
+            return SqlStore(Path(self.store), unread=LOG)
+        from dr_sim.stores.postgres import PostgresStore
+
+        return PostgresStore(self.store, unread=LOG)
 
 
 class ManagerThread(Thread):
@@ -94,7 +126,7 @@ class ManagerThread(Thread):
         options, config = self._options, self._config
         agents = options.agents.resolve()  # scripts run in other folders
         with (
-            SqlStore(options.store, unread=LOG) as store,
+            options.open_store() as store,
             SqlStore(agents / "memory.db") as memory,
         ):
             tools = AgentTools(
@@ -104,6 +136,7 @@ class ManagerThread(Thread):
                 Identifiers(config.networks),
                 config.jobs.time_limit_us / 1e6,
             )
+            _same_agents(store, memory, agents)
             version = tools.memory.version_of(tools.scripts.digest())
             config = replace(config, version=version)
             _never_older(store, tools.memory.newest)
@@ -113,6 +146,25 @@ class ManagerThread(Thread):
             self.hands = hands
             self.ready.set()
             live.run()
+
+
+def _same_agents(store: Store, memory: Store, agents: Path) -> None:
+    """Raise StoreError where the agents are not those that the store has had before: nobody would
+    know which scripts they have started.
+    """
+    wanted, found = store.get(_AGENTS), memory.get(_AGENTS)
+    if not found:
+        found = uuid4().hex
+        if not wanted:
+            memory.save(_AGENTS, found)
+    if not wanted:
+        store.save(_AGENTS, found)
+    elif wanted != found:
+        raise StoreError(
+            f"{agents} is not the agents' folder that this store had before; name that one "
+            f"(--agents), or delete the row {_AGENTS!r} of the store to go on without it: "
+            "scripts may then run twice"
+        )
 
 
 def _never_older(store: Store, newest: int) -> None:
@@ -153,7 +205,7 @@ def serve(
             manager.hands.stop()
         manager.join(_STOP_S)
     if isinstance(manager.error, (StoreError, OSError)):
-        raise input_error(str(options.store), str(manager.error))
+        raise input_error(options.shown_store, str(manager.error))
     if manager.error is not None:
         raise manager.error
 

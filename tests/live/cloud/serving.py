@@ -68,7 +68,8 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-OPTIONS = ["cloud", "serve", "served.yaml", "--store", "cloud.db", "--scripts", "scripts"]
+OPTIONS = ["cloud", "serve", "served.yaml", "--scripts", "scripts"]
+IN_A_FILE = ("--store", "cloud.db")
 
 
 def run_here(folder: Path, arguments: list[str], out: int, errors: int) -> NoReturn:
@@ -93,6 +94,8 @@ class Served:
 
     folder: Path
     more: tuple[str, ...] = ()
+    store: tuple[str, ...] = IN_A_FILE
+    tokens: str = "cloud.db.tokens"
     pid: int = 0
     port: int = 0
     lives: list[int] = field(default_factory=list)
@@ -123,7 +126,7 @@ class Served:
         errors = os.open(self.folder / "errors", flags)
         self.pid = os.fork()
         if not self.pid:
-            run_here(self.folder, [*OPTIONS, *self.more], out, errors)
+            run_here(self.folder, [*OPTIONS, *self.store, *self.more], out, errors)
         os.close(out)
         os.close(errors)
         return reading
@@ -145,7 +148,7 @@ class Served:
         return os.waitstatus_to_exitcode(status), errors
 
     def token(self, caller: str) -> str:
-        for line in (self.folder / "cloud.db.tokens").read_text().splitlines():
+        for line in (self.folder / self.tokens).read_text().splitlines():
             if line.startswith(f"{caller} "):
                 return line.split()[1]
         raise AssertionError(caller)

@@ -18,7 +18,9 @@ import pytest
 
 from dr_sim.cloud.commands import AnswerCall
 from dr_sim.live.life import Live
-from tests.live.cloud.serving import Served, script, within
+from dr_sim.stores.postgres import TABLE
+from tests.live.cloud.serving import IN_A_FILE, Served, script, within
+from tests.stores.own_postgres import database
 
 THINGS = (("prod", "crm"), ("gov", "shop"))
 LONGEST_LIFE_S = 0.5
@@ -59,12 +61,19 @@ class Caller(Thread):
                 time.sleep(0.01)
 
 
-def killed(folder: Path, kills: int, seed: int) -> None:
+def killed(
+    folder: Path,
+    kills: int,
+    seed: int,
+    store: tuple[str, ...] = IN_A_FILE,
+    tokens: str = "cloud.db.tokens",
+) -> None:
     """Kill it so often, at instants drawn from that seed; then see what is there."""
     draws = random.Random(seed)
     script(folder, "rotate_secret", "sleep 0.1")
     port = free_port()
-    with Served(folder, ("--port", str(port)), port=port) as served, ExitStack() as pipes:
+    at = ("--port", str(port))
+    with Served(folder, at, store, tokens, port=port) as served, ExitStack() as pipes:
         served.start()
         caller = Caller(served)
         caller.start()
@@ -109,6 +118,17 @@ def test_nothing_is_lost_by_kill_9(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_nothing_is_lost_by_50_kills(tmp_path: Path) -> None:
     killed(tmp_path, kills=50, seed=2)
+
+
+def in_a_database() -> tuple[str, ...]:
+    """The options of a store in an empty PostgreSQL database."""
+    here = database()
+    here.execute(f"DROP TABLE IF EXISTS {TABLE}")
+    return ("--store", here.url, "--agents", "agents")
+
+
+def test_nothing_is_lost_by_kill_9_in_a_postgresql_database(tmp_path: Path) -> None:
+    killed(tmp_path, 5, 3, in_a_database(), "agents/tokens")
 
 
 def answered_and_killed(folder: Path) -> int:

@@ -128,6 +128,44 @@ def test_a_store_that_is_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert served.put("r1")[0] == 202
 
 
+URL = "postgresql://nobody:secret@127.0.0.1:1/none"
+
+
+def test_a_database_that_is_no_store(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = [*SERVE[:3], *SERVE[5:], "--store"]
+    assert "name the agents' folder (--agents)" in refused(capsys, *of, URL)
+    told = refused(capsys, *of, URL, "--agents", "agents")
+    assert "postgresql://nobody@127.0.0.1:1/none cannot be used as a store" in told
+    assert "secret" not in told
+    other = refused(capsys, *of, "mysql://localhost/none")
+    assert "write a file's name, or postgresql://HOST/DATABASE" in other
+    usual = importlib.util.find_spec
+    monkeypatch.setattr(
+        "dr_sim.cli.cloud.find_spec", lambda name: None if name == "psycopg" else usual(name)
+    )
+    assert "needs psycopg" in refused(capsys, *of, URL, "--agents", "agents")
+
+
+def test_the_agents_of_another_store_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Served(tmp_path) as served:
+        served.start()
+        assert served.put("r1")[0] == 202
+        served.stop()
+    told = refused(capsys, *SERVE, "--agents", "others")
+    assert "others is not the agents' folder that this store had before" in told
+    with Served(tmp_path, ("--agents", "cloud.db.agents")) as served:
+        assert served.start()
+        assert served.stop()[0] == 0
+    with SqlStore(Path("cloud.db")) as store:
+        store.save("live/agents", "")  # as the message says
+    with Served(tmp_path, ("--agents", "others")) as served:
+        assert served.start()
+
+
 def test_a_store_that_cannot_be_written_ends_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
