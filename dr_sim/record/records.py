@@ -321,8 +321,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # that were refused meanwhile
     ("truth.opened", (("refused", "int"),)),
     # ---- another standby after a failover ----
-    # its copy of the database cannot follow the new primary, and is seeded again
-    ("truth.cannot_follow", (("why", "str"),)),
+    # its copy of the database cannot follow the new primary, and from what it is restored
+    ("truth.cannot_follow", (("why", "str"), ("by", "str"))),
     # its copy stands behind the new primary's first position; since when it lacks something
     ("truth.behind", (("lacking_us", "int"),)),
     # it continues with a log of an earlier pair; here: that lies at the standby already

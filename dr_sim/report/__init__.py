@@ -310,6 +310,10 @@ def _unprotected(
     known = clock(unprotected_us)
     alone = f.follow in ([], [f.primary])
     who = "the old primary" if alone else " or ".join(f.follow)
+    if not f.follow and f.cannot_follow:
+        who = " or ".join(
+            dict.fromkeys(one.place for one in f.cannot_follow)
+        )
     what = (
         "a new recovery network was seeded"
         if f.seeded_anew

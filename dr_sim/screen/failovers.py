@@ -11,6 +11,7 @@ from dr_sim.formatting.words import counted, instant, size
 from dr_sim.measures.causes.sums import summed
 from dr_sim.measures.outcome.phases import ATTEMPT, named_phases
 from dr_sim.measures.summary.types import (
+    CannotFollow,
     FailoverSummary,
     PhaseSpan,
     SiteBack,
@@ -134,16 +135,20 @@ def failover_lines(
 
 
 def _why_seeded(f: FailoverSummary, scenario: Scenario) -> list[str]:
-    """Say of each other standby that could not follow the new primary why it is seeded again."""
-    places: dict[tuple[str, str], list[str]] = {}
+    """Say of each other standby that could not follow the new primary why it is seeded again, and
+    from what.
+    """
+    places: dict[tuple[str, str, str], list[str]] = {}
     for one in f.cannot_follow:
-        places.setdefault((one.place, one.why), []).append(one.database)
+        key = one.place, one.why, one.seeded_by
+        places.setdefault(key, []).append(one.database)
     lines = []
-    for (place, why), names in places.items():
+    for (place, why, by), names in places.items():
         of = ""
         if len(names) < len(scenario.databases):
             of = f" of {counted(len(names), 'database')}"
         lines.append(_fitted(f"   seeded again at {place}{of}: {why}"))
+        lines.append(_fitted(f"     from {by}"))
     return lines
 
 
@@ -294,14 +299,22 @@ def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
         goes = "goes" if len(f.follow) == 1 else "go"
         return f"{' and '.join(f.follow)} {goes} on with what it held, no new full"
     in_place = f.back is not None and f.back.role == "second side"
-    if scenario.new_secondary_us is None and not (in_place or f.follow):
+    again = f.follow or f.cannot_follow
+    if scenario.new_secondary_us is None and not (in_place or again):
         return "no new secondary"
     if seeded:
         return f"seeding {size(seeded)} anew"
+    if f.cannot_follow and not f.follow:
+        return f"{_named(f.cannot_follow)} restored from backups at hand"
     if len(scenario.standbys) > 1:
         follow = f"{' and '.join(f.follow)} follow{'s' if len(f.follow) == 1 else ''}"
         return f"{follow} {f.new_primary}, no new seed"
     return "the old primary follows, no new seed"
+
+
+def _named(copies: Sequence[CannotFollow]) -> str:
+    """Name the places of these copies."""
+    return " and ".join(dict.fromkeys(one.place for one in copies))
 
 
 def _loss(

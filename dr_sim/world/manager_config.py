@@ -80,7 +80,7 @@ def manager_config(
         every_us=r.every_us,
         reverify_us=r.reverify_us,
         keeps=store is not None,
-        restore=_restore_costs(scenario),
+        restore=restore_costs(scenario),
         held_us=0 if store is None else store.held_us,
     )
     failover = FailoverConfig(
@@ -107,7 +107,7 @@ def manager_config(
     )
 
 
-def _restore_costs(
+def restore_costs(
     scenario: Scenario,
 ) -> tuple[RestoreCost, RestoreCost, RestoreCost]:
     """Return the known costs of restores: the usual ones, whatever happens to them."""

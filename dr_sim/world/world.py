@@ -430,7 +430,7 @@ def _what_copies_catch_up_on(each: Sequence[Roles]) -> dict[str, Before]:
     found: dict[str, Before] = {}
     for roles in each:
         for name, heir in (roles.heirs or {}).items():
-            if heir.kept is not None:
+            if heir.kept is not None or heir.at_hand is not None:
                 first = (
                     0  # any backup of its chain may turn out to be damaged
                 )

@@ -25,6 +25,10 @@ from dr_sim.measures.tables import Tables, run_end_us
 from dr_sim.measures.whole import Whole
 
 NO_SECOND_SIDE = "no second side"
+NEW_FULL = "a new full"
+"""The text in the record for a copy that no backups at hand restore."""
+SEED_LOGS = "seed: logs on the full"
+SEED_LOGS_UNTIL = "up to where the new primary begins"
 
 
 # ---- how long
@@ -181,11 +185,42 @@ def _lines(
         lines += cut_up(
             causes, index, commits, in_place_us, ends_us, begins_us
         )
+    elif restored_at_hand(t, index):
+        lines += _from_at_hand(
+            causes, index, in_place_us, ends_us, begins_us
+        )
     else:
         lines += seeded_anew(causes, index, in_place_us, ends_us)
     for line in lines:
         line.begin_us += shift_us
     return [line for line in lines if line.duration_us]
+
+
+def _from_at_hand(
+    causes: Causes,
+    database: int,
+    from_us: int,
+    ends_us: int,
+    begins_us: int,
+) -> list[LedgerLine]:
+    """Return the lines of a copy that is restored from backups at hand: the full, the logs up to
+    where the new primary begins, and the first log of that one.
+    """
+    t = causes.t
+    commits = int(t.of("truth.begins", database)["commits"][0])
+    rows = t.of("truth.restored", database)
+    times = rows["time_us"][rows["time_us"] < ends_us]
+    reached = times[rows["commits"][: len(times)] >= commits]
+    full_us = int(times[0]) if len(times) else ends_us
+    up_us = int(reached[0]) if len(reached) else ends_us
+    lines = seeded_anew(causes, database, from_us, full_us)
+    logs = LedgerLine(full_us, up_us - full_us, SEED_LOGS, SEED_LOGS_UNTIL)
+    lines += _some(logs)
+    if up_us < ends_us:
+        lines += cut_up(
+            causes, database, commits, up_us, ends_us, begins_us
+        )
+    return lines
 
 
 def _first_to_protect(
@@ -223,6 +258,12 @@ def follows(t: Tables, leg: Leg, database: int) -> bool:
     """Return whether a copy, or a store, goes on behind the primary of a leg without a new seed."""
     there = t.of("truth.copy_there", database)["time_us"]
     return begins_with_all(t, leg.scenario, database) or bool(len(there))
+
+
+def restored_at_hand(t: Tables, database: int) -> bool:
+    """Return whether a copy that cannot follow is restored from backups at hand."""
+    rows = t.of("truth.cannot_follow", database)
+    return any(t.text(by) != NEW_FULL for by in rows["by"].tolist())
 
 
 def until_in_place(t: Tables, leg: Leg) -> str:

@@ -25,6 +25,7 @@ from dr_sim.measures.outcome.tenants import tenant_outcomes
 from dr_sim.measures.outcome.unknown import why_unknown
 from dr_sim.measures.outcome.unprotected import (
     follows,
+    restored_at_hand,
     unprotected,
     unprotected_ledger,
 )
@@ -177,21 +178,27 @@ def _cannot_follow(whole: Whole, leg: Leg) -> list[CannotFollow]:
     for of, t in whole.at(following[0]):
         for row in t.rows("truth.cannot_follow"):
             name = of.scenario.databases[row.entity].name
-            found.append(
-                CannotFollow(of.secondary, name, row.values["why"])
-            )
+            why, by = row.values["why"], row.values["by"]
+            found.append(CannotFollow(of.secondary, name, why, by))
     return sorted(found, key=lambda one: (one.place, one.database))
 
 
 def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
-    """The databases for which a full was needed after that failover. Of the others the old primary,
-    or another standby, continued behind the new primary.
+    """The databases for which a new full was needed after that failover. Of the others the old
+    primary, or another standby, continued behind the new primary, or was restored from backups at
+    hand.
     """
     following = whole.after(leg)
     if following is None:
         return []
     follows = {
         d.name for one in whole.at(following[0]) for d in _following(*one)
+    }
+    follows |= {
+        d.name
+        for of, t in whole.at(following[0])
+        for i, d in enumerate(of.scenario.databases)
+        if restored_at_hand(t, i)
     }
     return [
         d.name

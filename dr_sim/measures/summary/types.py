@@ -220,11 +220,14 @@ class PhaseSpan:
 
 @dataclass(slots=True)
 class CannotFollow:
-    """A database whose copy at another standby could not follow the new primary, and why."""
+    """A database whose copy at another standby could not follow the new primary, and why.
+    seeded_by: from what it is restored.
+    """
 
     place: str
     database: str
     why: str
+    seeded_by: str
 
 
 @dataclass(slots=True, kw_only=True)

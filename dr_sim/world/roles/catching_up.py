@@ -108,7 +108,7 @@ def look_behind(
     end = _end_of(state, reading, files, forks)
     if end[0] != lineage.lsn:
         return WhySeeded.HOLE
-    if end[1] != lineage.commits or not _is_right(pair, index, lineage):
+    if end[1] != lineage.commits or not is_right(pair, index, lineage):
         return WhySeeded.ANOTHER
     cut_us = pair.promotion.holds_until_us(index)
     return Behind(state, reading.commits, cut_us, tuple(files))
@@ -172,7 +172,7 @@ def _order(file: CarriedFile) -> tuple[int, int, int]:
     return file.header.first_lsn, file.header.last_lsn, file.number
 
 
-def _is_right(pair: Pair, index: int, lineage: Lineage) -> bool:
+def is_right(pair: Pair, index: int, lineage: Lineage) -> bool:
     """Return whether the new primary holds what its logs say, no less and nothing else."""
     parent = lineage.parents[lineage.fork].left
     held = WitnessReading(lineage.commits, lineage.digest)

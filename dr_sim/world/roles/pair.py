@@ -368,8 +368,8 @@ class Pair:
             DailyWork(self).begin()
 
     def _catch_up(self, heirs: Mapping[str, Heir]) -> None:
-        """Have sent what a copy that is behind lacks, and lies at the primary; and what a store has
-        yet to get.
+        """Have sent what lies at the primary and lacks here: to a copy that is behind, or to one
+        that is restored from backups at hand; and what a store has yet to get.
         """
         kept = [heir.kept for heir in heirs.values() if heir.kept]
         for chain in kept:
@@ -378,11 +378,12 @@ class Pair:
         if kept:
             manager_goes_on(kept[0].before, self)
         for name, heir in heirs.items():
-            if heir.behind is None:
-                continue
-            index = self._index[name]
-            self.promotion.begins_behind(index, heir.behind.cut_us)
-            for file in heir.behind.files:
+            files = heir.at_hand.files if heir.at_hand is not None else ()
+            if heir.behind is not None:
+                cut_us = heir.behind.cut_us
+                self.promotion.begins_behind(self._index[name], cut_us)
+                files = heir.behind.files
+            for file in files:
                 if not file.at_secondary:
                     self._offer(file)
 

@@ -11,6 +11,7 @@ from dr_sim.oracle.witnessed import Carried
 from dr_sim.world.kernel.context import Context
 from dr_sim.world.primary.backup_file import FILE_BITS, CarriedFile
 from dr_sim.world.primary.primary_database import FIRST_LSN, PrimaryDatabase
+from dr_sim.world.roles.at_hand import SeededBy
 from dr_sim.world.roles.catching_up import Behind
 from dr_sim.world.roles.succession import Heir
 from dr_sim.world.secondary.secondary import Secondary
@@ -106,7 +107,13 @@ def _take_over(
         int(copy is not None),
     )
     if heir.why:
-        context.note("truth.cannot_follow", db.index, heir.why)
+        at_hand = heir.at_hand
+        by = SeededBy.NEW_FULL if at_hand is None else at_hand.seeded_by
+        context.note("truth.cannot_follow", db.index, heir.why, by.value)
+    if heir.at_hand is not None:
+        heir.at_hand.take_files()
+        carried = _carry(context, db, heir.at_hand.files)
+        context.witness.carried(context.now_us, db.index, carried)
     if heir.behind is not None:
         _carry_copy(context, db, heir.behind)
     if heir.kept is not None:

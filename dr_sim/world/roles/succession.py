@@ -17,7 +17,8 @@ it is started as a standby that follows the newest timeline. Whatever else the o
 dropped and seeded again: each database is decided on by itself.
 
 Another standby of the same primary is looked at by the same rule; and if it is behind that place it
-may catch up (catching_up.py).
+may catch up (catching_up.py). A copy that cannot is restored from backups at hand (at_hand.py), or
+seeded again.
 
 A lost primary that is back later is looked at by the same rule. What it holds beyond the place at
 which the new primary begins is a history of its own: no log of the new primary fits on it.
@@ -35,6 +36,7 @@ from dr_sim.oracle.witnessed import Lineage
 from dr_sim.world.kernel.context import Context
 from dr_sim.world.kernel.workload import Before
 from dr_sim.world.primary.primary_database import PrimaryDatabase
+from dr_sim.world.roles.at_hand import ChainAtHand, chain_at_hand
 from dr_sim.world.roles.catching_up import Behind, look_behind
 from dr_sim.world.stores.kept_chain import KeptChain, kept_chain
 
@@ -48,8 +50,9 @@ _EMPTY_TAIL = "//primary/empty tail"
 class Heir:
     """One database as the next pair takes it over. copy: the old primary's, if it continues as a
     copy. before: what was written up to where it begins. behind: what that copy lacks; None: it
-    stands exactly there. why: why another standby's copy cannot follow, '' if it can. kept: the
-    backups that a store continues with; None: it is no store's.
+    stands exactly there. why: why another standby's copy cannot follow, '' if it can. at_hand: the
+    backups from which that one is restored; None: by a new full. kept: the backups that a store
+    continues with; None: it is no store's.
     """
 
     lineage: Lineage
@@ -58,14 +61,14 @@ class Heir:
     before: Before
     behind: Behind | None = None
     why: str = ""
+    at_hand: ChainAtHand | None = None
     kept: KeptChain | None = None
 
     @property
     def needs_a_full(self) -> bool:
         """Return whether a full is taken for that place at once, as nothing there leads on."""
-        return self.copy is None and not (
-            self.kept is not None and self.kept.leads_on
-        )
+        leads_on = self.kept is not None and self.kept.leads_on
+        return self.copy is None and self.at_hand is None and not leads_on
 
 
 def heirs_of(pair: Pair) -> dict[str, Heir]:
@@ -138,7 +141,10 @@ def heirs_beside(
             behind = replace(behind, cut_us=cut_us)
             found[name] = replace(heir, copy=behind.state, behind=behind)
         else:
-            found[name] = replace(heir, copy=None, why=behind.value)
+            at_hand = chain_at_hand(pair, index, of, new_primary, earlier)
+            found[name] = replace(
+                heir, copy=None, why=behind.value, at_hand=at_hand
+            )
     return found
 
 
