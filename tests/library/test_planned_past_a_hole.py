@@ -49,6 +49,30 @@ def test_it_loses_nothing(tmp_path: Path, rules: str, incremental: str, hole: st
     assert asked == [Kind.INCREMENTAL, *([Kind.FULL] if stands_on_another else [])]
 
 
+@pytest.mark.parametrize("rules", ["sql_server", "postgres"])
+@pytest.mark.parametrize("ordered", ["100 min 1 s", "102 min", "104 min 59 s"])
+def test_the_tail_covers_a_last_log_whose_backup_was_cut_off(
+    tmp_path: Path, rules: str, ordered: str
+) -> None:
+    """A log that was cut off truncated nothing (R10). The order is obeyed at once, no other backup
+    is made than the tail, and nobody is alerted.
+    """
+    path = tmp_path / "s.yaml"
+    events = f"""events:
+  - {{at: 98 min, backup_cut_off: crm}}
+  - {{at: {ordered}, order_failover: dba}}
+"""
+    path.write_text(BASE + events)
+    result = run(load_scenario(path, [f"engine.imitates={rules}"]))
+    summary = summary_json(result.summary)
+    assert summary["violations"] == []
+    assert rows(result, "truth.backup_cut_off")
+    (failover,) = summary["failovers"]
+    assert failover["data_loss_us"] == 0
+    assert not rows(result, "seen.RefuseOrder")
+    assert not rows(result, "seen.TakeBackup") and not alerts(result)
+
+
 @pytest.mark.parametrize("limit", ["none", "30 min"])
 def test_behind_a_tail_that_does_not_fit_it_waits_and_says_so_and_goes_back(
     tmp_path: Path, limit: str

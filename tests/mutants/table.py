@@ -533,10 +533,8 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "drain_waits_for_the_damaged", "R15", "a failover waits for a damaged log that nobody sends",
         "recovery/failover/drain.py",
-        "        return (\n"
-        "            Remedy.GIVE_UP if not self.patient or cut_off else Remedy.NONE\n"
-        "        )\n",
-        "        return Remedy.GIVE_UP if cut_off else Remedy.NONE\n",
+        "        hopeless = file.cut_off or not self.patient\n",
+        "        hopeless = file.cut_off\n",
     ),
     # ---- a restart
     one(

@@ -270,6 +270,27 @@ def test_readers_do_not_break_the_chain_for_a_planned_failover(refusal: int, goe
     assert bool(phases(world)) is goes_on
 
 
+@pytest.mark.parametrize("minutes", [0, 20])
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_log_that_was_cut_off_does_not_break_the_chain_for_a_planned_failover(
+    minutes: int, lost: bool
+) -> None:
+    """It truncated nothing: the tail covers its range (R10). Where the primary has answered that no
+    log holds the range any more, the order is refused.
+    """
+    world = shipped(begun(FakeWorld(config(on_hole="skip_ahead", full_interval_us=DAY))))
+    world.backup(Kind.LOG, cut_off=True)
+    world.land_all()
+    if lost:
+        world.log_start = world.written
+    world.wait(minutes * MINUTE)
+    order(world, "anna", planned=True)
+    world.settle()
+    refused = [command for command in world.done if isinstance(command, c.RefuseOrder)]
+    assert bool(refused) is (lost and minutes > 15)
+    assert bool(phases(world)) is not bool(refused)
+
+
 def test_planned_failover_that_cannot_fence_is_abandoned() -> None:
     world = shipped(begun(FakeWorld(config())))
     world.reachable = False

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import Command, Phase, SetAlarm, Transitions
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import Disconnect
-from dr_sim.recovery.events import NotSent, ValidationOutcome
+from dr_sim.recovery.events import NotSent
 from dr_sim.recovery.files.file_life import Content
 from dr_sim.recovery.files.files import FULL, LOG, File, kind_of
 from dr_sim.recovery.files.last_backup import LastBackup
@@ -212,26 +212,23 @@ class Drain:
         """
         if self._pipe.state is Pipe.ASKING:
             return Remedy.NONE  # decided when the share has answered
-        cut_off = file.failure.outcome is ValidationOutcome.NO_MANIFEST
         open_ = self._pipe.state is Pipe.OPEN
         if (
             open_
-            and not cut_off
+            and not file.cut_off
             and file.failures <= self._db.rules.attempts
         ):
             return Remedy.COPY_AGAIN
         if self._is_last(file):
             return Remedy.TAKE_ANEW
-        return (
-            Remedy.GIVE_UP if not self.patient or cut_off else Remedy.NONE
-        )
+        hopeless = file.cut_off or not self.patient
+        return Remedy.GIVE_UP if hopeless else Remedy.NONE
 
     def damaged_before(self, file: File) -> Remedy:
         """Decide about a file that was damaged before the share answered."""
-        cut_off = file.failure.outcome is ValidationOutcome.NO_MANIFEST
         return (
             Remedy.COPY_AGAIN
-            if self.patient and not cut_off
+            if self.patient and not file.cut_off
             else self.damaged(file)
         )
 

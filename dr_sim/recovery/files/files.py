@@ -139,6 +139,13 @@ class File:
         return not self.refused or self.retry_at_mono_us <= mono_us
 
     @property
+    def cut_off(self) -> bool:
+        """Tell whether its backup never finished: it truncated nothing, so the next one covers its
+        range (R10), and no other copy of it is better.
+        """
+        return self.failure.outcome is ValidationOutcome.NO_MANIFEST
+
+    @property
     def refused_here(self) -> bool:
         """Tell whether the engine has refused it for what is at this side: another copy would be
         refused in the same way.

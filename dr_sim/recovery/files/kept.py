@@ -21,7 +21,6 @@ from dr_sim.recovery.alerts import alert_texts as texts
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import AlertId, Danger, Message
 from dr_sim.recovery.commands import Drop
-from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.files.file_life import Content
 from dr_sim.recovery.files.files import FULL, LOG, File
 from dr_sim.recovery.replay.limits import age_us
@@ -66,7 +65,7 @@ def _retry(
     age = age_us(
         e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us
     )
-    if file.failure.outcome is ValidationOutcome.NO_MANIFEST:
+    if file.cut_off:
         # the next one holds what it was to hold (R10)
         files.give_up(file)
         return

@@ -10,7 +10,6 @@ from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import Danger
-from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.files import kept, landing
 from dr_sim.recovery.files.file_life import Content
 from dr_sim.recovery.files.files import LOG, File
@@ -106,7 +105,7 @@ def _retry_damaged(
         file.name in files.recopying
     )  # the copy that was asked for is on its way
     waited_for = file.kind is LOG and not file.done
-    if file.failure.outcome is ValidationOutcome.NO_MANIFEST:
+    if file.cut_off:
         if not waited_for:
             files.no_copy_helps(file)
     elif not hopeless:

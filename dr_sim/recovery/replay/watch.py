@@ -23,7 +23,6 @@ from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import Danger
 from dr_sim.recovery.commands import AskPrimary, TakeBackup
-from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.files.file_life import Content
 from dr_sim.recovery.files.files import LOG, File
 from dr_sim.recovery.repair.refusals import (
@@ -103,12 +102,7 @@ class Stuck:
         was cut off, it may still have the range.
         """
         file = self.file
-        if file is None:
-            return True
-        return (
-            file.failure.outcome is ValidationOutcome.NO_MANIFEST
-            and not file.refused
-        )
+        return file is None or (file.cut_off and not file.refused)
 
 
 class Watch:
@@ -142,15 +136,18 @@ class Watch:
     # ---- what the chain waits for
     @property
     def breaks_the_chain(self) -> bool:
-        """Return whether anything other than readers keeps the chain from continuing. A failover
-        disconnects readers.
+        """Return whether a planned failover would lose data. It disconnects readers, and its tail
+        covers the range of a log whose backup was cut off, as the next log would (R10).
         """
-        if self.stuck is None:
+        stuck = self.stuck
+        if stuck is None:
             return False
-        file = self.stuck.file
-        if file is None or not file.refused:
+        file = stuck.file
+        if file is None:
             return True
-        return file.failure.error_number not in IN_USE_ERRORS
+        if file.refused:
+            return file.failure.error_number not in IN_USE_ERRORS
+        return stuck.lost or not file.cut_off
 
     def look(self, e: Event, out: list[Command]) -> Finding:
         """Find what keeps the chain from continuing after a change."""
