@@ -288,6 +288,32 @@ def test_the_root_holds_a_handful_of_modules_and_everything_else_has_a_room() ->
             assert (path / "__init__.py").exists() or not list(path.glob("*.py")), path
 
 
+MODULES_OF_A_ROOM = 32
+"""The number of names that a reader can look through at a glance. Rooms had up to ninety modules."""
+ONE_A_FAULT = "dr_sim/faults"
+
+
+def crowded_rooms() -> list[str]:
+    """The folders that hold more modules than that, the one with a module for each fault apart."""
+    folders = {path.parent for path in (ROOT / "dr_sim").rglob("*.py")}
+    crowded = [each for each in folders if len(list(each.glob("*.py"))) > MODULES_OF_A_ROOM]
+    names = [each.relative_to(ROOT).as_posix() for each in crowded]
+    return sorted(set(names) - {ONE_A_FAULT})
+
+
+def test_no_room_is_crowded() -> None:
+    assert crowded_rooms() == []
+
+
+def test_a_crowded_room_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = tmp_path / "dr_sim" / "world"
+    room.mkdir(parents=True)
+    for number in range(MODULES_OF_A_ROOM + 1):
+        (room / f"part_{number}.py").write_text("")
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    assert crowded_rooms() == ["dr_sim/world"]
+
+
 def test_no_rooms_import_each_other_in_a_circle() -> None:
     graph = rooms()
     assert len(graph) > 20
