@@ -7,10 +7,9 @@ which the run is worse than with sound code, in which it only differs.
         [--sample N] [--mechanical N]
 
 `cases` explores the sound package, and keeps of each case which statements it ran. `bugs` plants
-each bug into a copy and plays, with that copy, the first cases that run the changed statement,
-compared as `dr-sim explore --against` does it. So a case that cannot show a bug costs nothing, and
-the number of a case says how long an exploration needs. Answers are kept in FOLDER, one line each:
-the same command continues.
+each bug into a copy and plays, with that copy, the cheapest cases that run the changed statement,
+compared as `dr-sim explore --against` does it. So a case that cannot show a bug costs nothing.
+Answers are kept in FOLDER, one line each: the same command continues.
 """
 
 from __future__ import annotations
@@ -47,11 +46,13 @@ PLAYER = r"""
 import json, random, sys, time
 from dr_sim.explore.against.asking import OtherSide
 from dr_sim.explore.against.code import OtherCode
+from dr_sim.explore import stuck
 from dr_sim.explore.against.difference import differences
 from dr_sim.explore.case import load, look, stops_of
 from dr_sim.explore.shrink import shrink
 root, shrink_runs, most_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 random.seed(0)
+stuck.MOST_CPU_S = 15.0
 other = OtherSide(OtherCode("sound", (root,), ""))
 cases = {"differs": 0, "alone": 0, "worse": 0}
 by = {"differs": "", "alone": "", "worse": ""}
@@ -145,13 +146,15 @@ def explore_sound(folder: Path, cases: int, seed: int) -> None:
             scenario = load(tree)
             if scenario is None:
                 continue
+            cost_s = -time.process_time()
             looked = look(scenario)
+            cost_s += time.process_time()
             state.take_up(tree, looked)
             with statements.collected():
                 journal = play(scenario, stops=Stops(stops_of(scenario), _catch_up))
             lines = {name: sorted(ran) for name, ran in statements.lines.items()}
             signs = [sign.text() for sign in looked.signs]
-            kept = [number + 1, tree, journal.digest(), lines, signs]
+            kept = [number + 1, tree, journal.digest(), lines, signs, cost_s]
             out.write(json.dumps(kept) + "\n")
             out.flush()
     print(f"{cases} cases in {time.process_time() - began:.0f} CPU s (statements are collected)")
@@ -194,7 +197,7 @@ def search_for(
     changed = changed_lines(mutant)
     running = [
         [number, tree, digest]
-        for number, tree, digest, lines, signs in cases
+        for number, tree, digest, lines, signs, cost_s in sorted(cases, key=lambda case: case[-1])
         if not signs and any(of.intersection(lines.get(path, ())) for path, of in changed.items())
     ]
     answer = {"name": mutant.name, "wrong": mutant.wrong, "run": len(running), "of": len(cases)}
@@ -257,7 +260,8 @@ def main() -> None:
         answers = [json.loads(line) for line in kept_in.open(encoding="utf-8")]
         kept = {answer["name"]: answer for answer in answers}
     others = [m for m in MUTANTS if m not in EVERYDAY]
-    bugs = [*EVERYDAY, *random.Random(a.bug_seed).sample(others, a.sample)]
+    bugs = [] if a.mechanical else [*EVERYDAY]
+    bugs += random.Random(a.bug_seed).sample(others, a.sample)
     bugs += mechanical(a.mechanical, a.bug_seed)
     if a.names:
         bugs = [m for m in MUTANTS if m.name in a.names]

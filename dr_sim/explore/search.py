@@ -281,16 +281,29 @@ def explore(
                 state.cpu_s += cpu_s
                 for tree, looked in zip(batch, looks, strict=True):
                     number = next(numbers)
-                    if looked is None:
-                        continue
-                    state.recoverable += draw.is_recoverable(tree)
-                    state.take_up(tree, looked)
-                    state.take_difference(number, tree, looked)
-                    for sign, sentence in worth_a_find(looked.signs, known):
-                        known.add(sign)
-                        yield Found(sign, sentence, number, tree)
-            state.runs += size
+                    finds = _taken_up(state, number, tree, looked, known)
+                    yield from finds[:-1]
+                    state.runs = number + 1  # the others are kept by now
+                    yield from finds[-1:]
             tell(state)
+
+
+def _taken_up(
+    state: Exploration,
+    number: int,
+    tree: Tree,
+    looked: Looked | None,
+    known: set[Sign],
+) -> list[Found]:
+    """Take up what a case shows (None: it is no scenario). Return what is found in it."""
+    if looked is None:
+        return []
+    state.recoverable += draw.is_recoverable(tree)
+    state.take_up(tree, looked)
+    state.take_difference(number, tree, looked)
+    signs = worth_a_find(looked.signs, known)
+    known.update(sign for sign, _ in signs)
+    return [Found(sign, words, number, tree) for sign, words in signs]
 
 
 def worth_a_find(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from dr_sim.cli.main import main
 from dr_sim.explore import case as case_module
 from dr_sim.explore import draw, search
 from dr_sim.explore import services as services_module
-from dr_sim.explore.case import LANE_DIFFERS, Sign, Tree, load, look, read_tree, yaml_text
+from dr_sim.explore.case import LANE_DIFFERS, Looked, Sign, Tree, load, look, read_tree, yaml_text
 from dr_sim.explore.runners import is_for_the_lane
 from dr_sim.explore.services import Service, Services, anchored, machines_of, service
 from dr_sim.explore.shrink import shrink
@@ -364,3 +366,23 @@ def test_logic_of_ones_own_is_explored_where_it_can_be_put(
     assert search.services_of(0, None, mine)
     assert main(["explore", "--manager", "examples.simple_manager:No", "--runs", "1"]) == 2
     assert "examples.simple_manager" in capsys.readouterr().err
+
+
+def test_a_case_counts_when_all_of_its_finds_but_the_last_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signs = {Sign("R1", "one"): "one", Sign("R2", "two"): "two"}
+
+    class ShowsBoth:
+        count = 1
+
+        def look(self, batches: list[list[Tree]]) -> Iterator[tuple[list[Looked], float]]:
+            for batch in batches:
+                yield [Looked(dict(signs)) for _ in batch], 0.0
+
+    monkeypatch.setattr(search, "case_runner", lambda *_: nullcontext(ShowsBoth()))
+    monkeypatch.setattr(search, "_next_case", lambda *_: SMALL)
+    state = search.Exploration(1)
+    found = search.explore(state, Services.of(), search.Budget(runs=1), lambda _: None)
+    assert [state.runs for _ in found] == [0, 1]
+    assert state.runs == search.ROUND

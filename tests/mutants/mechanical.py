@@ -158,7 +158,7 @@ def mechanical(count: int, seed: int) -> list[Mutant]:
     r = random.Random(seed)
     per_room: dict[str, list[tuple[Path, _Source, _Change]]] = {}
     for room in ROOMS:
-        for path in sorted((ROOT / "dr_sim" / room).glob("*.py")):
+        for path in sorted((ROOT / "dr_sim" / room).rglob("*.py")):
             source = _Source(path)
             found = per_room.setdefault(room, [])
             found += [(path, source, change) for change in _changes(source)]
@@ -169,9 +169,9 @@ def mechanical(count: int, seed: int) -> list[Mutant]:
         of_kind = [each for each in per_room[room] if each[2].wrong == kind]
         path, source, change = r.choice(of_kind)
         line = source.text.count("\n", 0, change.begin) + 1
-        name = f"{room}/{path.stem}:{line}:{change.begin}"
+        at = path.relative_to(ROOT / "dr_sim").as_posix()
+        name = f"{at}:{line}:{change.begin}"
         old, new = source.inside(change)
         if _is_python(source.text.replace(old, new)):
-            at = f"{room}/{path.name}"
             mutants[name] = one(name, "", f"{change.wrong} ({at}:{line})", at, old, new)
     return list(mutants.values())
