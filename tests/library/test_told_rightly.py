@@ -13,7 +13,7 @@ from dr_sim.screen.failovers import MOST_OUTAGES, shown_and_summed, summed_outag
 from dr_sim.screen.run import screen
 from dr_sim.units import MINUTE_US
 
-from .runs import SCENARIOS, SECOND, failover, ran
+from .runs import SCENARIOS, SECOND, alerts, at, failover, ran, texts
 
 MB = 1_000_000
 WIPED = "{at: Mon 01:00, operator_mistake: wipes the secondary host}"
@@ -162,3 +162,34 @@ def test_logs_that_arrive_again_together_are_one_alert() -> None:
     result = ran(*DELAYED, f"events=[{gone}]")
     assert [alert.event_id for alert in result.summary.alerts.each] == [3]
     assert result.summary.violations == []
+
+
+@pytest.mark.parametrize("wrong", ["primary, behind: 3 h", "secondary, ahead: 40 min"])
+@pytest.mark.parametrize(
+    ("fault", "event_id", "first_told"),
+    [
+        ("torn_copy: crm", 3, None),  # whole again after seconds
+        ("readers: {database: crm, duration: 1 h}", 3, "10:20:01"),
+        ("missing_file: crm", 1, "10:20:01"),
+        ("slow_restore: {by: 10000, duration: 3 min}", 18, "10:20:01"),
+    ],
+)
+def test_a_clock_that_is_known_to_be_wrong_makes_no_log_older(
+    wrong: str, fault: str, event_id: int, first_told: str | None
+) -> None:
+    """The log of 10:05 is in trouble. It is 15 min old at 10:20, whatever the clocks show; event 16
+    has said since 09:05 which clock is wrong.
+    """
+    result = ran(
+        "faults/base",
+        f"events=[{{at: 'Mon 09:00', wrong_clock: {{side: {wrong}, duration: 8 h}}}}, "
+        f"{{at: 'Mon 10:03', {fault}}}]",
+    )
+    told = [t for t, each, _, _ in alerts(result) if each == event_id]
+    assert bool(told) is (first_told is not None)
+    if first_told is not None:
+        assert 0 <= told[0] - at(1, first_told) < 6 * SECOND
+    if event_id == 18:
+        text = next(text for text in texts(result) if "replay is stuck" in text)
+        assert "finished [15] minutes ago" in text
+    assert not summary_json(result.summary)["violations"]

@@ -56,9 +56,9 @@ BLIND: tuple[Mutant, ...] = (
         "age_counts_from_the_look", "R8", "a log's age counts from when the trouble was seen, not from its backup",
         "recovery/replay/watch.py",
         "        if file is not None:\n"
-        "            since = file.modified_utc_us\n",
+        "            dated = file.modified_utc_us\n",
         "        if file is not None:\n"
-        "            since = e.utc_us\n",
+        "            dated = e.utc_us\n",
     ),
     one(
         "one_attempt_too_few", "R8", "the limit of attempts is reached one attempt early",

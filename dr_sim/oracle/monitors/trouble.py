@@ -19,6 +19,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     position_before,
     told_between,
 )
+from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import (
     FULL,
     INCREMENTAL,
@@ -146,7 +147,8 @@ def _ways(story: Story, row: Row) -> Iterator[tuple[int, int]]:
 
 def _limit_us(story: Story, row: Row, database: int) -> int | None:
     """Return when a log in trouble must be reported: at the age limit since it was finished, by the
-    clocks that the logic has, and a retry.
+    clocks that the logic has, and a retry. A clock that is known to be wrong makes no log older
+    than the time since it landed.
     """
     landed = story.of("seen.Landed", database)
     before = int(np.searchsorted(landed["seq"], row.seq))
@@ -157,6 +159,10 @@ def _limit_us(story: Story, row: Row, database: int) -> int | None:
         return None
     modified_us = int(landed["modified_utc_us"][found[-1]])
     age_us = max(0, int(row.values["utc_us"]) - modified_us)
+    if clocks_may_be_wrong(story):
+        age_us = min(
+            age_us, row.time_us - int(landed["time_us"][found[-1]])
+        )
     wait_us = max(0, story.scenario.replay.age_us - age_us)
     return row.time_us + wait_us + story.retry_us + SLACK_US
 

@@ -62,9 +62,8 @@ def _retry(
         db.alerts.over(file.name, out)
         return
     files.retry_at(file, e.mono_us + db.rules.retry_us)
-    age = age_us(
-        e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us
-    )
+    finished_us = db.lag.finished_utc_us(e.utc_us, file.modified_utc_us)
+    age = age_us(e.mono_us, e.utc_us, file.landed_mono_us, finished_us)
     if file.cut_off:
         # the next one holds what it was to hold (R10)
         files.give_up(file)

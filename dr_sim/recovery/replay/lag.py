@@ -93,6 +93,16 @@ class Lag:
         self._told_us: dict[Danger, int] = {}
         self._clock_off_us = 0
 
+    def finished_utc_us(self, utc_us: int, dated_us: int) -> int:
+        """Return when a file of that date was finished, by our clock, as far as the primary's is
+        known to differ. A date that may be right is not made older.
+        """
+        off_us = self._clock_off_us
+        from_future = off_us > CLOCKS_AGREE_US and dated_us > utc_us
+        if off_us < -CLOCKS_AGREE_US or from_future:
+            return dated_us - off_us
+        return dated_us
+
     @property
     def late(self) -> bool:
         """Return whether the last log was restored, or has landed, too late."""

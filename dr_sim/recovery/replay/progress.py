@@ -139,7 +139,7 @@ class Progress:
                 e.mono_us,
                 e.utc_us,
                 file.landed_mono_us,
-                file.modified_utc_us,
+                db.lag.finished_utc_us(e.utc_us, file.modified_utc_us),
             )
         )
         text = waiting_text(
@@ -162,7 +162,7 @@ class Progress:
             e.mono_us,
             e.utc_us,
             file.landed_mono_us,
-            file.modified_utc_us,
+            self._db.lag.finished_utc_us(e.utc_us, file.modified_utc_us),
             limit_us,
         )
         return max(at, self._ready_us(file) + rules.retry_us)

@@ -112,9 +112,8 @@ def _retry_damaged(
         db.recopy(file.name, out)
     if waited_for:
         return
-    age = age_us(
-        e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us
-    )
+    finished_us = db.lag.finished_utc_us(e.utc_us, file.modified_utc_us)
+    age = age_us(e.mono_us, e.utc_us, file.landed_mono_us, finished_us)
     told_at_the_end = hopeless and file.kind is LOG
     told_by_age = age >= db.rules.age_us and not hopeless and not arrives
     if told_at_the_end or (told_by_age and file.kind not in db.remake.lost):

@@ -367,16 +367,17 @@ class Watch:
         last = db.last
         assert last is not None
         if file is not None:
-            since = file.modified_utc_us
+            dated = file.modified_utc_us
         elif obstacle.before is not None:
-            since = (
+            dated = (
                 obstacle.before.modified_utc_us + db.config.log_interval_us
             )
         elif last.name:
             # nobody knows when the missing one was finished: an interval after the one before it
-            since = last.modified_utc_us + db.config.log_interval_us
+            dated = last.modified_utc_us + db.config.log_interval_us
         else:
-            since = min([e.utc_us, *self._finished_behind(obstacle.lsn)])
+            dated = min([e.utc_us, *self._finished_behind(obstacle.lsn)])
+        since = db.lag.finished_utc_us(e.utc_us, dated)
         noticed = e.mono_us if file is None else file.landed_mono_us
         limit_at = limit_at_us(
             e.mono_us, e.utc_us, noticed, since, db.rules.age_us
