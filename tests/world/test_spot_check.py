@@ -16,6 +16,7 @@ from dr_sim.recovery.events import Restored
 from dr_sim.recovery.replay import absorb as absorbing
 from dr_sim.recovery.replay import replay as replaying
 from dr_sim.recovery.replay import retries
+from dr_sim.recovery.replay.log_window import LogWindow
 from dr_sim.recovery.replay.replay import DatabaseReplay
 from dr_sim.runs import run as runs
 from dr_sim.world.lane import quiet_logs, quiet_rows
@@ -117,8 +118,27 @@ def alarm_not_set(patch: Patch) -> None:
     patch.setitem(replaying._ON_ALARM, "window", quietly)
 
 
+def noted_by_steps_alone(patch: Patch) -> None:
+    """The window notes of a log that landed in steps what it does not note of an absorbed one."""
+    usual = LogWindow.log_landed
+
+    def noted(self: LogWindow, e: Any, file: Any, out: list[Command]) -> None:
+        usual(self, e, file, out)
+        self.one_came = file.name
+
+    patch.setattr(LogWindow, "log_landed", noted)
+
+
 WITNESSED = [no_save, save_after_restore, attempts_stay]
 UNSEEN = [rename_before_save, no_rename, another_clock, alarm_not_set]
+
+
+@WORLDS
+def test_what_only_the_steps_note_is_found(text: str, monkeypatch: Patch) -> None:
+    """No row shows it: the lane and the steps would differ in what the machine decides later."""
+    noted_by_steps_alone(monkeypatch)
+    found = violations(ran(text).journal)
+    assert [each for each in found if "window for new logs" in each]
 
 
 @WORLDS

@@ -232,9 +232,9 @@ def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
     pairs: dict[str, tuple[object, object]] = {
         "state": (db.state, stepped.state),
         "last restore": (db.last, stepped.last),
-        "last landing": (
-            db.log_window.landed_mono_us,
-            stepped.log_window.landed_mono_us,
+        "window for new logs": (
+            db.log_window.standing(),
+            stepped.log_window.standing(),
         ),
         "files that wait": (
             _names(db.files.pending),

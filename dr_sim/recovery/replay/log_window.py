@@ -26,16 +26,17 @@ if TYPE_CHECKING:
 
 class LogWindow:
     """The window of one database. landed_mono_us: when the last new log landed. one_came: a log has
-    landed since this manager started. _flows: one that was made since a manager began here has.
+    landed since this manager started. _held_us: how much longer the first log is waited for; 0 once
+    one that was made since a manager began here has landed.
     """
 
-    __slots__ = ("_db", "_flows", "landed_mono_us", "one_came")
+    __slots__ = ("_db", "_held_us", "landed_mono_us", "one_came")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self._db = db
         self.landed_mono_us = 0
         self.one_came = False
-        self._flows = False
+        self._held_us = db.rules.held_us
 
     @property
     def length_us(self) -> int:
@@ -50,8 +51,7 @@ class LogWindow:
         counts_at_once = (
             interval_us < window_us and not self._db.rules.keeps
         )
-        held_us = 0 if self._flows else self._db.rules.held_us
-        return held_us + (
+        return self._held_us + (
             window_us if counts_at_once else interval_us + window_us
         )
 
@@ -88,13 +88,14 @@ class LogWindow:
         lag_us = db.rules.delay_us + db.rules.every_us if last.name else 0
         log = db.files.newest_log()
         newest = log.modified_utc_us if log else last.modified_utc_us
-        self._flows = newest > last.utc_us
+        flows = newest > last.utc_us
+        self._held_us = 0 if flows else db.rules.held_us
         quiet_us = elapsed_us(
             e.mono_us, e.utc_us, last.mono_us, last.utc_us
         )
         if newest > last.modified_utc_us:
             # if it flows, the log landed no sooner than it is held; if not, the window is longer
-            landed_utc_us = newest + db.rules.held_us * self._flows
+            landed_utc_us = newest + db.rules.held_us * flows
             quiet_us = min(
                 quiet_us + lag_us, max(0, e.utc_us - landed_utc_us)
             )
@@ -107,6 +108,10 @@ class LogWindow:
         self.landed_mono_us = e.mono_us - quiet_us
         self._set(e, out)
 
+    def standing(self) -> tuple[int, int, bool]:
+        """Return all that this window knows, to be compared with another one (absorb.py)."""
+        return self.landed_mono_us, self._held_us, self.one_came
+
     def stands_at(self, landed_mono_us: int) -> None:
         """Note when the last new log landed (absorb.py)."""
         self.landed_mono_us = landed_mono_us
@@ -117,10 +122,9 @@ class LogWindow:
         self.landed_mono_us = e.mono_us
         last = self._db.last
         assert last is not None
-        if not self._flows and file.modified_utc_us > last.utc_us:
-            self._flows = True
-            if self._db.rules.held_us:
-                self._set(e, out)  # the window is shorter from now on
+        if self._held_us and file.modified_utc_us > last.utc_us:
+            self._held_us = 0
+            self._set(e, out)  # the window is shorter from now on
         if self._db.alerts.begun:
             self._db.alerts.over(Danger.SILENCE, out)
 
