@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 
 from dr_sim.cli.playing import warn_of_overload
+from dr_sim.measures.exposure.exposure import true_exposure
+from dr_sim.measures.exposure.reported import reported_exposure
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.screen.failovers import MOST_OUTAGES, shown_and_summed, summed_outages
 from dr_sim.screen.run import screen
 from dr_sim.units import MINUTE_US
 
-from .runs import SCENARIOS, SECOND, alerts, at, failover, ran, texts
+from .runs import DAY, SCENARIOS, SECOND, alerts, at, failover, ran, texts
 
 MB = 1_000_000
 WIPED = "{at: Mon 01:00, operator_mistake: wipes the secondary host}"
@@ -193,3 +195,36 @@ def test_a_clock_that_is_known_to_be_wrong_makes_no_log_older(
         text = next(text for text in texts(result) if "replay is stuck" in text)
         assert "finished [15] minutes ago" in text
     assert not summary_json(result.summary)["violations"]
+
+
+@pytest.mark.parametrize("logs", ["every 5 min"])
+@pytest.mark.parametrize(
+    ("lost", "all_is_lost"),
+    [
+        ("lose_secondary: 2 h", True),
+        ("operator_mistake: wipes the secondary host", True),
+        ("operator_mistake: wipes the secondary", False),  # its files are here
+    ],
+)
+def test_reported_exposure_agrees_with_event_19(logs: str, lost: str, all_is_lost: bool) -> None:
+    """The manager that says that its copy is lost does not report the exposure of a good copy: all
+    since Monday 00:00 would be lost, unless a full lies here.
+    """
+    result = ran(
+        "faults/base",
+        "run_for=3 days",
+        "databases.crm.full=daily 01:00",
+        "databases.crm.incremental=none",
+        f"databases.crm.log={logs}",
+        f"events=[{{at: 'Tue 10:03', {lost}}}]",
+    )
+    journal, scenario = result.whole.legs[0].journal, result.whole.legs[0].scenario
+    reported = reported_exposure(journal, scenario, 0)
+    true = true_exposure(journal, scenario, 0)
+    told = [t for t, event_id, _, _ in alerts(result) if event_id == 19]
+    first_us = told[0] + SECOND
+    assert (reported.at(first_us) == first_us) is all_is_lost
+    assert (true.at(first_us) == first_us) is all_is_lost
+    for at_us in told:  # what has landed and is being hashed is not believed yet
+        assert reported.at(at_us + SECOND) > true.at(at_us + SECOND) - MINUTE_US
+    assert reported.at(3 * DAY) == pytest.approx(true.at(3 * DAY), abs=5 * MINUTE_US)

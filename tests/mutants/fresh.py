@@ -50,8 +50,8 @@ FRESH: tuple[Mutant, ...] = (
         "hole_is_an_interval_too_old", "R8",
         "a hole is as old as the log before it, not as the one that is missing",
         "recovery/replay/watch.py",
-        "            since = last.modified_utc_us + db.config.log_interval_us\n",
-        "            since = last.modified_utc_us\n",
+        "            dated = last.modified_utc_us + db.config.log_interval_us\n",
+        "            dated = last.modified_utc_us\n",
     ),
     one(
         "log_request_is_made_once", "R9",

@@ -5,13 +5,14 @@ It believes in the unbroken chain of validated logs from where its copy of the d
 whatever that chain holds was there when the chain's last log was cut, by that log's own header. The
 headers carry the primary's clock, so a wrong clock makes a wrong report: the difference to the true
 curve is what nobody was told. Of a database that was not seeded it knows that there is nothing to
-continue from until a full is restored: all since the beginning would be lost.
+continue from until a full is restored: all since the beginning would be lost. So it is once it
+learns that its copy is gone (event 19), unless a full lies here that it takes to be whole.
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from dr_sim.measures.exposure.exposure import (
     all_since_us,
     step_curve,
 )
+from dr_sim.measures.exposure.known_copy import believed_here, known_as_gone
 from dr_sim.measures.tables import (
     Ints,
     Record,
@@ -30,6 +32,21 @@ from dr_sim.measures.tables import (
     up_until_us,
 )
 from dr_sim.scenario.model import Scenario
+
+_RESTORED, _VALIDATED, _FEWER, _LOST = range(4)
+"""What the manager heard of. _LOST: its copy is gone; _FEWER: a backup that was here may be gone or
+damaged.
+"""
+_COLUMNS = (
+    "name",
+    "header.kind",
+    "header.fork",
+    "header.first_fork",
+    "header.first_lsn",
+    "header.last_lsn",
+    "header.started_utc_us",
+    "header.finished_utc_us",
+)
 
 
 class _Believed:
@@ -42,6 +59,7 @@ class _Believed:
         "fork",
         "keeps",
         "last_lsn",
+        "lost",
         "seeded",
         "sets",
         "since_utc_us",
@@ -51,6 +69,9 @@ class _Believed:
         """keeps: at a store a full can be restored as soon as it is whole."""
         self.seeded = seeded
         self.keeps = keeps
+        self.lost = (
+            False  # the copy is known to be gone, and no other is here yet
+        )
         self.fork = 0
         self.last_lsn = -1  # -1: no position reported yet
         self.since_utc_us = 0
@@ -79,8 +100,8 @@ class _Believed:
         started, finished = times
         if kind != Kind.LOG:
             self.sets[name] = (last_lsn, finished)
-            if self.keeps:
-                self.restored(name, fork, last_lsn)
+            if self.keeps or (self.lost and kind == Kind.FULL):
+                self.restorable(name, fork, last_lsn)
             return
         if self.last_lsn < 0 and not self.seeded:
             insort(
@@ -102,7 +123,19 @@ class _Believed:
         insort(self.ahead, (first_lsn, last_lsn, fork, first_fork, started))
         self._follow()
 
+    def copy_lost(self, since_utc_us: int) -> None:
+        """Believe in nothing but what is told from now on. since_utc_us: since when all is lost."""
+        self.lost, self.seeded = True, False
+        self.fork, self.last_lsn = 0, -1
+        self.since_utc_us = since_utc_us
+        self.ahead, self.sets = [], {}
+
     def restored(self, name: int, fork: int, redo_lsn: int) -> None:
+        self.lost = False
+        self.restorable(name, fork, redo_lsn)
+
+    def restorable(self, name: int, fork: int, redo_lsn: int) -> None:
+        """A full or an incremental can be restored up to that position."""
         last_lsn, finished = self.sets.get(name, (-1, 0))
         if last_lsn >= 0 and (
             fork != self.fork or redo_lsn > self.last_lsn
@@ -130,7 +163,6 @@ def reported_exposure(
     the primary is up.
     """
     t = tables(record)
-    told = _told(t, database)
     copies = t.of("truth.copy_there", database)["time_us"]
     believed = _Believed(
         scenario.databases[database].seeded or bool(len(copies)),
@@ -152,29 +184,16 @@ def reported_exposure(
     if believed.since_utc_us:
         since_us = [believed.since_utc_us - scenario.start_utc_us]
     before = None
-    for (
-        _,
-        at,
-        is_validated,
-        name,
-        kind,
-        fork,
-        first_fork,
-        first,
-        last,
-        started,
-        finished,
-    ) in told:
-        if is_validated:
-            believed.validated(
-                name,
-                kind,
-                (fork, first_fork),
-                (first, last),
-                (started, finished),
-            )
-        else:
-            believed.restored(name, fork, last)
+    for seq, at, what, *told in _told(t, scenario, database, believed):
+        if what in (_RESTORED, _VALIDATED):
+            _tell(believed, what, told)
+        elif what == _LOST or believed.lost:
+            all_us = all_since_us(scenario, database, 0)
+            believed.copy_lost(scenario.start_utc_us + all_us)
+            for backup in _usable(
+                believed_here(t, scenario, database, seq)
+            ):
+                _tell(believed, _VALIDATED, backup)
         if believed.since_utc_us and believed.since_utc_us != before:
             before = believed.since_utc_us
             time_us.append(at)
@@ -225,40 +244,58 @@ def _without_copy_us(
     return all_since_us(scenario, database, 0)
 
 
-def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
-    """Validations and restores of a database in the order in which the manager heard of them."""
-    rows: list[tuple[int, ...]] = []
+def _tell(believed: _Believed, what: int, told: Sequence[int]) -> None:
+    """told: the columns of _COLUMNS."""
+    name, kind, fork, first_fork, first, last, started, finished = told
+    if what == _RESTORED:
+        believed.restored(name, fork, last)
+        return
+    forks, lsns, times = (
+        (fork, first_fork),
+        (first, last),
+        (started, finished),
+    )
+    believed.validated(name, kind, forks, lsns, times)
+
+
+def _usable(here: dict[str, Ints]) -> Iterator[Sequence[int]]:
+    """Yield the backups of which a copy can be restored: the fulls, the incrementals on them and on
+    each other, the logs.
+    """
+    kinds, last = here["header.kind"], here["header.last_lsn"]
+    starts: set[int] = set()
+    for i in np.lexsort((last, kinds)).tolist():
+        base = int(here["header.differential_base_lsn"][i])
+        if kinds[i] == Kind.INCREMENTAL and base not in starts:
+            continue
+        if kinds[i] != Kind.LOG:
+            starts.add(int(here["header.first_lsn"][i]))
+        yield [int(here[column][i]) for column in _COLUMNS]
+
+
+def _told(
+    t: Tables, scenario: Scenario, database: int, believed: _Believed
+) -> list[tuple[int, ...]]:
+    """Return what the manager heard, in order: row, instant, what, and the columns of a backup."""
     v, r = t.of("seen.Validated", database), t.of("seen.Restored", database)
-    h = "header."
     # the restore of a log is no news: the manager has known since it was validated
-    sets = v["name"][v[h + "kind"] != Kind.LOG]
+    sets = v["name"][v["header.kind"] != Kind.LOG]
     r = pick(r, np.isin(r["name"], sets))
-    rows += _zip(
-        v["seq"],
-        v["time_us"],
-        1,
-        v["name"],
-        v[h + "kind"],
-        v[h + "fork"],
-        v[h + "first_fork"],
-        v[h + "first_lsn"],
-        v[h + "last_lsn"],
-        v[h + "started_utc_us"],
-        v[h + "finished_utc_us"],
+    columns = (v[column] for column in _COLUMNS)
+    rows = _zip(v["seq"], v["time_us"], _VALIDATED, *columns)
+    restored = (r["name"], 0, r["fork"], 0, 0, r["redo_lsn"], 0, 0)
+    rows += _zip(r["seq"], r["time_us"], _RESTORED, *restored)
+    gone = (
+        []
+        if believed.keeps
+        else known_as_gone(t, scenario, database, believed.seeded)
     )
-    rows += _zip(
-        r["seq"],
-        r["time_us"],
-        0,
-        r["name"],
-        0,
-        r["fork"],
-        0,
-        0,
-        r["redo_lsn"],
-        0,
-        0,
-    )
+    if gone:
+        rows += [(*row, _LOST) for row in gone]
+        failed = t.of("seen.ValidationFailed", database)
+        rows += _zip(failed["seq"], failed["time_us"], _FEWER)
+        looks = t.rows("seen.Inventory")
+        rows += [(row.seq, row.time_us, _FEWER) for row in looks]
     rows.sort()
     return rows
 

@@ -14,16 +14,14 @@ is believed.
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.exposure.exposure import NEVER_US
+from dr_sim.measures.exposure.known_copy import known_as_gone
 from dr_sim.measures.outage_now.after_the_end import (
     RestoreTimes,
     WaitingFiles,
@@ -117,7 +115,8 @@ def believed_lives(
     """The copies of a database as the manager knows of them, one after the other."""
     there = t.of("truth.copy_there", database)["time_us"]
     whole = scenario.databases[database].seeded or bool(len(there))
-    begins = [0, *_known_as_gone(t, scenario, database, whole)]
+    gone = known_as_gone(t, scenario, database, whole)
+    begins = [0, *(at for _, at in gone)]
     stops = [*begins[1:], NEVER_US]
     past = past_logs_of(t, scenario, database)
     lives = []
@@ -126,43 +125,6 @@ def believed_lives(
         jobs = _jobs(t, scenario, database, (begin, stop), is_whole)
         lives.append(Life(begin, stop, is_whole, jobs, past))
     return lives
-
-
-def _known_as_gone(
-    t: Tables, scenario: Scenario, database: int, whole: bool
-) -> list[int]:
-    """Return when the manager learnt that its copy is gone: by a restore, or when it looked after
-    it had been dead.
-    """
-    name = scenario.databases[database].name
-    failed = t.of("seen.RestoreFailed", database)
-    met = failed["time_us"][failed["position_lost"] == 1].tolist()
-    turns = [(at, False) for at in met]
-    for row in t.rows("seen.Inventory"):
-        there = _exists(row.values["databases"], name)
-        turns.append((row.time_us, there))
-    if all(there for _, there in turns):
-        return []
-    restored = t.of("seen.Restored", database)["time_us"].tolist()
-    turns += [(at, True) for at in restored]
-    found, exists = [], whole
-    for at, there in sorted(turns):
-        if exists and not there and at > 0:
-            found.append(at)
-        exists = there
-    return found
-
-
-def _exists(databases: str, name: str) -> bool:
-    state = _read(databases).get(name, {})
-    return bool(state.get("exists", bool(state)))
-
-
-@functools.lru_cache(maxsize=8)
-def _read(databases: str) -> dict[str, dict[str, Any]]:
-    """Return an inventory, read once for all databases of a fleet."""
-    found: dict[str, dict[str, Any]] = json.loads(databases)
-    return found
 
 
 def _jobs(
