@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 from dr_sim.figures.alert_lane import alert_lane, far_apart
-from dr_sim.figures.axes import Calendar, time_axis, value_axis
+from dr_sim.figures.axes import (
+    Axis,
+    Calendar,
+    roomy,
+    sparse,
+    text_middle,
+    time_axis,
+    value_axis,
+)
 from dr_sim.figures.backup_lane import MOST_JOINED, backup_lane, joined_bars
 from dr_sim.figures.charts import (
     COLOUR_NAMES,
@@ -39,6 +47,7 @@ from dr_sim.figures.shapes import (
     Picture,
     Spot,
     Stroke,
+    text_width,
 )
 from dr_sim.figures.style import ALERT_MARKS, PHASE_COLOURS
 from dr_sim.figures.svg import svg_text
@@ -244,11 +253,47 @@ def test_an_axis_chooses_its_unit_and_its_ticks() -> None:
         "50 min",
     ]
     assert value_axis("duration", 0, 20 * 86_400_000, 5, "").ticks[-1][1] == "20 d"
-    assert value_axis("log_duration", 500, 4_000_000, 5, "").ticks[-1] == (3_600_000, "1 h")
+    assert value_axis("log_duration", 500, 4_000_000, 8, "").ticks[-1] == (3_600_000, "1 h")
     assert value_axis("log_percent", 0.5, 130, 5, "").ticks[0] == (1, "1 %")
     spring = Calendar(1_774_656_000_000, "Europe/Berlin", 82_800_000)  # 2026-03-28 01:00 there
-    days = time_axis(0, 3 * 86_400_000, 500, spring)
+    days = time_axis(0, 3 * 86_400_000, 5, spring)
     assert [text for _, text in days.ticks][:2] == ["Sun 29 Mar", "Mon 30 Mar"]
+
+
+SPANS_MS = [20_000, 3_600_000, 9 * 3_600_000, 86_400_000, 14 * 86_400_000, 400 * 86_400_000]
+
+
+@pytest.mark.parametrize("pixels", [150, 260, 930, 2400])
+@pytest.mark.parametrize("kind", ["time", "duration", "log_duration", "log_percent", "number"])
+def test_an_axis_has_as_many_ticks_as_there_is_room_for(kind: str, pixels: float) -> None:
+    """No text touches the next, and half of the room at most is left empty."""
+    calendar = Calendar(1_774_656_000_000, "Europe/Berlin", 82_800_000)
+    for span in SPANS_MS:
+
+        def make(count: float, span: float = span) -> Axis:
+            if kind == "time":
+                return time_axis(0, span, count, calendar)
+            low = {"log_duration": 500.0, "log_percent": 1e-4}.get(kind, 0.0)
+            return value_axis(kind, low, 130 if kind == "log_percent" else span, count, "logs")
+
+        axis = roomy(make, pixels)
+        assert len(axis.ticks) >= 2 or kind == "log_duration"
+        middles = [axis.place(at) * pixels for at, _ in axis.ticks]
+        halves = [text_width(text) / 2 for _, text in axis.ticks]
+        places = [text_middle(at, half, pixels) for at, half in zip(middles, halves, strict=True)]
+        edges = list(zip(places, halves, strict=True))
+        if len(edges) > 2:
+            for (left, a), (right, b) in pairwise(edges):
+                assert right - b >= left + a + 10
+        finer = make(2.6 * len(axis.ticks))
+        if len(finer.ticks) > 2 * len(axis.ticks):  # steps are 1, 2, 5: twice as many is near
+            assert sum(2 * half + 10 for half in halves) * 3.5 > pixels
+
+
+def test_values_that_are_too_near_to_be_named_lose_every_second_name() -> None:
+    ticks = [(float(i), f"{i} Mbit/s") for i in range(12)]
+    assert sparse(ticks, 12) == tuple(ticks)
+    assert sparse(ticks, 6) == sparse(ticks, 11) == tuple(ticks[::2])
 
 
 def test_a_short_bar_can_be_seen_and_bars_that_touch_are_one() -> None:

@@ -1,19 +1,22 @@
 """Choose what an axis of a still picture shows: its unit, its ticks, and where a value lies on it.
 
 The rules are those of the page (report/templates/charts.js): a unit for what is in sight (s, min,
-h, d), a tick about each 90 pixels, times in the scenario's zone.
+h, d), as many ticks as the room allows without one text touching another, times in the scenario's
+zone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+
+from dr_sim.figures.shapes import text_width
 
 SECOND, MINUTE, HOUR, DAY = (
     1_000.0,
@@ -50,6 +53,13 @@ LOG_DURATIONS = tuple(
     for s in (0.1, 1, 10, 60, 300, 900, 3600, 21600, 86400, 604800, 2592000)
 )
 UNIT_STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 240)
+
+LEAST_TICK_PX = 40.0
+"""No more ticks than one in so many pixels are tried."""
+FEWEST_TICKS = 2
+TEXT_GAP_PX = 10.0
+OUTSIDE_PX = 8.0
+FEWER = 0.9
 
 Tick = tuple[float, str]
 
@@ -91,11 +101,49 @@ class Calendar:
         return at.astimezone(ZoneInfo(self.zone)).strftime(form)
 
 
+def roomy(make: Callable[[float], Axis], pixels: float) -> Axis:
+    """The axis with the most ticks whose texts do not touch in that width; two ticks, if there are
+    two. make: the axis with about a number of ticks.
+    """
+    count = max(FEWEST_TICKS, pixels / LEAST_TICK_PX)
+    axis = finer = make(count)
+    while count > FEWEST_TICKS and not _fits(axis, pixels):
+        count *= FEWER
+        finer = axis if len(axis.ticks) >= FEWEST_TICKS else finer
+        axis = make(count)
+    if len(axis.ticks) >= FEWEST_TICKS:
+        finer = axis
+    if finer is axis and _fits(axis, pixels):
+        return axis
+    return replace(finer, ticks=sparse(finer.ticks, FEWEST_TICKS))
+
+
+def _fits(axis: Axis, pixels: float) -> bool:
+    free = -math.inf
+    for value, text in axis.ticks:
+        half = text_width(text) / 2
+        at = text_middle(axis.place(value) * pixels, half, pixels)
+        if at - half < free:
+            return False
+        free = at + half + TEXT_GAP_PX
+    return True
+
+
+def text_middle(at: float, half: float, pixels: float) -> float:
+    """Return where the text of a tick stands: below it, but not far outside of the frame."""
+    return min(max(at, half - OUTSIDE_PX), pixels - half + OUTSIDE_PX)
+
+
+def sparse(ticks: Sequence[Tick], count: float) -> tuple[Tick, ...]:
+    """Every tick, or every second one, every third, ... so that there are at most about `count`."""
+    return tuple(ticks[:: max(1, math.ceil(len(ticks) / max(1.0, count)))])
+
+
 def time_axis(
-    low: float, high: float, pixels: float, calendar: Calendar
+    low: float, high: float, count: float, calendar: Calendar
 ) -> Axis:
     """An axis of instants."""
-    step = _step(high - low, pixels / 90, TIME_STEPS)
+    step = _step(high - low, count, TIME_STEPS)
     if step >= DAY:
         form = "%a %d %b"
     elif step >= HOUR:
@@ -104,8 +152,8 @@ def time_axis(
         form = "%H:%M" if step >= MINUTE else "%H:%M:%S"
     shift = calendar.midnight_ms % step
     first = math.ceil((low - shift) / step)
-    count = int((high - shift) // step) - first + 1
-    at = [shift + (first + i) * step for i in range(max(0, count))]
+    steps = int((high - shift) // step) - first + 1
+    at = [shift + (first + i) * step for i in range(max(0, steps))]
     return Axis(low, high, tuple((t, calendar.text(t, form)) for t in at))
 
 
@@ -114,21 +162,17 @@ def value_axis(
 ) -> Axis:
     """An axis of values. kind: duration, number or percent, or log_duration or log_percent."""
     if kind == "log_duration":
-        shown = tuple(
+        shown = [
             (v, short_duration(v))
             for v in LOG_DURATIONS
             if low <= v <= high
-        )
-        return Axis(low, high, shown, logarithmic=True)
+        ]
+        return Axis(low, high, sparse(shown, count), logarithmic=True)
     if kind == "log_percent":
         powers = range(math.ceil(math.log10(low)), 3)
-        return Axis(
-            low,
-            high,
-            tuple((10.0**p, f"{10.0**p:g} %") for p in powers),
-            True,
-        )
-    count = max(2.0, count)
+        ticks = [(10.0**p, f"{10.0**p:g} %") for p in powers]
+        return Axis(low, high, sparse(ticks, count), logarithmic=True)
+    count = max(FEWEST_TICKS, count)
     if kind == "duration":
         return _durations(low, high, count)
     unit = " %" if kind == "percent" else f" {title}" if title else ""

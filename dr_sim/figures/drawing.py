@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dr_sim.figures.axes import Axis, Calendar, time_axis, value_axis
+from dr_sim.figures.axes import (
+    Axis,
+    Calendar,
+    roomy,
+    sparse,
+    text_middle,
+    time_axis,
+    value_axis,
+)
 from dr_sim.figures.charts import Chart
 from dr_sim.figures.curves import greatest
 from dr_sim.figures.frame import ROW_PX, Frame
@@ -141,17 +149,19 @@ def _x_axis(
 ) -> Axis:
     if x["kind"] == "time":
         low, high = window or (axis["from"], axis["to"])
-        return time_axis(
-            low,
-            high,
-            width,
-            Calendar(axis["start"], axis["zone"], axis["midnight"]),
+        calendar = Calendar(axis["start"], axis["zone"], axis["midnight"])
+        return roomy(
+            lambda count: time_axis(low, high, count, calendar), width
         )
+    low, high = x["from"], x["to"]
     if x["kind"] == "given":
-        ticks = tuple((float(at), text) for at, text in x["ticks"])
-        return Axis(x["from"], x["to"], ticks)
-    return value_axis(
-        x["kind"], x["from"], x["to"], width / 80, x.get("title", "")
+        ticks = [(float(at), text) for at, text in x["ticks"]]
+        return roomy(
+            lambda count: Axis(low, high, sparse(ticks, count)), width
+        )
+    kind, title = x["kind"], x.get("title", "")
+    return roomy(
+        lambda count: value_axis(kind, low, high, count, title), width
     )
 
 
@@ -174,7 +184,7 @@ def _grid(frame: Frame, spec: dict[str, Any]) -> list[Shape]:
     for value, text in frame.x.ticks:
         x, half = frame.px(value), text_width(text) / 2
         shapes.append(Stroke([(x, frame.top), (x, frame.bottom)], "grid"))
-        at = min(max(x, frame.left + half - 8), frame.right - half + 8)
+        at = frame.left + text_middle(x - frame.left, half, frame.width)
         if at - half >= free + 6:
             shapes.append(Label(text, (at, frame.bottom + 11), "middle"))
             free = at + half

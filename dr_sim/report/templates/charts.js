@@ -20,6 +20,7 @@
   const DARK = {...LIGHT, black: "#F2F2F2", grey: "#9A9A9A", grid: "#3A3A3A", text: "#E6E6E6",
     ground: "#2E2E2E", blue: "#56B4E9", sky: "#0072B2"};
   const WIDE_PART = 0.2;  // of the run: an axis may stop below what is seen of so much of it
+  const LEAST_TICK_PX = 40, TEXT_GAP = 10;
   const NEAR_PX = 2, TOOTH_PX = 8, LEAST_TOPS = 4, THINNED = 5, NARROWEST_LEFT = 72, WIDEST_LEFT = 190, WIDEST_ROWS = 340;
   const ROW = 24, HIGH_ROW = 40;  // a row, and one with its name above it, where names need much room
   const DASHES = {solid: [], dashed: [7, 4], dotted: [2, 3], dotdash: [7, 3, 2, 3]};
@@ -65,8 +66,32 @@
   // ---- axes: {low, high, ticks: [[value, text]], title, place(value) -> 0..1}
   const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600,
     43200, 86400, 172800, 345600, 604800, 1209600, 2592000, 7776000].map((s) => s * SECOND);
-  function timeAxis(low, high, pixels) {
-    const step = niceStep(high - low, pixels / 90, TIME_STEPS), ticks = [];
+  function roomy(c, pixels, make) {  // the axis with the most ticks whose texts do not touch
+    let count = Math.max(2, pixels / LEAST_TICK_PX), axis = make(count), finer = axis;
+    while (count > 2 && !fits(c, pixels, axis)) {
+      if (axis.ticks.length >= 2) finer = axis;
+      axis = make(count *= 0.9);
+    }
+    if (axis.ticks.length >= 2) finer = axis;
+    return finer === axis && fits(c, pixels, axis) ? axis : {...finer, ticks: sparse(finer.ticks, 2)};
+  }
+  function fits(c, pixels, axis) {
+    let free = -1e9;
+    return axis.ticks.every(([value, text]) => {
+      const half = c.measureText(text).width / 2, at = textMiddle(axis.place(value) * pixels, half, pixels);
+      const apart = at - half >= free;
+      free = at + half + TEXT_GAP;
+      return apart;
+    });
+  }
+  // below its tick, but not far outside of the frame
+  const textMiddle = (at, half, pixels) => Math.min(Math.max(at, half - 8), pixels - half + 8);
+  function sparse(ticks, count) {
+    const each = Math.max(1, Math.ceil(ticks.length / Math.max(1, count)));
+    return ticks.filter((_, i) => i % each === 0);
+  }
+  function timeAxis(low, high, count) {
+    const step = niceStep(high - low, count, TIME_STEPS), ticks = [];
     const form = step >= DAY ? {weekday: "short", day: "2-digit", month: "short"}
       : step >= HOUR ? {weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23"}
       : step >= MINUTE ? {hour: "2-digit", minute: "2-digit", hourCycle: "h23"}
@@ -82,19 +107,19 @@
     const a = Math.log(low), b = Math.log(high);
     return {low, high, ticks, title, place: (v) => (Math.log(Math.max(v, low)) - a) / (b - a)};
   }
-  function valueAxis(kind, low, high, pixels, title) {
+  function valueAxis(kind, low, high, count, title) {
     if (kind === "log_duration") {
       const marks = [0.1, 1, 10, 60, 300, 900, 3600, 21600, 86400, 604800, 2592000];
       const ticks = marks.map((s) => s * SECOND).filter((v) => v >= low && v <= high)
         .map((v) => [v, shortDuration(v)]);
-      return logarithmic(low, high, ticks, title);
+      return logarithmic(low, high, sparse(ticks, count), title);
     }
     if (kind === "log_percent") {
       const ticks = [];
-      for (let v = 100; v >= low; v /= 10) ticks.push([v, `${+v.toPrecision(2)} %`]);
-      return logarithmic(low, high, ticks, title);
+      for (let v = 100; v >= low; v /= 10) ticks.unshift([v, `${+v.toPrecision(2)} %`]);
+      return logarithmic(low, high, sparse(ticks, count), title);
     }
-    const count = Math.max(2, pixels);
+    count = Math.max(2, count);
     if (kind === "duration") {
       const [size, word] = unitOf(high), steps = size === DAY || size === SECOND && high < 10e3
         ? null : [1, 2, 5, 10, 15, 20, 30, 60, 120, 240].map((n) => n * size);
@@ -234,9 +259,9 @@
       }
       this.right = timed ? PAD_RIGHT : this.roomBeside(c);
       const pixels = width - this.left - this.right;
-      this.x = x.kind === "time" ? timeAxis(low, high, pixels)
-        : x.kind === "given" ? linear(low, high, x.ticks, x.title)
-        : valueAxis(x.kind, low, high, pixels / 80, x.title);
+      this.x = roomy(c, pixels, (count) => (x.kind === "time" ? timeAxis(low, high, count)
+        : x.kind === "given" ? linear(low, high, sparse(x.ticks, count), x.title)
+        : valueAxis(x.kind, low, high, count, x.title)));
     }
     mostInSight(low, high) {
       let most = 0, level = 0;
@@ -300,10 +325,10 @@
       for (const [value, text] of this.x.ticks) {
         const x = Math.round(this.px(value)) + 0.5, half = c.measureText(text).width / 2;
         c.beginPath(); c.moveTo(x, PAD_TOP); c.lineTo(x, PAD_TOP + this.h); c.stroke();
-        const at = Math.min(Math.max(x, this.left + half - 8), this.left + this.w - half + 8);
-        if (at - half < free + 10) continue;
+        const at = this.left + textMiddle(x - this.left, half, this.w);
+        if (at - half < free) continue;
         c.fillText(text, at, PAD_TOP + this.h + 6);
-        free = at + half;
+        free = at + half + TEXT_GAP;
       }
       if (this.spec.x.title) c.fillText(this.spec.x.title, this.left + this.w / 2, PAD_TOP + this.h + 23);
       c.textAlign = "right"; c.textBaseline = "middle";
