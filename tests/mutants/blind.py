@@ -75,9 +75,9 @@ BLIND: tuple[Mutant, ...] = (
     one(
         "no_window_after_a_call_off", "R9", "after a failover that was called off nobody watches for new logs",
         "recovery/replay/log_window.py",
-        "        if self._db.config.log_interval_us:\n"
-        "            self._set(e, out)\n",
-        "",
+        "held until it was called off.\"\"\"\n"
+        "        self._set(e, out)\n",
+        "held until it was called off.\"\"\"\n",
     ),
     one(
         "stuck_for_ever", "R12", "an obstacle that the chain has passed is told of all the same",

@@ -34,9 +34,7 @@ from dr_sim.measures.tables import (
 from dr_sim.scenario.model import Scenario
 
 _RESTORED, _VALIDATED, _FEWER, _LOST = range(4)
-"""What the manager heard of. _LOST: its copy is gone; _FEWER: a backup that was here may be gone or
-damaged.
-"""
+"""Kinds of news. _LOST: the copy is gone; _FEWER: a backup that was here may be gone or damaged."""
 _COLUMNS = (
     "name",
     "header.kind",

@@ -8,8 +8,9 @@ used at once, without the link, the newest usable chain first. Only files that a
 more are forgotten. Until a full has been restored, event 19 is raised again at every retry. The
 first copy may take its time: it is waited for before that event is raised.
 
-Where replay waits on purpose, the copy is looked at once in a window. That looks at no file: a
-share may hold thousands, and listing them so often would cost more than all else that is done.
+Where replay waits on purpose, or a database has no logs, the copy is looked at once in a window.
+That looks at no file: a share may hold thousands, and listing them so often would cost more than
+all else that is done.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
 
 
 def look_in(db: DatabaseReplay, out: list[Command]) -> None:
-    """Find out from time to time whether the copy is still there, where replay waits on purpose: a
-    restore, which would show that it is gone, may be hours away.
+    """Find out from time to time whether the copy is still there, where a restore, which would show
+    that it is gone, may be hours away.
     """
-    if db.replay_waits and _rests(db):
+    seldom = db.replay_waits or not db.config.log_interval_us
+    if seldom and _rests(db):
         out.append(LookAtCopy(db.name))
 
 

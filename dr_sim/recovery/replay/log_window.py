@@ -81,6 +81,7 @@ class LogWindow:
         """
         db = self._db
         if not db.config.log_interval_us:
+            self._set(e, out)
             return
         last = db.last
         assert last is not None
@@ -138,9 +139,13 @@ class LogWindow:
 
     def goes_on(self, e: Event, out: list[Command]) -> None:
         """Set the alarm again, which a failover held until it was called off."""
-        if self._db.config.log_interval_us:
-            self._set(e, out)
+        self._set(e, out)
 
     def _set(self, e: Event, out: list[Command]) -> None:
-        at = max(e.mono_us, self.next_look_us(e.mono_us))
+        if self._db.config.log_interval_us:
+            at = max(e.mono_us, self.next_look_us(e.mono_us))
+        elif self._db.rules.keeps:
+            return
+        else:
+            at = e.mono_us + self._db.rules.window_us
         out.append(SetAlarm(self._db.name, Timer.WINDOW, at))

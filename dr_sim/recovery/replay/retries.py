@@ -127,8 +127,14 @@ def _retry_damaged(
 
 
 def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Handle the alarm 'window': perhaps no log has landed within the window (R9)."""
+    """Handle the alarm 'window': perhaps no log has landed within the window (R9). Of a database
+    without logs, only the copy is looked at.
+    """
     if db.in_failover:
+        return
+    if not db.config.log_interval_us:
+        standby.look_in(db, out)
+        db.log_window.goes_on(e, out)
         return
     at = db.log_window.next_look_us(e.mono_us)
     if db.log_window.is_over(e, out):
