@@ -46,6 +46,13 @@ def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     return data
 
 
+def is_utf16(data: bytes) -> bool:
+    """Return whether a text is UTF-16 or UTF-32, as editors and PowerShell of Windows write it: a
+    byte order mark, or a zero byte beside its first character.
+    """
+    return data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:2]
+
+
 def size_text(size_bytes: int) -> str:
     """Return '4 MiB' or '1 GiB'."""
     return (

@@ -101,6 +101,7 @@ def test_writes_follow_the_series_to_scale() -> None:
         ),
         ("restores: {file: zero.csv, at: seconds}", "a rate of restores must be above 0"),
         ("restores: {file: wide.csv, at: seconds}", "cannot read the series "),
+        ("restores: {file: utf16.csv, at: seconds}", "it is UTF-16; save it as UTF-8"),
         ("restores: {file: marked.csv, at: seconds}", "a rate of restores must be above 0"),
         ("outages: {file: ok.csv, at: seconds, value: v, down: down}", "no row says 'down'"),
         ("outages: {spans: 5-2, period: 1 h}", "'5-2' does not come after the one before it"),
@@ -115,6 +116,7 @@ def test_a_series_that_cannot_be_used_is_refused_in_one_line(
     (tmp_path / "word.csv").write_text("seconds,v\n0,5\n60,many\n")
     (tmp_path / "zero.csv").write_text("seconds,v\n0,0\n60,0\n")
     (tmp_path / "wide.csv").write_text(f"seconds,v\n0,{'5' * 200_000}\n60,6\n")
+    (tmp_path / "utf16.csv").write_text("seconds,v\n0,5\n60,6\n", encoding="utf-16")
     (tmp_path / "marked.csv").write_bytes("\ufeffseconds;v\r\n0;0\r\n\r\n60;0\r\n".encode())
     path = tmp_path / "s.yaml"
     path.write_text(f"extends: {SCENARIOS}/faults/base.yaml\nrecorded:\n  {text}\n")

@@ -661,6 +661,10 @@ def test_the_error_holds_every_line(write: Write) -> None:
     [
         ("latin.yaml", b"name: caf\xe9\n", "latin.yaml:1:10: is not UTF-8: "
             "byte 0xe9; save it as UTF-8"),
+        *((f"{code}.yaml", "\ufeffname: x\n".encode(code), f"{code}.yaml:1:1: is UTF-16; "
+            "save it as UTF-8") for code in ("utf-16-le", "utf-16-be")),
+        ("plain.yaml", "name: x\n".encode("utf-16-le"), "plain.yaml:1:1: is UTF-16; "
+            "save it as UTF-8"),
         ("nul.yaml", b"name: a\x00b\n", "nul.yaml:1:8: is not YAML: U+0000 is "
             "no character for a text file; remove it"),
         ("list.yaml", b"- 1\n", "list.yaml:1:1: a scenario is a mapping; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from dr_sim.files.reading import read_inside
+from dr_sim.files.reading import is_utf16, read_inside
 
 
 class SeriesError(ValueError):
@@ -27,7 +27,10 @@ def csv_rows(
     Raises SeriesError if the file cannot be read.
     """
     try:
-        text = read_inside(path, most_bytes).decode("utf-8-sig")
+        data = read_inside(path, most_bytes)
+        if is_utf16(data):
+            raise ValueError("it is UTF-16; save it as UTF-8")
+        text = data.decode("utf-8-sig")
         delimiter = max(delimiters, key=text.partition("\n")[0].count)
         rows = csv.reader(
             io.StringIO(text, newline=""), delimiter=delimiter

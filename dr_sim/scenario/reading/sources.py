@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from dr_sim.errors import Problem
-from dr_sim.files.reading import read_inside
+from dr_sim.files.reading import is_utf16, read_inside
 from dr_sim.scenario.fields.fields import did_you_mean
 from dr_sim.scenario.keys.cloud_keys import SECTIONS as CLOUD_SECTIONS
 from dr_sim.scenario.keys.events import from_plain
@@ -205,6 +205,9 @@ def _text(
             _instead(path) if isinstance(error, FileNotFoundError) else ""
         )
         problem(f"cannot be read: {error.strerror}{hint}")
+        return None
+    if is_utf16(data):
+        problem("is UTF-16; save it as UTF-8")
         return None
     try:
         return data.decode("utf-8-sig")
