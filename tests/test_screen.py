@@ -214,7 +214,8 @@ def test_an_order_is_named_with_its_event_and_so_is_one_that_was_refused() -> No
     )
     text, _, _ = of_run(ONE + ordered)
     assert (
-        "FAILOVER 1  ordered by dba Mon 00:30:00, unplanned; nothing had failed  (event 2)" in text
+        "FAILOVER 1  ordered by dba Mon 00:30:00, unplanned; no database had failed  (event 2)"
+        in text
     )
     assert (
         "ORDER REFUSED  Mon 00:20:00, to fail over, by stranger: not authorised  (event 1)" in text

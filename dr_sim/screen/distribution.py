@@ -143,7 +143,7 @@ def _per_run(found: Distribution) -> Iterator[str]:
             )
         )
         failed = (
-            "nothing had failed"
+            "no database had failed"
             if failure_class == "none"
             else failure_class
         )

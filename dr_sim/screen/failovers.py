@@ -210,7 +210,7 @@ def headed(f: FailoverSummary, scenario: Scenario) -> str:
     failed comes after it.
     """
     failed = (
-        "nothing had failed"
+        "no database had failed"
         if f.failure_class in ("planned", "none")
         else f"{f.failure_class} lost {instant(f.failed_us, scenario)}"
     )

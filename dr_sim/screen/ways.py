@@ -78,8 +78,8 @@ def _headed(failover: FailoverSummary, scenario: Scenario) -> str:
     if failover.failure_class in FAILURE_CLASSES:
         return f"{failover.failure_class} lost {when}"
     if failover.ordered_by:
-        return f"ordered by {failover.ordered_by}, begun {when}; nothing had failed"
-    return f"begun {when}; nothing had failed"
+        return f"ordered by {failover.ordered_by}, begun {when}; no database had failed"
+    return f"begun {when}; no database had failed"
 
 
 def _of(whole: Whole, failover: FailoverSummary) -> list[WaySummary]:

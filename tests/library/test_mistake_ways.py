@@ -417,7 +417,7 @@ def test_a_place_that_is_the_primary_by_then_is_closed(tmp_path: Path) -> None:
 def test_ways_of_a_failover_that_was_ordered_say_that_nothing_had_failed(tmp_path: Path) -> None:
     result = outcome(tmp_path, SHORT, own_mistake("1 h", "30 min"))
     head = ways_taken(result.whole).splitlines()[0]
-    assert head == "FAILOVER 1  ordered by dba, begun Mon 01:30:05; nothing had failed"
+    assert head == "FAILOVER 1  ordered by dba, begun Mon 01:30:05; no database had failed"
 
 
 def test_the_outage_begins_with_the_fence_though_the_site_is_lost_later(tmp_path: Path) -> None:
@@ -439,7 +439,7 @@ def test_many_runs_say_that_nothing_had_failed(
     path.write_text(f"{SHORT}events: [{own_mistake('1 h', '30 min')}]\n", encoding="utf-8")
     many = ["--replications", "2", "--workers", "1", "--no-report", "--out", str(tmp_path / "out")]
     assert main(["run", str(path), *many]) == 0
-    assert "FAILOVERS  nothing had failed, in 2 of 2 runs" in capsys.readouterr().out
+    assert "FAILOVERS  no database had failed, in 2 of 2 runs" in capsys.readouterr().out
 
 
 def test_nothing_more_is_exposed_once_a_fence_has_stopped_the_writes(tmp_path: Path) -> None:

@@ -230,3 +230,17 @@ def test_reported_exposure_agrees_with_event_19(logs: str, lost: str, all_is_los
     for at_us in told:  # what has landed and is being hashed is not believed yet
         assert reported.at(at_us + SECOND) > true.at(at_us + SECOND) - MINUTE_US
     assert reported.at(3 * DAY) == pytest.approx(true.at(3 * DAY), abs=5 * MINUTE_US)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "head"),
+    [
+        ("faults/lose_idle_hosts", "no database had failed Mon 10:02:35"),  # two hosts had
+        ("faults/lose_host", "host lost Mon 10:03:00"),
+    ],
+)
+def test_the_head_of_a_failover_says_what_had_failed(scenario: str, head: str) -> None:
+    result = ran(scenario)
+    text = screen(result.summary, result.scenario, result.verdict, SCENARIOS, 1.0, SCENARIOS)
+    assert f"FAILOVER 1  {head}" in text
+    assert "nothing had failed" not in text

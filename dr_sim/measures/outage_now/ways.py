@@ -73,7 +73,7 @@ class CameTrue:
 
 def is_foretold(failure_class: str, ordered_by: str | None) -> bool:
     """Return whether there is an outage to foretell: a silence may have begun a failover although
-    nothing had failed, and the old primary serves on.
+    no database had failed, and the old primary serves on.
     """
     return failure_class != "none" or ordered_by is not None
 

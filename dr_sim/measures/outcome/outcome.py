@@ -1,9 +1,9 @@
 """Tells what a failover cost: data loss, outage and its phases, discarded writes, two primaries,
 requests that failed.
 
-A failover begins with the first `truth.failed`, or, where nothing had failed, with the writes being
-stopped (planned) or with the promotion (needless: the primary was alive and only silent). A run
-that ends too early leaves None, which means unknown, never zero.
+A failover begins with the first `truth.failed`, or, where no database had failed, with the writes
+being stopped (planned) or with the promotion (needless: the primary was alive and only silent). A
+run that ends too early leaves None, which means unknown, never zero.
 
 A server that falls (truth.down: PostgreSQL's, when its log's disk is full) is a failure of class
 'database', whose data and log survive. If it was taken over, the failover began when it fell. If it
@@ -75,7 +75,7 @@ class FailoverOutcome:
 
     number: int
     failed_us: int
-    failure_class: str  # 'database', 'host', 'site', 'planned', or 'none': nothing had failed
+    failure_class: str  # 'database', 'host', 'site', 'planned', or 'none': no database had failed
     losses: list[DatabaseLoss]
     outage_from_us: int
     served_again_us: int | None
@@ -287,7 +287,7 @@ def _was_left(t: Tables, begin_us: int, end_us: int) -> bool:
 
 
 def _class_of_left(t: Tables, stop_us: int) -> str:
-    """Return the class of a failover that was left: nothing had failed when it stopped the
+    """Return the class of a failover that was left: no database had failed when it stopped the
     primary.
     """
     fences = t["seen.Fence"]
