@@ -186,14 +186,18 @@ def _at(backs: Sequence[WayBack], at_us: int) -> WayBack:
 def _all_take_us(backs: Sequence[WayBack], scenario: Scenario) -> int:
     """Return how long databases take that are restored side by side from one device: at least what
     all of them read takes. Where each has a worker of its own, all fulls are read at the same time,
-    in equal parts, and each database goes on with its logs as soon as its full is restored.
+    in equal parts, and each database goes on with its logs as soon as its full is restored. Workers
+    that databases have to share are busy with the fixed costs, too: one worker restores one file
+    after the other.
     """
     disk = scenario.secondary.disk_bytes_s
     alone = min(scenario.secondary.restore[Kind.FULL].rate_bytes_s, disk)
     size = sum(back.reads_bytes for back in backs)
     found = _reading_us(size, disk)
-    if len(backs) > scenario.replay.workers:
-        return found
+    workers = scenario.replay.workers
+    if len(backs) > workers:
+        each_us = [back.takes_us or 0 for back in backs]
+        return max(found, *each_us, -(-sum(each_us) // workers))
     read = now_us = 0
     at_work = len(backs)
     for back in sorted(backs, key=lambda each: each.full_bytes):
@@ -262,6 +266,8 @@ class _Chain:
         self._here: dict[int, _File] = {}
         self._needed: list[_File] = []
         self._takes_us = self._reads = self._ready_us = 0
+        # the end of the log here that reaches furthest
+        self._furthest = -1
 
     def turn(self, turns: Iterable[Turn]) -> None:
         """Take up what happens at one instant."""
@@ -278,10 +284,14 @@ class _Chain:
                 self._landed(file)
 
     def _landed(self, file: _File) -> None:
+        """Take up a file that has landed. Logs that follow it may have landed before it."""
         goes_on = bool(self._needed) and (
             self._needed[-1].last_lsn == file.first_lsn
         )
-        if file.kind == Kind.LOG and goes_on:
+        is_last = file.last_lsn > self._furthest
+        if file.kind == Kind.LOG and is_last:
+            self._furthest = file.last_lsn
+        if file.kind == Kind.LOG and goes_on and is_last:
             self._need(file)
         else:
             self._choose()

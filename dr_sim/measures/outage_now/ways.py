@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dr_sim.backups.model import Kind
 from dr_sim.formatting.words import counted, size
 from dr_sim.measures.causes.causes import Causes
 from dr_sim.measures.legs import Leg
@@ -32,7 +33,7 @@ from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.kind import Explains
 
-HOST = "host"
+HOST, DATABASE = "host", "database"
 CLOSED, POSSIBLE, TAKEN, FAILED = "closed", "possible", "taken", "failed"
 PROMOTE, RESTORE = "promote", "restore"
 _NOT_CONFIGURED = (
@@ -153,24 +154,28 @@ def _way(
     if scenario.store is not None:
         why = _of_a_store(t, leg, t_us, failure_class)
     lost_us = whole.exposure_of_copy(one, failure_class).at(t_us)
-    if failure_class == HOST:
-        lost_us = max(lost_us, _left_behind_us(whole, one, t_us))
+    if failure_class in (HOST, DATABASE):
+        left_us = _left_behind_us(whole, one, t_us, failure_class)
+        lost_us = max(lost_us, left_us)
     return WaySummary(leg.secondary, how, POSSIBLE, why, lost_us, takes_us)
 
 
 def _left_behind_us(
-    whole: Whole, one: tuple[Leg, Tables], t_us: int
+    whole: Whole, one: tuple[Leg, Tables], t_us: int, failure_class: str
 ) -> int:
-    """Return what is lost where the host is, and what its share still sends comes too late: what
-    has landed counts when the drain's limit is over, or all is restored if that is later.
+    """Return what is lost where the host or a database is, and what the primary's share still sends
+    comes too late: what has landed counts when the drain's limit is over, or all is restored if
+    that is later. Of a lost database a tail is taken: it is of use where no log before it is left
+    behind.
     """
     leg, t = one
     scenario = leg.scenario
-    way = way_over(t, scenario, failure_class=HOST)
+    way = way_over(t, scenario, failure_class=failure_class)
     at = np.array([t_us], np.int64)
     limit_us = int(way.before(at)[0]) + way.drain_limit_us
-    curve = whole.outage_of_copy(one, failure_class=HOST)
-    restored_us = outage_at(curve, scenario, t_us, HOST) - way.after_us
+    curve = whole.outage_of_copy(one, failure_class=failure_class)
+    takes_us = outage_at(curve, scenario, t_us, failure_class)
+    restored_us = takes_us - way.after_us
     until_us = t_us + max(limit_us, restored_us)
     lost_us = 0
     for database in range(len(scenario.databases)):
@@ -178,8 +183,22 @@ def _left_behind_us(
         there = t.has_text(rows["class"], SITE) & (rows["commits"] > 0)
         there &= rows["time_us"] <= until_us
         for lacking_us in rows["lacking_us"][there][-1:].tolist():
-            lost_us = max(lost_us, t_us - lacking_us)
+            has_tail = failure_class == DATABASE
+            if not has_tail or _last_cut_us(t, database, t_us) > lacking_us:
+                lost_us = max(lost_us, t_us - lacking_us)
     return lost_us
+
+
+def _last_cut_us(t: Tables, database: int, t_us: int) -> int:
+    """Return when the newest log was cut of those that are finished at an instant; 0: there is
+    none.
+    """
+    made = t.of("truth.backup_finished", database)
+    logs = (made["kind"] == Kind.LOG) & (made["time_us"] <= t_us)
+    files = made["file"][logs][-1:].tolist()
+    begun = t.of("truth.backup_begin", database)
+    cuts = begun["time_us"][np.isin(begun["file"], files)].tolist()
+    return max(cuts, default=0)
 
 
 def _gone_with_it(t: Tables, leg: Leg, t_us: int) -> str:

@@ -5,8 +5,9 @@ Theory of operation. The calm begins when the last event is over, nothing more h
 or the manager, and the primary is alive. A full may have to come then: one that is requested, or
 the next that is due (where the policy waits for it). After three times the time that all this
 needs, a database is stuck for good if its logs land completely and nothing has been restored into
-it in all that time. Two things excuse it: events that the design cannot handle by itself
-(`EventKind.heals`), and a disk without room.
+it in all that time. Three things excuse it: events that the design cannot handle by itself
+(`EventKind.heals`), a disk without room, and a first full that is still on its way. A link may
+carry the backups of days to a place that was lost for so long.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def restored_after_the_storm(story: Story) -> Iterator[Breach]:
         if came is None or _moved(story, database, since_us + 1, due_us):
             continue
         if is_restoring(story, database, due_us):
+            continue
+        if _first_full_is_on_its_way(story, database, due_us):
             continue
         what = (
             "logs land"
@@ -129,6 +132,28 @@ def _landed_whole(
     early = rows["time_us"][found] < (from_us + until_us) // 2
     seqs = rows["seq"][found][whole & early]
     return int(seqs[0]) if len(seqs) else None
+
+
+def _first_full_is_on_its_way(
+    story: Story, database: int, at_us: int
+) -> bool:
+    """Return whether there was never a copy here, no full has landed, and one is on its way."""
+    seeded = story.scenario.databases[database].seeded
+    if seeded or _stands_at(story, database, at_us) >= 0:
+        return False
+    landed = story.of("truth.landed", database)
+    fulls = (landed["kind"] == FULL) & (landed["time_us"] <= at_us)
+    if fulls.any():
+        return False
+    made = story.of("truth.backup_finished", database)
+    made = made["file"][made["kind"] == FULL]
+    states = story.of("truth.file_state", database)
+    for number in made.tolist():
+        known = (states["file"] == number) & (states["time_us"] <= at_us)
+        last = states["state"][known][-1:].tolist()
+        if last and story.text(last[0]) in ("queued", "sending"):
+            return True
+    return False
 
 
 def _stands_at(story: Story, database: int, at_us: int) -> int:

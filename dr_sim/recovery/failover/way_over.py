@@ -82,7 +82,8 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
     ):
         if choosing.leaves(f, e, out) or going_back.in_vain(f, e, out):
             return
-        out.append(CancelAlarm("", Timer.DRAIN))
+        if not emptying.later:  # the limit is theirs from now on
+            out.append(CancelAlarm("", Timer.DRAIN))
         if f.planned:
             out.append(CancelAlarm("", Timer.PLANNED))
         emptying.tell_left(e, out)
