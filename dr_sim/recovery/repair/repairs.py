@@ -189,10 +189,18 @@ def _would_help(db: DatabaseReplay, file: File) -> bool:
 
 
 def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Retry while the place is not passed."""
+    """Retry while the place is not passed. The backup that was asked for may be here and whole, and
+    a restart fell between its hash and what followed from it: that is done now.
+    """
     repair = db.repair
-    if repair.on and not repair.asked and repair.look_for_it(e, out):
+    if not repair.on or repair.asked:
+        return
+    if repair.look_for_it(e, out):
         pursue(db, e, out)
+        return
+    file = db.files.get(repair.name)
+    if file is not None and file.content is Content.WHOLE:
+        validated(db, file, e, out)
 
 
 def validated(

@@ -1,0 +1,48 @@
+"""A restart that falls between the hash of the backup that a repair asked for and what follows from
+it: the repair is brought to an end all the same (R11, S1).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from dr_sim.backups.model import Kind
+from dr_sim.recovery import commands as c
+from tests.recovery.fake_world import DB, MINUTE, FakeWorld, begun, config
+
+
+def holed(otherwise: str) -> FakeWorld:
+    """A log is lost for good, and the copy was not restored from the full at hand: the incremental
+    that is asked for stands on that full, and bridges nothing.
+    """
+    world = begun(FakeWorld(config("bridge", otherwise)))
+    world.backup(Kind.LOG)
+    world.backup(Kind.FULL)
+    world.wait(20 * MINUTE)
+    lost = world.on_way.pop(0)
+    world.backups[lost].at_primary = False
+    world.wait(5 * MINUTE)
+    return world
+
+
+@pytest.mark.parametrize("otherwise", ["skip_ahead", "resync"])
+@pytest.mark.parametrize("how", ["fail", "crash"])
+@pytest.mark.parametrize("nth", range(8))
+def test_what_a_backup_that_came_is_good_for_is_decided_after_the_restart(
+    otherwise: str, how: str, nth: int
+) -> None:
+    world = holed(otherwise)
+    left = [nth]
+
+    def dies(command: c.Command) -> str:
+        left[0] -= 1
+        return how if left[0] == -1 else ""
+
+    world.crash_before = dies
+    world.land_all()
+    for _ in range(6):
+        world.wait(5 * MINUTE)
+        world.backup(Kind.LOG)
+        world.land_all()
+    assert world.redo == world.written
+    assert f"repair/{DB}" not in world.store
