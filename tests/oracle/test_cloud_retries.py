@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.cloud.jobs import job_dues
+from dr_sim.cloud.jobs import job_dues, jobs
 from dr_sim.explore.case import Tree, load
 from dr_sim.oracle.cloud.retries import retries_broken
 from dr_sim.world.play import play
@@ -24,8 +24,8 @@ SILENT = {"at": "50 min", "agent_silent": {"duration": "20 min", "site": "A"}}
 
 def late(*events: Tree, at_once: str = "2") -> list[str]:
     """Return what is late in a run with these events."""
-    jobs = {**CLOUD["jobs"], "at_once": at_once}
-    tree = {**CLOUD, "jobs": jobs, "events": [*CLOUD["events"], *events]}
+    section = {**CLOUD["jobs"], "at_once": at_once}
+    tree = {**CLOUD, "jobs": section, "events": [*CLOUD["events"], *events]}
     scenario = load(tree)
     assert scenario is not None
     return [each.sentence for each in retries_broken(play(scenario), scenario)]
@@ -68,3 +68,21 @@ def test_an_alarm_that_is_not_brought_forward_is_found(monkeypatch: pytest.Monke
     assert any(
         "it has failed, and nothing is ordered" in sentence for sentence in late(at_once="8")
     )
+
+
+HANGS = {"at": "20 min", "script_hangs": {"site": "A", "times": "2"}}
+
+
+def test_an_attempt_that_is_ended_takes_its_slot_until_it_is_clean() -> None:
+    """With one slot the next request waits for the clean-up, which fails for 10 min."""
+    fails = {"at": "20 min", "clean_up_fails": {"site": "A", "times": "all", "duration": "20 min"}}
+    assert not late(HANGS, fails, at_once="1")
+
+
+def test_an_attempt_that_is_ended_and_not_cleaned_up_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not late(HANGS, at_once="8")
+    monkeypatch.setattr(jobs.JobBook, "_begin_cleaning", lambda self, job, aim, out: None)
+    found = late(HANGS, at_once="8")
+    assert any("it is ended, and is to be cleaned up" in sentence for sentence in found)

@@ -23,8 +23,11 @@ def at_end(
             newest[lane] = max(newest.get(lane, -1), at_us)
     for name, at_us in seen.known.acknowledged.items():
         lane = seen.lane_of.get(name, ("", ""))
+        # a script that is missing again and again uses up attempts that never begin
+        given_up = seen.scripts_missing and name in seen.told_of
         if (
             name not in seen.begun
+            and not given_up
             and newest.get(lane, -1) > at_us + _CLOSE_US
         ):
             yield (

@@ -2,9 +2,10 @@
 
 Theory of operation. An order that no agent answers is given again, or asked about, after a retry.
 A script that has begun is asked about at its time limit. An attempt that has failed is cleaned up
-at once, or followed by the next one after a retry and as soon as a slot is free. All of it is
-known from what the manager was told and what it ordered, so no network lies between. A restart
-begins anew. From a failover on this law says nothing.
+at once, or followed by the next one after a retry and as soon as a slot is free. One that was ended
+is cleaned up at once. It takes a slot until it is clean. All of it is known from what the manager
+was told and what it ordered, so no network lies between. A restart begins anew. From a failover on
+this law says nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.units import MINUTE_US
 
 _START, _CLEAN = "cloud.StartScript", "cloud.CleanUp"
-_ORDERS = (_START, "cloud.AskScript", "cloud.KillScript", _CLEAN)
+_KILL = "cloud.KillScript"
+_ORDERS = (_START, "cloud.AskScript", _KILL, _CLEAN)
 _ENDS_ALL = (
     "truth.cloud_provision",
     "truth.cloud_store_restored",
@@ -37,7 +39,8 @@ _KINDS = (
 )
 _ENDS = ("done", "failed", "killed", "died", "escaped")
 _ALIVE = ("started", "running")
-_OVER = ("done", "done before", "cleaned", "gone", "unknown")
+_NOT_THERE = ("failed", "gone", "unknown")
+_OVER = ("done", "done before", "cleaned", "unknown")
 _SLACK_US = 1_000_000
 Side = tuple[str, str]  # network, site
 
@@ -59,8 +62,8 @@ class _Owed:
 
 @dataclass(slots=True)
 class _Jobs:
-    """owed: jobs that are under way, by name. run: the side of each script that runs, by job; those
-    that began before a restart take slots too.
+    """owed: jobs that are under way, by name. run: the side of each script that runs or is cleaned
+    up, by job; those that began before a restart take slots too.
     """
 
     spec: Cloud
@@ -117,13 +120,15 @@ def _read(row: Row, jobs: _Jobs) -> None:
         if v["what"] == "begins":
             network = jobs.spec.networks[row.entity].name
             jobs.run[v["job"]] = (network, v["site"])
-        elif v["what"] in _ENDS:
+        elif v["what"] in _ENDS or v["what"] == "cleaned":
             jobs.run.pop(v["job"], None)
     elif row.kind == "cloud.AgentSaid":
         _said(row, jobs)
     elif row.kind in _ORDERS:
         owed = jobs.owed.get(v["job"])
         due_us = row.time_us + jobs.spec.jobs.retry_us + _SLACK_US
+        if row.kind == _CLEAN:
+            jobs.run[v["job"]] = (v["network"], v["site"])
         if row.kind == _START:
             jobs.owed[v["job"]] = _Owed(
                 (v["network"], v["site"]),
@@ -147,7 +152,10 @@ def _said(row: Row, jobs: _Jobs) -> None:
             owed.runs = True
             owed.due_us = row.time_us + spec.time_limit_us + _SLACK_US
             owed.owes = "it is past its time limit"
-    elif v["word"] == "failed" and owed.order != _CLEAN:
+    elif v["word"] in _NOT_THERE and owed.order == _KILL:
+        owed.due_us = row.time_us + _SLACK_US
+        owed.owes = "it is ended, and is to be cleaned up"
+    elif v["word"] in ("failed", "gone") and owed.order != _CLEAN:
         owed.due_us = row.time_us + spec.retry_us + _SLACK_US
         owed.owes, owed.waits = "it has failed", True
     elif v["word"] in _OVER and not (

@@ -135,7 +135,7 @@ def script(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
                 5,
                 f"{job} is cleaned up while attempt {seen.alive[key]} lives",
             )
-        if key in seen.cleaned:
+        if key in seen.cleaned and seen.restored_us < 0:
             yield 5, f"{job} is cleaned up again"
     elif what == "cleaned":
         seen.cleaned.add(key)

@@ -135,6 +135,7 @@ class CloudSeen:
     sites: SitesInUse = field(default_factory=SitesInUse)
     in_place: str = ""  # a new second side that no manager configures yet
     up: bool = True  # the manager is
+    scripts_missing: bool = False  # at some side, at some time
     begun: dict[str, int] = field(
         default_factory=dict
     )  # change -> when, first

@@ -10,23 +10,19 @@ From a failover on this law says nothing.
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.reach import REACH_ROWS, AgentsReach
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.model import Scenario
 
-_CUTS = re.compile(r"^the agents of (\w+) are silent|^link down")
 _ENDS = ("done", "failed", "killed", "died", "escaped")
 _ANEW = (
-    "truth.event",
-    "truth.cloud_manager",
-    "truth.cloud_site_lost",
-    "truth.cloud_site_back",
+    *REACH_ROWS,
     "truth.failed",
     "truth.fenced",
     "cloud.MappingEdited",
@@ -57,21 +53,14 @@ class _WaitingRequest:
 @dataclass(slots=True)
 class _RequestsSeen:
     """Holds what is known at a row. things: of each request, by caller and name. waiting: requests
-    by the name of their job. scripts: how many run, by network and site. cut: reasons for agents to
-    be out of reach.
+    by the name of their job. scripts: how many run, by network and site.
     """
 
     things: dict[str, tuple[int, str]] = field(default_factory=dict)
     waiting: dict[str, _WaitingRequest] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     scripts: Counter[tuple[int, str]] = field(default_factory=Counter)
-    cut: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    up: bool = False
-
-    @property
-    def is_calm(self) -> bool:
-        """Return whether nothing but scripts can be what requests wait for."""
-        return self.up and not any(self.cut.values())
+    reach: AgentsReach = field(default_factory=AgentsReach)
 
     def anew(self, now_us: int) -> None:
         """Let all waiting begin anew."""
@@ -90,7 +79,7 @@ def waiting_broken(
     for row in journal.rows(*_KINDS):
         if row.kind in _ENDS_ALL:
             return
-        if not seen.is_calm:
+        if not seen.reach.is_calm:
             seen.anew(row.time_us)
         late = [
             job
@@ -129,7 +118,8 @@ def _read(
     elif row.kind == "truth.cloud_script":
         _script(row, spec, seen)
     elif row.kind in _ANEW:
-        _disturbed(row, seen)
+        seen.anew(row.time_us)
+        seen.reach.read(row)
 
 
 def _script(row: Row, spec: Cloud, seen: _RequestsSeen) -> None:
@@ -147,18 +137,3 @@ def _script(row: Row, spec: Cloud, seen: _RequestsSeen) -> None:
         of_it = each.thing == (row.entity, v["entity_name"])
         if of_it or (full and each.thing[0] == row.entity):
             each.since_us = row.time_us
-
-
-def _disturbed(row: Row, seen: _RequestsSeen) -> None:
-    seen.anew(row.time_us)
-    v = row.values
-    if row.kind == "truth.cloud_manager":
-        seen.up = bool(v["up"])
-    elif row.kind == "truth.event":
-        cuts = _CUTS.search(v["detail"])
-        if cuts:
-            seen.cut[cuts[1] or ""] += 1 if v["begins"] else -1
-    elif row.kind == "truth.cloud_site_lost":
-        seen.cut[f"lost {v['site']}"] += 1
-    elif row.kind == "truth.cloud_site_back":
-        seen.cut[f"lost {v['site']}"] = 0

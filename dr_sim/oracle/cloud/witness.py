@@ -8,7 +8,7 @@ a change by hand, a manager that was down.
 The numbers are those of docs/cloud.md. Requests are here; jobs and their effects are in scripts.py,
 the calm at a run's end in calm.py, drift in drift.py, failovers in failover.py, machines in
 machines.py and goals.py, placement in placing.py, retries in retries.py, the mirror's times in
-due.py, and requests that wait in waiting.py.
+due.py, requests that wait in waiting.py, and what attempts leave behind in left.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dr_sim.oracle.cloud.drift import drift_is_told
 from dr_sim.oracle.cloud.due import due_broken
 from dr_sim.oracle.cloud.first import first_broken
 from dr_sim.oracle.cloud.goals import goals_broken
+from dr_sim.oracle.cloud.left import left_broken
 from dr_sim.oracle.cloud.machines import machines_broken
 from dr_sim.oracle.cloud.moves import moves_broken
 from dr_sim.oracle.cloud.placing import placing_broken
@@ -93,6 +94,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += placing_broken(journal, scenario)
     found += retries_broken(journal, scenario)
     found += due_broken(journal, scenario)
+    found += left_broken(journal, scenario)
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
 
 
@@ -218,6 +220,8 @@ def _row(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
     elif kind == "truth.event":
         seen.last_disturbed_us = row.time_us
         detail, by = row.values["detail"], 1 if row.values["begins"] else -1
+        if detail.startswith("scripts are missing"):
+            seen.scripts_missing = True
         if cuts := _CUTS.search(detail):
             seen.silent[cuts[1] or _LINK] += by
 
