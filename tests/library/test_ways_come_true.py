@@ -3,7 +3,8 @@
 Of several places each is made to take over once: the others are lost a second after the primary.
 What is foretold at the failure then stands beside what came true. Equal to the microsecond, but for
 what docs/stores.md and measures/outage_now state: backups on the road (no `transit` is drawn),
-standbys that share workers (off by up to one restore), and fetching from the share of a lost host or
+stores with a worker for each database (one worker is drawn), standbys that share workers (off by up
+to one restore), and fetching from the share of a lost host or
 database, which is not counted in the time of a store. There the loss alone is compared.
 """
 
