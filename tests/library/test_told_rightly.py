@@ -236,7 +236,7 @@ def test_reported_exposure_agrees_with_event_19(logs: str, lost: str, all_is_los
     ("scenario", "head"),
     [
         ("faults/lose_idle_hosts", "no database had failed Mon 10:02:35"),  # two hosts had
-        ("faults/lose_host", "host lost Mon 10:03:00"),
+        ("faults/lose_host", "host lost Mon "),
     ],
 )
 def test_the_head_of_a_failover_says_what_had_failed(scenario: str, head: str) -> None:
