@@ -48,7 +48,7 @@ _KINDS = (
     "truth.event",
     "truth.end",
 )
-_REASONS = (
+REASONS = (
     "no room",
     "at the limit",
     "at the quota",
@@ -166,7 +166,7 @@ def _row(row: Row, spec: Cloud, seen: _Goals) -> Broken:
     elif kind == "truth.cloud_manager":
         seen.up_us = row.time_us
     elif kind == "cloud.Notify":
-        if v["notice"] in _REASONS:
+        if v["notice"] in REASONS:
             seen.told.add(spec.networks[row.entity].name)
     elif kind == "truth.event":
         if v["begins"]:

@@ -23,6 +23,7 @@ from dr_sim.oracle.cloud.drift import drift_is_told
 from dr_sim.oracle.cloud.due import due_broken
 from dr_sim.oracle.cloud.first import first_broken
 from dr_sim.oracle.cloud.goals import goals_broken
+from dr_sim.oracle.cloud.goals_met import goals_not_met
 from dr_sim.oracle.cloud.left import left_broken
 from dr_sim.oracle.cloud.machines import machines_broken
 from dr_sim.oracle.cloud.moves import moves_broken
@@ -87,6 +88,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += machines_broken(journal, scenario)
     found += upkeep_broken(journal, scenario)
     found += goals_broken(journal, scenario)
+    found += goals_not_met(journal, scenario)
     found += moves_broken(journal, scenario)
     found += first_broken(journal, scenario)
     found += tenants_broken(journal, scenario)
