@@ -259,6 +259,27 @@ STORIES: tuple[EventStory, ...] = (
         ),
         dies_before=_IN_A_FAILOVER,
     ),
+    EventStory(  # a planned failover takes too long, and an operator waits for it no longer
+        (_PLANNED,),
+        (*_LINK, *_FILES, slow_restore, readers, lose, _HURRIED),
+        _AROUND,
+        follows=(
+            ((link_outage, None), (-_MINUTE, -1, 1)),
+            (_AT_ONCE_ORDERED, (5, 20, 50, 90, 3 * _MINUTE, 10 * _MINUTE)),
+        ),
+        dies_before=_IN_A_FAILOVER,
+        options=(("failover", "planned_limit", ("15 min", "none")),),
+    ),
+    EventStory(  # backups do not come, and the manager dies before it is time to report that
+        (
+            (paused_backups, {"database": "", "duration": "12 h"}),
+            (silent_backups, None),
+            (replication_stopped, None),
+        ),
+        (manager_crash, manager_crash, paused_backups, link_outage, lose_secondary, ad_hoc_full),
+        _LONG_AFTER,
+        follows=(((manager_crash, {}), (_MINUTE, 20 * _MINUTE, 45 * _MINUTE, 75 * _MINUTE)),),
+    ),
     EventStory(  # what has yet to come is in trouble when the primary dies
         (*_LOST, _AT_ONCE_ORDERED),
         (*_FILES, *_LINK, backup_cut_off, _HANGS, _HANGS, readers, readers, setup_differs,

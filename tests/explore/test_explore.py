@@ -159,7 +159,7 @@ def test_one_of_several_hosts_is_lost_and_failovers_are_called_off() -> None:
     ]
     hosts = [value["machine"] for name, value in events if name == "lose" and "machine" in value]
     assert set(hosts) == {"sql1", "sql2"}
-    before = {value["before"] for name, value in events if name == "manager_crash"}
+    before = {value.get("before") for name, value in events if name == "manager_crash"}
     assert {"Unfence", "AdmitReaders", "RestoreUntil"} < before
     stops = {
         value.get("database", "")

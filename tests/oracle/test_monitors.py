@@ -37,6 +37,7 @@ from dr_sim.oracle.monitors import (
     liveness,
     names,
     needless,
+    overdue,
     primary,
     reads,
     refusals,
@@ -95,6 +96,12 @@ SLOW_FULL = CRM.replace("200 MB, full: none", "40 GB, full: daily 00:01") + (
 )
 TWO = CRM.replace("databases: {crm:", "databases: {web: {size: 1 GB}, crm:")
 LATE = CRM + "events: [{at: 15 min 1 s 200 ms, manager_crash: {}}]\n"
+NO_LOGS = """\
+run_for: 4 h
+start: 2026-01-05 00:00
+databases: {crm: {size: 200 MB, full: none, incremental: every 30 min, log: none}}
+link: {bandwidth: 100 Mbit/s}
+"""
 KEPT = """\
 run_for: 4 d
 start: 2026-01-05 00:00
@@ -501,6 +508,9 @@ CASES = (
     Case(failover_emptied.what_stays_behind_is_told, PLANNED, "R15", both(
         drop("seen.Restored", name="crm_2026_01_05_01_01_05_log_000"),
         insert("seen.Fence", "truth.file_gone", {"file": 11, "where": "secondary", "why": ""}))),
+    Case(failover_emptied.whoever_has_all_leaves_nothing, PLANNED, "R15", insert(
+        "seen.Recover", "seen.RaiseAlert", {
+            **ALERT, "event_id": 6, "text": "the failover continued without [1] files"})),
     Case(failover_order.nothing_is_restored_after_recovery, PLANNED, "R15", insert(
         "seen.Recover", "seen.Restore", READ)),
     Case(failover_order.users_come_last, PLANNED, "R15", drop("seen.Recovered")),
@@ -600,6 +610,7 @@ CASES = (
                phase="draining"))),
     Case(failover_choice.without_the_claim_it_is_left, PLANNED, "R16", insert(
         "seen.Fenced", "seen.ClaimRefused", {**TOLD, "holder": "other"}, -1)),
+    Case(overdue.overdue_is_told, NO_LOGS, "R12", drop_after(70 * MINUTE, "truth.landed")),
     Case(silences.silence_is_told_after_a_call_off, BACK, "R9", both(
         drop("seen.RaiseAlert", event_id=2), drop_after(82 * MINUTE, "truth.landed"))),
     Case(failover_course.a_wait_is_told_again, BACK, "R15", keep,

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator
 
 from dr_sim.oracle.cloud.asked import left_behind, note_edit, still_runs
+from dr_sim.oracle.cloud.blocked import blocked_in_vain
 from dr_sim.oracle.cloud.breach import CloudBreach
 from dr_sim.oracle.cloud.calm import at_end
 from dr_sim.oracle.cloud.drift import drift_is_told
@@ -89,6 +90,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += upkeep_broken(journal, scenario)
     found += goals_broken(journal, scenario)
     found += goals_not_met(journal, scenario)
+    found += blocked_in_vain(journal, scenario)
     found += moves_broken(journal, scenario)
     found += first_broken(journal, scenario)
     found += tenants_broken(journal, scenario)

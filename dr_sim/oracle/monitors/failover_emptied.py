@@ -203,6 +203,57 @@ def what_stays_behind_is_told(story: Story) -> Iterator[Breach]:
                 )  # fmt: skip
 
 
+def whoever_has_all_leaves_nothing(story: Story) -> Iterator[Breach]:
+    """Check that event 6 tells of nothing where the tail has been restored, the primary's share has
+    nothing more, and no file has failed in that failover.
+    """
+    for attempt in attempts(story):
+        for row in rows_in(story, attempt, "seen.RaiseAlert"):
+            if row.values["event_id"] != LEFT_BEHIND:
+                continue
+            database = story.database(row.values["database"])
+            if "failover continued" in row.values["text"] and _has_all(
+                story, attempt, database, row.seq
+            ):
+                yield Breach(
+                    "R15", row.seq, row.time_us, database,
+                    "event 6 says that files stay behind; the tail has been restored",
+                )  # fmt: skip
+
+
+def _has_all(
+    story: Story, attempt: Attempt, database: int, seq: int
+) -> bool:
+    before = [
+        row
+        for row in rows_in(
+            story,
+            attempt,
+            "seen.TailTaken",
+            "seen.ShareAnswered",
+            "seen.Restored",
+            "seen.ValidationFailed",
+            "seen.RestoreFailed",
+        )
+        if row.entity == database and row.seq < seq
+    ]
+    kinds = {row.kind for row in before}
+    if not kinds.isdisjoint(
+        ("seen.ValidationFailed", "seen.RestoreFailed")
+    ):
+        return False
+    shares = [row for row in before if row.kind == "seen.ShareAnswered"]
+    if not shares or shares[-1].values["waiting"] != "{}":
+        return False
+    tails = [
+        row.values["name"] for row in before if row.kind == "seen.TailTaken"
+    ]
+    return bool(tails) and any(
+        row.kind == "seen.Restored" and row.values["name"] == tails[-1]
+        for row in before
+    )
+
+
 def _beyond(story: Story, row: Row) -> list[str]:
     """Return the logs that are here and whole and end past the database's position. A log that was
     lost here does not stay behind.

@@ -140,7 +140,7 @@ def _waits_for_its_first_full(
     not begun yet: event 19 tells of that.
     """
     spec = story.scenario.databases[database]
-    if spec.full.kind == "none" or _was_there(story, database):
+    if spec.full.kind == "none" or was_there(story, database):
         return False
     begun = story.of("truth.backup_begin", database)
     return not bool(((begun["kind"] == FULL) & (begun["seq"] <= seq)).any())
@@ -149,14 +149,14 @@ def _waits_for_its_first_full(
 def _is_always_there(story: Story, database: int) -> bool:
     """Return whether a copy was there from the start, and was never lost."""
     lost = story.of("truth.copy_gone", database)["seq"]
-    return not len(lost) and _was_there(story, database)
+    return not len(lost) and was_there(story, database)
 
 
 def _has_copy(story: Story, database: int, at_us: int) -> bool:
     """Return whether a copy was there from the start, or was restored, and was not lost since."""
     restored = story.of("seen.Restored", database)["time_us"]
     since_us = restored[restored <= at_us][-1:].tolist()
-    if not since_us and _was_there(story, database):
+    if not since_us and was_there(story, database):
         since_us = [story.first_start_us]
     if not since_us:
         return False
@@ -177,7 +177,7 @@ def _is_known_to_be_gone(story: Story, database: int, at_us: int) -> bool:
     return bool(((looked >= gone_us) & (looked <= at_us)).any())
 
 
-def _was_there(story: Story, database: int) -> bool:
+def was_there(story: Story, database: int) -> bool:
     """Return whether the first inventory shows a copy."""
     for row in story.rows("seen.Inventory")[:1]:
         found = json.loads(row.values["databases"])
