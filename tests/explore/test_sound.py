@@ -358,6 +358,15 @@ events:
 - {at: 9599 s, order_failover: {by: dba}, copy: near}
 - {at: 9649 s, corrupt_at_rest: {files: 3}, copy: far}
 """,
+    # After a restart retention reads the headers of logs that were taken for restored. While they
+    # are hashed they do not wait to be restored.
+    "a log that is only looked into does not wait": """\
+run_for: 1500 min
+databases: {crm: {size: 200 MB, log: every 30 min}}
+link: {bandwidth: 200 Mbit/s}
+replay: {every: 15 min}
+events: [{at: 11 h, manager_crash: {}}]
+""",
 }
 
 

@@ -365,6 +365,34 @@ events:
 - {at: 13229 s, wrong_restore: {database: web, times: 1, noticed: 5 min}, copy: near}
 - {at: 14406 s, mistake: {database: archive, noticed: 1 min, then: [failover_before]}}
 """,
+    # A planned failover is called off at its limit. The manager dies before the old primary is
+    # ordered to serve again, and finds it silent. People decide on a failover, which is no planned
+    # one any more: a log that the engine refuses here is lost.
+    "a failover that people decide on after a planned one may lose something": """\
+run_for: 4 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+heartbeat: {path: data link}
+failover: {planned_limit: 2 min}
+events:
+- {at: 175 min, order_failover: {by: dba}}
+- {at: 170 min, setup_differs: {database: crm}}
+- {at: 177 min, link_outage: 11 min}
+- {at: 2 h, manager_crash: {before: Unfence}}
+""",
+    # An unplanned order comes before the old primary has stopped, and is refused. So the failover
+    # stays a planned one, and goes back at its limit.
+    "an order that is refused makes no planned failover unplanned": """\
+run_for: 1 h
+databases: {web: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+failover: {planned_limit: 15 min}
+copies: {near: {}}
+events:
+- {at: 1802 s, order_failover: {by: dba}, copy: near}
+- {at: 1806 s, order_failover: {by: dba, planned: false}, copy: near}
+- {at: 0 h, replication_off: {duration: 50 min}, copy: near}
+""",
 }
 
 

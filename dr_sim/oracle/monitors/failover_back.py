@@ -326,12 +326,22 @@ def is_planned(story: Story, attempt: Attempt) -> bool:
     back = attempt.first(_UNFENCING)
     until_seq = attempt.until_seq if back is None else back.seq
     # An order that is given while one is on can only end its patience. One that names an instant is
-    # refused then.
+    # refused then, and so is one that comes before the old primary has stopped.
     return all(
-        row.values.get("planned", True)
+        row.values.get("planned", True) or _is_refused_at_once(story, row)
         for row in story.rows(*ORDERS, "seen.OrderPassedOn")
         if attempt.begin.seq < row.seq < until_seq
         and row.values["operator"] in story.scenario.failover.operators
+    )
+
+
+def _is_refused_at_once(story: Story, order: Row) -> bool:
+    """Return whether the answer to an order was that it is refused."""
+    return any(
+        row.seq > order.seq
+        and row.time_us == order.time_us
+        and row.values["operator"] == order.values["operator"]
+        for row in story.rows("seen.RefuseOrder")
     )
 
 

@@ -310,7 +310,9 @@ def a_failover_ends_or_says_why(story: Story) -> Iterator[Breach]:
 
 
 def planned_loses_nothing(story: Story) -> Iterator[Breach]:
-    """A planned failover of a primary that lives loses nothing (R15)."""
+    """A planned failover of a primary that lives loses nothing (R15). One that people have decided
+    on is none: the primary was silent, as a restart may have found.
+    """
     if story.count("truth.failed") or story.count("seen.HeartbeatLost"):
         return
     operators = story.scenario.failover.operators
@@ -322,11 +324,27 @@ def planned_loses_nothing(story: Story) -> Iterator[Breach]:
     if not orders or any(not row.values.get("planned") for row in orders):
         return
     for row in story.rows("truth.promoted"):
-        if row.values["transactions_lost"]:
+        lost = row.values["transactions_lost"]
+        if lost and not _was_decided(story, row.seq):
             yield Breach(
                 "R15", row.seq, row.time_us, row.entity,
-                f"a planned failover loses {row.values['transactions_lost']} transactions",
+                f"a planned failover loses {lost} transactions",
             )  # fmt: skip
+
+
+def _was_decided(story: Story, seq: int) -> bool:
+    """Return whether the failover that went on at that row began with a decision of people, who
+    were asked because the primary was silent.
+    """
+    begun = [each for each in attempts(story) if each.begin.seq < seq]
+    if not begun:
+        return False
+    before = [row for row in story.phases if row.seq < begun[-1].begin.seq]
+    watched = [row.seq for row in before if row.phase == "watching"]
+    since_seq = watched[-1] if watched else -1
+    return any(
+        row.phase == "deciding" and row.seq > since_seq for row in before
+    )
 
 
 def _told(story: Story, event: int, from_us: int, until_us: int) -> bool:

@@ -139,6 +139,11 @@ class File:
         return not self.refused or self.retry_at_mono_us <= mono_us
 
     @property
+    def taken_for_restored(self) -> bool:
+        """Tell whether a restart took it for restored, and its header is not read yet."""
+        return self.presumed and self.header is None
+
+    @property
     def cut_off(self) -> bool:
         """Tell whether its backup never finished: it truncated nothing, so the next one covers its
         range (R10), and no other copy of it is better.
@@ -567,7 +572,7 @@ class HeldFiles:
         """A log that a restart took for restored is not whole: it was no other than that, and if
         the chain lacks it the hole shows it (R10).
         """
-        if file.presumed and file.header is None:
+        if file.taken_for_restored:
             self._change_need(file, FileEvent.PASSED_BY)
 
     def pass_front_by(self) -> None:

@@ -202,7 +202,9 @@ class Progress:
         logs = [
             file
             for file in db.files.not_in_runs()
-            if file.kind is LOG and not file.done
+            if file.kind is LOG
+            and not file.done
+            and not file.taken_for_restored
         ]
         here = (Content.CHECKING, Content.WHOLE)
         return [file for file in logs if file.content in here]
