@@ -393,6 +393,21 @@ events:
 - {at: 1806 s, order_failover: {by: dba, planned: false}, copy: near}
 - {at: 0 h, replication_off: {duration: 50 min}, copy: near}
 """,
+    # The copy near holds nothing and yields its claim to far, which claims at once. Far hears that
+    # the claim was freed when its own is on its way already.
+    "a copy that has claimed before it hears that nobody does need not claim again": """\
+run_for: 4 h
+databases: {web: {size: 5 GB}}
+link: {bandwidth: 20 Mbit/s}
+replication: {slots: 1}
+manager: {restart_after: 3 min}
+failover: {mode: automatic, choose: {least_loss_within: 1 h}}
+copies: {near: {}, far: {}}
+events:
+- {at: 7327518 ms, lose_secondary: 5 min, copy: near}
+- {at: 7838214 ms, lose: host}
+- {at: 0 s, manager_crash: {before: AskShare}, copy: far}
+""",
 }
 
 

@@ -138,6 +138,8 @@ def a_freed_claim_is_taken(story: Story) -> Iterator[Breach]:
 
 _ACTS = (
     "seen.Claim",
+    "seen.ClaimGiven",  # it had claimed before it heard that nobody does
+    "seen.ClaimRefused",
     "seen.MakeOffer",
     "seen.ListShare",
     "seen.HeartbeatBack",
