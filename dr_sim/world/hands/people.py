@@ -146,16 +146,26 @@ class PeopleHands:
         """Give an order. If the recovery manager is down, or dies of it, the order is given again
         when it is back.
         """
-        self._if_refused.append(self._next_refused)
-        self._next_refused = []
-        self._give(order, *what)
+        if_refused, self._next_refused = self._next_refused, []
+        self._give(if_refused, order, *what)
 
-    def _give(self, order: type[Event], *what: Any) -> None:
+    def _give(
+        self,
+        if_refused: list[Callable[[], None]],
+        order: type[Event],
+        *what: Any,
+    ) -> None:
         before = self._refusals
+        self._if_refused.append(if_refused)
         self._driver.tell_new(order, *what)
         # one that was refused is not given again, should the manager die of the next one
         if self._driver.machine is None and self._refusals == before:
-            self._orders.append(partial(self._give, order, *what))
+            self._if_refused = [
+                each for each in self._if_refused if each is not if_refused
+            ]
+            self._orders.append(
+                partial(self._give, if_refused, order, *what)
+            )
 
     def if_refused(self, do: Callable[[], None]) -> None:
         """Do that if the order is refused that is given next."""
