@@ -28,7 +28,7 @@ from dr_sim.recovery.commands import ClearRestoreFolder
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.failover.failover import ON_EVENT as OF_FAILOVER
 from dr_sim.recovery.failover.failover import Failover
-from dr_sim.recovery.repair import standby
+from dr_sim.recovery.repair import repairs, standby
 from dr_sim.recovery.replay.absorb import Standing, quiet, stand
 from dr_sim.recovery.replay.replay import NO_COPY, DatabaseReplay
 from dr_sim.recovery.replay.replay import ON_EVENT as OF_DATABASE
@@ -157,8 +157,11 @@ class RecoveryManager:
             telling.raise_unraised(database, event, out)
         self.failover.resume(event, out)
         for database in self.databases.values():
-            if telling.copy_is_lost(database) and not self.failover.on:
+            if self.failover.on:
+                continue
+            if telling.copy_is_lost(database):
                 standby.begin_again(database, event, out)
+            repairs.resume(database, event, out)
         early, self._early = self._early, []
         for kept in early:
             self._route(kept, out)

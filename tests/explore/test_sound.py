@@ -367,6 +367,18 @@ link: {bandwidth: 200 Mbit/s}
 replay: {every: 15 min}
 events: [{at: 11 h, manager_crash: {}}]
 """,
+    # The manager dies before it hands over the full that takes the place of the copy. It is handed
+    # over at the restart, and not after the next full has landed.
+    "a full that takes the place of the copy is restored after a restart": """\
+run_for: 210 min
+databases: {crm: {size: 200 MB, full: daily 03:00}}
+link: {bandwidth: 200 Mbit/s}
+replay: {on_hole: resync}
+events:
+- {at: 150 min, recovery_model: {database: crm, duration: 2 min}}
+- {at: 160 min, recovery_model: {database: crm, duration: 50 min}}
+- {at: 160 min, manager_crash: {before: Restore}}
+""",
 }
 
 

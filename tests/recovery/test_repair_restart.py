@@ -8,6 +8,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
 from tests.recovery.fake_world import DB, MINUTE, FakeWorld, begun, config
 
 
@@ -46,3 +47,33 @@ def test_what_a_backup_that_came_is_good_for_is_decided_after_the_restart(
         world.land_all()
     assert world.redo == world.written
     assert f"repair/{DB}" not in world.store
+
+
+def test_a_full_that_is_here_and_whole_is_handed_over_at_once_after_the_restart() -> None:
+    """The manager dies before it hands the full over. Perhaps nothing else lands for hours."""
+    world = begun(FakeWorld(config("resync", "resync")))
+    lost = world.backup(Kind.LOG)
+    world.on_way.remove(lost)
+    world.backups[lost].at_primary = False
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(20 * MINUTE)
+    full, _ = world.on_way  # and the log after it, which is still on its way
+    world.land(full)
+    died: list[c.Command] = []
+
+    def dies(command: c.Command) -> str:
+        if isinstance(command, c.Restore) and not died:
+            died.append(command)
+            return "crash"
+        return ""
+
+    world.crash_before = dies
+    while not died:
+        world.settle_one()
+    while not isinstance(world.answers[0], e.Inventory):
+        world.settle_one()
+    assert world.restoring == ""
+    world.settle_one()
+    assert world.restoring == full

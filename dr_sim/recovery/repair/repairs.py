@@ -203,6 +203,17 @@ def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
         validated(db, file, e, out)
 
 
+def resume(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Continue after a restart: the full that takes the place of the copy may be here and whole
+    already, and nothing else may land for hours.
+    """
+    repair = db.repair
+    if repair.on and repair.policy is OnHole.RESYNC and not repair.asked:
+        file = db.files.get(repair.name)
+        if file is not None and file.content is Content.WHOLE:
+            db.advance(e, out)
+
+
 def validated(
     db: DatabaseReplay, file: File, e: Event, out: list[Command]
 ) -> None:
