@@ -408,6 +408,16 @@ events:
 - {at: 7838214 ms, lose: host}
 - {at: 0 s, manager_crash: {before: AskShare}, copy: far}
 """,
+    # A failover to before a mistake restores the copy anew, and its full takes longer than the age
+    # limit. With the full 12 logs wait, and not all 84 that lie here.
+    "logs from before the full that takes the place of the copy do not wait": """\
+run_for: 14 h
+databases: {crm: {size: 200 MB, full: every 1 h}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 6 h, slow_restore: {by: 2000, duration: 2 h}}
+- {at: 4 h, mistake: {database: crm, noticed: 3 h, then: [failover_before, restore_before]}}
+""",
 }
 
 

@@ -110,8 +110,8 @@ EVERYDAY: tuple[Mutant, ...] = (
         "one_log_too_many_waits", "R12",
         "an alert says that one log more waits than does",
         "recovery/replay/progress.py",
-        "            db.name, path, age, max(1, len(self._waiting())), minutes\n",
-        "            db.name, path, age, 1 + len(self._waiting()), minutes\n",
+        "            return max(1, len(waiting))\n",
+        "            return 1 + len(waiting)\n",
     ),
     one(
         "oldest_backup_is_the_last", "R12",

@@ -22,6 +22,7 @@ from dr_sim.oracle.monitors.alert_rows import (
     position_before,
 )
 from dr_sim.oracle.monitors.story import (
+    FULL,
     LOG,
     MINUTE_US,
     Breach,
@@ -315,6 +316,10 @@ def _waiting(story: Story, database: int, row: Row) -> range | None:
     logs = (rows["seq"] < row.seq) & (rows["header.kind"] == LOG)
     if (rows["header.fork"][logs] != fork).any():
         return None
+    named = rows["name"] == story.text_id(row.values["name"])
+    full = named & (rows["seq"] < row.seq) & (rows["header.kind"] == FULL)
+    if full.any():  # it takes the place of the copy, and is one of them
+        redo = int(rows["header.last_lsn"][full][-1])
     ahead = logs & (rows["header.last_lsn"] > redo)
     known = set(rows["name"][rows["seq"] < row.seq].tolist())
     sure = unsure = 0
@@ -328,6 +333,8 @@ def _waiting(story: Story, database: int, row: Row) -> range | None:
     ):
         if kind_in_name(story.text(name)) == LOG:
             unsure += 1
+    if full.any():  # a failover may stop before some of the logs
+        return range(1, sure + unsure + 2)
     least = max(1, sure)
     return range(least, max(least, sure + unsure) + 1)
 

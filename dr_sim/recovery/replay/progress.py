@@ -142,15 +142,38 @@ class Progress:
                 db.lag.finished_utc_us(e.utc_us, file.modified_utc_us),
             )
         )
-        text = waiting_text(
-            db.name, path, age, max(1, len(self._waiting())), minutes
-        )
+        text = waiting_text(db.name, path, age, self._number(), minutes)
         db.alerts.tell(
             e,
             Danger.LAG,
             Message(AlertId.WAITING, minutes, text, file.name),
             out,
         )
+
+    def _number(self) -> int:
+        """Return how many files wait. Where there is no copy, the file in hand says from where on:
+        a full and the logs that follow it, or a log that still hangs and those behind it.
+        """
+        waiting, file = self._waiting(), self._db.files.in_hand
+        header = file.header if file is not None else None
+        if self._db.state.exists or header is None:
+            return max(1, len(waiting))
+        past_lsn = header.last_lsn - (header.kind is LOG)
+        stop_utc_us = self._db.stop_before_utc_us
+        ends = bool(stop_utc_us) and header.kind is not LOG
+        follow = [
+            log
+            for log in waiting
+            if log.header is None or log.header.last_lsn > past_lsn
+        ]
+        if ends:
+            follow = [
+                log
+                for log in follow
+                if log.header is None
+                or log.header.started_utc_us <= stop_utc_us
+            ]
+        return len(follow) + (header.kind is not LOG)
 
     def _limit_at_us(self, file: File, e: Event) -> int:
         """Return the instant at which the log has waited too long: past the age limit, and for at
