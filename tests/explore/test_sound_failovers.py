@@ -418,6 +418,17 @@ events:
 - {at: 6 h, slow_restore: {by: 2000, duration: 2 h}}
 - {at: 4 h, mistake: {database: crm, noticed: 3 h, then: [failover_before, restore_before]}}
 """,
+    # The database is lost while a log is backed up. That log was cut off, and the tail covers its
+    # range: a planned failover loses nothing.
+    "a planned failover may begin over a log whose backup was cut off": """\
+run_for: 1 h
+machines: [sql1, sql2]
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 30 min, order_failover: {by: dba}}
+- {at: 10 min, lose: database}
+""",
 }
 
 

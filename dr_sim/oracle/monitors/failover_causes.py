@@ -140,6 +140,7 @@ def _begun_over_a_hole(story: Story, begin: PhaseRow) -> Iterator[Breach]:
             or row.seq > begin.seq
             or row.values["event_id"] not in (MISSING, ERRORS)
             or _held_by_readers(story, database, row)
+            or _was_cut_off(story, database, row)
         ):
             continue
         news = ("seen.Restored", "seen.Landed", "seen.Validated")
@@ -163,6 +164,20 @@ def _held_by_readers(story: Story, database: int, alert: Row) -> bool:
         and row.values["name"] == alert.values["name"]
     ]
     return bool(refused) and refused[-1].values["error_number"] in IN_USE
+
+
+def _was_cut_off(story: Story, database: int, alert: Row) -> bool:
+    """Return whether that alert is about a log whose backup was cut off: the tail covers its range,
+    as the next log would (R10).
+    """
+    failed = [
+        row
+        for row in story.rows("seen.ValidationFailed")
+        if row.entity == database
+        and row.seq < alert.seq
+        and row.values["name"] == alert.values["name"]
+    ]
+    return bool(failed) and failed[-1].values["outcome"] == "no_manifest"
 
 
 def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
