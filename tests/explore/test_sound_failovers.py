@@ -429,6 +429,13 @@ events:
 - {at: 30 min, order_failover: {by: dba}}
 - {at: 10 min, lose: database}
 """,
+    # The copy is being replaced by a full that holds later writes, when people order to stop before.
+    "an order to stop before what is being restored is refused": """\
+run_for: 4 h
+databases: {crm: {size: 200 MB, full: every 2 h, incremental: none, log: none}}
+link: {bandwidth: 200 Mbit/s}
+events: [{at: 7215 s, order_failover: {by: dba, planned: false, stop_before: 40 min}}]
+""",
 }
 
 

@@ -161,16 +161,18 @@ def _lies_here(story: Story, database: int, full: Row, row: Row) -> bool:
 
 
 def _may_hold_later(story: Story, row: Row, about: str) -> bool:
-    """Return whether any backup that was finished after the instant was restored before."""
+    """Return whether any backup that was finished after the instant was restored before, or is
+    being restored.
+    """
     database = story.database(about)
     before_utc_us = _stop_of(story, row)
     if before_utc_us is None or clocks_may_be_wrong(story):
         return True
     started_utc_us = story.scenario.start_utc_us
-    restored = story.rows_of("seen.Restored", database)
     return any(
         started_utc_us + each.time_us >= before_utc_us
-        for each in restored
+        for kind in ("seen.Restored", "seen.Restore")
+        for each in story.rows_of(kind, database)
         if each.seq < row.seq
     )
 
