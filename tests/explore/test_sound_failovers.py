@@ -436,6 +436,19 @@ databases: {crm: {size: 200 MB, full: every 2 h, incremental: none, log: none}}
 link: {bandwidth: 200 Mbit/s}
 events: [{at: 7215 s, order_failover: {by: dba, planned: false, stop_before: 40 min}}]
 """,
+    # The manager that was ordered to take over dies in its failover, so the order is passed on. The
+    # other copy claims a turn after that, before the silence of the primary is long enough.
+    "turns are counted from when an order is passed on": """\
+run_for: 4 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+failover: {silent_for: 90 s}
+copies: {B: {}, C: {}}
+events:
+- {at: 164 min, order_failover: {by: dba, planned: false}, copy: B}
+- {at: 164 min, lose: site}
+- {at: 164 min, manager_crash: {before: SetAlarm}, copy: B}
+""",
 }
 
 

@@ -37,7 +37,7 @@ def claimed_in_its_turn(story: Story) -> Iterator[Breach]:
         if _ordered(story, row) or _claims_again(story, row):
             continue
         if spec.failover.choose.policy == _ORDER:
-            before, since_us = spec.rank, _long_since_us(story, row)
+            before, since_us = spec.rank, _turns_since_us(story, row)
         else:
             before, since_us = _better_ones(story, row)
         if since_us is None:
@@ -216,6 +216,19 @@ def _ordered(story: Story, claim: Row) -> bool:
 def _claims_again(story: Story, claim: Row) -> bool:
     """Return whether a restart only claims again what a life before had begun."""
     return claim.time_us == story.life_at(claim.time_us)[0]
+
+
+def _turns_since_us(story: Story, claim: Row) -> int | None:
+    """Return from when on the copies take their turns: since an order was passed on to them, or
+    since the silence has been long enough.
+    """
+    passed_on = _last_before(story, "seen.OrderPassedOn", claim)
+    claimed = _last_before(story, "seen.Claim", claim)
+    if passed_on is not None and (
+        claimed is None or claimed.seq < passed_on.seq
+    ):
+        return passed_on.time_us
+    return _long_since_us(story, claim)
 
 
 def _long_since_us(story: Story, claim: Row) -> int | None:
