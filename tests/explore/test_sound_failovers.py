@@ -449,6 +449,42 @@ events:
 - {at: 164 min, lose: site}
 - {at: 164 min, manager_crash: {before: SetAlarm}, copy: B}
 """,
+    # A failover is called off while its fence still hangs. The next one asks too, so two answers
+    # come: the fence has failed. One alert says so.
+    "two answers that the fence has failed come in one failover": """\
+run_for: 1 h
+databases: {web: {size: 1 GB}}
+link: {bandwidth: 200 Mbit/s}
+replay: {retry: 2 min}
+heartbeat: {path: data link}
+failover: {mode: automatic}
+after_failover: {new_secondary: 2 h}
+events:
+- {at: 1920 s, order_failover: {by: dba, planned: false}}
+- {at: 1925 s, call_off_failover: {by: dba}}
+- {at: 1919 s, link_outage: 4 min}
+""",
+    # The full that a planned failover waits for has landed and is hashed when the limit of the
+    # drain is over. So it waits on, and says so (event 7).
+    "a planned failover that waits for a hash says so": """\
+run_for: 750 min
+databases: {crm: {size: 5 GB, full: every 6 h, log: none}}
+link: {bandwidth: 20 Mbit/s}
+failover: {drain_limit: 3 min}
+events: [{at: 23091 s, order_failover: {by: dba}}]
+""",
+    # The link goes down and the manager dies in a planned failover. The restart finds the primary
+    # silent, so nothing is waited for, as when the primary dies in it (R15).
+    "a planned failover whose primary a restart finds silent may lose something": """\
+run_for: 2 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+heartbeat: {path: data link}
+events:
+- {at: 70 min, order_failover: {by: dba}}
+- {at: 70 min, link_outage: 11 min}
+- {at: 70 min, manager_crash: {}}
+""",
 }
 
 

@@ -11,11 +11,13 @@ from dr_sim.oracle.monitors.attempts import (
     NOT_FENCED,
     ORDERS,
     TWO_PRIMARIES,
+    Attempt,
     attempts,
     cannot_serve,
     is_accepted,
     rows_in,
 )
+from dr_sim.oracle.monitors.failover_causes import long_from_us
 from dr_sim.oracle.monitors.story import (
     SECOND_US,
     SLACK_US,
@@ -23,6 +25,7 @@ from dr_sim.oracle.monitors.story import (
     PhaseRow,
     Story,
 )
+from dr_sim.record.journal import Row
 
 NEXT = {
     "": ("watching", "choosing", "claiming", "deciding", "fencing"),
@@ -143,7 +146,10 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
                 )  # fmt: skip
             until_us = row.time_us + SLACK_US
             if story.phase_at(row.seq) != "serving" and not _told(
-                story, NOT_FENCED, row.time_us, until_us
+                story,
+                NOT_FENCED,
+                _told_since_us(story, attempt, row),
+                until_us,
             ):
                 yield Breach(
                     "R16", row.seq, row.time_us, -1,
@@ -239,6 +245,19 @@ def users_come_last(story: Story) -> Iterator[Breach]:
 
 
 # ---- R16, and the end
+def _told_since_us(story: Story, attempt: Attempt, failed: Row) -> int:
+    """Return from when on an alert about that answer counts. An answer to an earlier failover may
+    come in this one: then more answers come than were asked for, and one alert is enough.
+    """
+    asked = rows_in(story, attempt, "seen.Fence")
+    answers = rows_in(story, attempt, "seen.FenceFailed")
+    asked_before = sum(each.seq < failed.seq for each in asked)
+    answered = sum(each.seq <= failed.seq for each in answers)
+    if answered > asked_before:
+        return attempt.begin.time_us
+    return failed.time_us
+
+
 def two_primaries_are_told(story: Story) -> Iterator[Breach]:
     """An old primary that was not stopped and is heard again is reported at once (event 13), be it
     that a restart finds a machine that was silent before.
@@ -310,8 +329,9 @@ def a_failover_ends_or_says_why(story: Story) -> Iterator[Breach]:
 
 
 def planned_loses_nothing(story: Story) -> Iterator[Breach]:
-    """A planned failover of a primary that lives loses nothing (R15). One that people have decided
-    on is none: the primary was silent, as a restart may have found.
+    """A planned failover of a primary that lives loses nothing (R15). A restart may find that the
+    primary is silent: then people decide, or nothing is waited for any more, and it is planned no
+    more.
     """
     if story.count("truth.failed") or story.count("seen.HeartbeatLost"):
         return
@@ -325,7 +345,9 @@ def planned_loses_nothing(story: Story) -> Iterator[Breach]:
         return
     for row in story.rows("truth.promoted"):
         lost = row.values["transactions_lost"]
-        if lost and not _was_decided(story, row.seq):
+        if lost and not (
+            _was_decided(story, row.seq) or _was_found_silent(story, row)
+        ):
             yield Breach(
                 "R15", row.seq, row.time_us, row.entity,
                 f"a planned failover loses {lost} transactions",
@@ -345,6 +367,12 @@ def _was_decided(story: Story, seq: int) -> bool:
     return any(
         row.phase == "deciding" and row.seq > since_seq for row in before
     )
+
+
+def _was_found_silent(story: Story, row: Row) -> bool:
+    """Return whether the primary was silent for long at that row, as an inventory showed."""
+    silent_us = long_from_us(story, story.silent_at(row.seq))
+    return silent_us is not None and silent_us <= row.time_us
 
 
 def _told(story: Story, event: int, from_us: int, until_us: int) -> bool:

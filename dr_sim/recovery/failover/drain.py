@@ -439,6 +439,15 @@ class Drain:
             for file in db.files.values()
         )
 
+    def being_hashed(self) -> int:
+        """Return how many files have landed to be restored, and are not known to be whole yet."""
+        return sum(
+            file.content is Content.CHECKING
+            and not file.done
+            and not file.taken_for_restored
+            for file in self._db.files.not_in_runs()
+        )
+
     def still_left(self, besides: set[str]) -> int:
         """Return how many backups were given up on their way and have not landed whole since.
         besides: names that are counted elsewhere.

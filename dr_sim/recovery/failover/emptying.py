@@ -348,6 +348,7 @@ class Emptying:
             waits = len(drain.waiting.keys() | db.files.recopying)
             waits += name in self._tails or drain.last.is_lacking
             waits += db.files.in_hand is not None  # its restore may hang
+            waits += drain.being_hashed()
             if waits or drain.undecided:
                 telling.tell_waits(db, waits, e, out)
             out.append(AskShare(name))
