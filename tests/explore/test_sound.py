@@ -358,6 +358,18 @@ events:
 - {at: 9599 s, order_failover: {by: dba}, copy: near}
 - {at: 9649 s, corrupt_at_rest: {files: 3}, copy: far}
 """,
+    # A full and an incremental begin at one LSN, and the clean-up deletes the full on its way. The
+    # incrementals that follow stand on the full: they are of no use, and people are notified.
+    "an incremental that began where a lost full did is not its stand-in": """\
+run_for: 30 h
+databases:
+  crm: {size: 200 MB, log_volume: 1 MB per 5 min, full: every 2 h, incremental: every 30 min, log: none}
+link: {bandwidth: 200 Mbit/s}
+replay: {every: 15 min}
+events:
+- {at: 50411 s, careless_clean_up: {database: crm, older_than: 0 s}}
+- {at: 820 min, manager_crash: {}}
+""",
     # After a restart retention reads the headers of logs that were taken for restored. While they
     # are hashed they do not wait to be restored.
     "a log that is only looked into does not wait": """\

@@ -1591,6 +1591,28 @@ def test_a_full_is_asked_for_where_incrementals_stand_on_one_that_is_not_here(cr
     assert world.redo == world.written and len(world.alerts) == told
 
 
+@pytest.mark.parametrize(("lost", "asked"), [(False, []), (True, [Kind.FULL])])
+def test_an_incremental_that_began_where_a_lost_full_did_is_not_its_stand_in(
+    lost: bool, asked: list[Kind]
+) -> None:
+    """A full and an incremental begin at one LSN, and the full never comes. The incrementals after
+    it stand on that full.
+    """
+    world = begun(FakeWorld(config(log_interval_us=0, other_interval_us=6 * HOUR)))
+    world.wait(HOUR)
+    first = world.backup(Kind.INCREMENTAL)
+    world.land_all()
+    if lost:
+        world.full_first = world.backups[first].header.first_lsn
+    world.wait(HOUR)
+    world.backup(Kind.INCREMENTAL)
+    world.land_all()
+    world.wait(6 * HOUR)
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)] == asked
+    told = [alert.event_id for _, alert in world.alerts]
+    assert (22 in told) is lost
+
+
 def test_a_full_that_is_damaged_on_both_sides_after_its_restore_is_told_and_asked_for_anew() -> (
     None
 ):

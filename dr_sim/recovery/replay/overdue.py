@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from dr_sim.backups.chain import stands_on_full
 from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery.alerts import telling
@@ -200,19 +201,28 @@ def _later(one: BackupHeader | None, other: BackupHeader) -> BackupHeader:
 
 
 def _can_be_restored(db: DatabaseReplay, header: BackupHeader) -> bool:
-    """Return whether the backups on which that one stands are here, or have been restored."""
-    begun = {
-        file.header.first_lsn: file.header
+    """Return whether the backups on which that one stands are here, or have been restored. A full
+    and an incremental may begin at one LSN: one that stands on the full does not stand on the
+    other.
+    """
+    begun: dict[tuple[Kind, int], BackupHeader] = {
+        (file.kind, file.header.first_lsn): file.header
         for file in db.files.values()
         if file.header and file.kind is not LOG
     }
-    while header.kind is Kind.INCREMENTAL:
+    while header.kind is INCREMENTAL:
         base_lsn = header.differential_base_lsn
         state = db.state
         if state.exists and state.differential_base_lsn == base_lsn:
             return True
-        base = begun.get(base_lsn)
-        if base is None or base.first_lsn >= header.first_lsn:
+        if (FULL, base_lsn) in begun:
+            return True
+        base = begun.get((INCREMENTAL, base_lsn))
+        if (
+            base is None
+            or stands_on_full(header)
+            or base.first_lsn >= header.first_lsn
+        ):
             return False
         header = base
     return True
