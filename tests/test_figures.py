@@ -4,6 +4,7 @@ long the run is.
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -22,6 +23,8 @@ from dr_sim.figures.axes import (
     text_middle,
     time_axis,
     value_axis,
+    with_names_apart,
+    with_names_fitted,
 )
 from dr_sim.figures.backup_lane import MOST_JOINED, backup_lane, joined_bars
 from dr_sim.figures.charts import (
@@ -51,6 +54,7 @@ from dr_sim.figures.shapes import (
 )
 from dr_sim.figures.style import ALERT_MARKS, PHASE_COLOURS
 from dr_sim.figures.svg import svg_text
+from dr_sim.figures.sweep import value_places
 from dr_sim.figures.timeline import Timeline
 from dr_sim.figures.views import Views, views_of
 from dr_sim.measures.alerts.alerts import Alert
@@ -290,10 +294,47 @@ def test_an_axis_has_as_many_ticks_as_there_is_room_for(kind: str, pixels: float
             assert sum(2 * half + 10 for half in halves) * 3.5 > pixels
 
 
-def test_values_that_are_too_near_to_be_named_lose_every_second_name() -> None:
+def test_of_given_values_only_names_that_would_touch_are_left_out() -> None:
+    """Every value keeps its grid line. 10, 20, 50, 100 and 500 Mbit/s by their logarithm: with
+    412 pixels a decade there is room for each; by themselves only 20 and 50 are too near.
+    """
+    ticks = tuple((float(n), f"{n} Mbit/s") for n in (10, 20, 50, 100, 500))
+    places = tuple((math.log10(n), text) for n, text in ticks)
+    assert with_names_apart(Axis(1.0, math.log10(500), places), 700).ticks == places
+    even = with_names_apart(Axis(0.0, 500.0, ticks), 700).ticks
+    assert [at for at, _ in even] == [at for at, _ in ticks]
+    assert [text for _, text in even] == ["10 Mbit/s", "", "", "100 Mbit/s", "500 Mbit/s"]
+
+
+def test_each_column_of_a_table_has_a_name_that_fits() -> None:
+    ticks = tuple((i + 0.5, f"policy number {i:02}") for i in range(12))
+    wide, narrow = (with_names_fitted(Axis(0.0, 12.0, ticks), px) for px in (2400, 840))
+    assert wide.ticks == ticks
+    for i, (at, text) in enumerate(narrow.ticks):
+        assert at == i + 0.5 and text.endswith(f"{i:02}") and text_width(text) <= 60
+
+
+def test_ticks_that_are_computed_are_every_second_one_where_they_crowd() -> None:
     ticks = [(float(i), f"{i} Mbit/s") for i in range(12)]
     assert sparse(ticks, 12) == tuple(ticks)
     assert sparse(ticks, 6) == sparse(ticks, 11) == tuple(ticks[::2])
+
+
+@pytest.mark.parametrize(
+    ("values", "logarithmic"),
+    [
+        (["10 Mbit/s", "50 Mbit/s", "100 Mbit/s"], True),  # just a factor of 10
+        (["0.07", "0.7"], True),
+        (["1 min", "5 min", "9 min"], False),
+        (["0", "1", "100"], False),  # zero has no logarithm
+    ],
+)
+def test_the_axis_of_a_key_is_logarithmic_from_a_factor_of_ten_on(
+    values: list[str], logarithmic: bool
+) -> None:
+    places, ordered = value_places(values)
+    steps = [b - a for a, b in pairwise(places)]
+    assert ordered and (sum(steps) == pytest.approx(1)) == logarithmic
 
 
 def test_a_short_bar_can_be_seen_and_bars_that_touch_are_one() -> None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from dr_sim.figures.shapes import text_width
+from dr_sim.figures.shapes import fitted, text_width
 
 SECOND, MINUTE, HOUR, DAY = (
     1_000.0,
@@ -115,7 +115,8 @@ def roomy(make: Callable[[float], Axis], pixels: float) -> Axis:
         finer = axis
     if finer is axis and _fits(axis, pixels):
         return axis
-    return replace(finer, ticks=sparse(finer.ticks, FEWEST_TICKS))
+    fewest = replace(finer, ticks=sparse(finer.ticks, FEWEST_TICKS))
+    return with_names_apart(fewest, pixels)
 
 
 def _fits(axis: Axis, pixels: float) -> bool:
@@ -127,6 +128,27 @@ def _fits(axis: Axis, pixels: float) -> bool:
             return False
         free = at + half + TEXT_GAP_PX
     return True
+
+
+def with_names_apart(axis: Axis, pixels: float) -> Axis:
+    """Every tick of the axis. A name that would touch the name before it is empty."""
+    free = -math.inf
+    ticks = []
+    for value, text in axis.ticks:
+        half = text_width(text) / 2
+        at = text_middle(axis.place(value) * pixels, half, pixels)
+        apart = at - half >= free
+        ticks.append((value, text if apart else ""))
+        if apart:
+            free = at + half + TEXT_GAP_PX
+    return replace(axis, ticks=tuple(ticks))
+
+
+def with_names_fitted(axis: Axis, pixels: float) -> Axis:
+    """Every tick of the columns of a table. A name that is wider than its column is shortened."""
+    room = pixels / max(1, len(axis.ticks)) - TEXT_GAP_PX
+    ticks = tuple((at, fitted(text, room)) for at, text in axis.ticks)
+    return replace(axis, ticks=ticks)
 
 
 def text_middle(at: float, half: float, pixels: float) -> float:

@@ -13,10 +13,11 @@ from dr_sim.figures.axes import (
     Axis,
     Calendar,
     roomy,
-    sparse,
     text_middle,
     time_axis,
     value_axis,
+    with_names_apart,
+    with_names_fitted,
 )
 from dr_sim.figures.charts import Chart
 from dr_sim.figures.curves import greatest
@@ -125,7 +126,7 @@ def _frame(panel: Panel, top: float, axis: dict[str, Any]) -> Frame:
     )
     left = _left_px(spec)
     width = WIDTH_PX - left - RIGHT_PX
-    x = _x_axis(spec["x"], panel.window, width, axis)
+    x = _x_axis(spec, panel.window, width, axis)
     y = None if rows else _y_axis(spec, x, height)
     return Frame(left, top + 4, width, height, x, y)
 
@@ -142,11 +143,12 @@ def _left_px(spec: dict[str, Any]) -> float:
 
 
 def _x_axis(
-    x: dict[str, Any],
+    spec: dict[str, Any],
     window: tuple[float, float] | None,
     width: float,
     axis: dict[str, Any],
 ) -> Axis:
+    x = spec["x"]
     if x["kind"] == "time":
         low, high = window or (axis["from"], axis["to"])
         calendar = Calendar(axis["start"], axis["zone"], axis["midnight"])
@@ -155,10 +157,11 @@ def _x_axis(
         )
     low, high = x["from"], x["to"]
     if x["kind"] == "given":
-        ticks = [(float(at), text) for at, text in x["ticks"]]
-        return roomy(
-            lambda count: Axis(low, high, sparse(ticks, count)), width
-        )
+        ticks = tuple((float(at), text) for at, text in x["ticks"])
+        given = Axis(low, high, ticks)
+        if "rows" in spec["y"]:
+            return with_names_fitted(given, width)
+        return with_names_apart(given, width)
     kind, title = x["kind"], x.get("title", "")
     return roomy(
         lambda count: value_axis(kind, low, high, count, title), width
@@ -180,14 +183,12 @@ def _y_axis(spec: dict[str, Any], x: Axis, height: float) -> Axis:
 
 def _grid(frame: Frame, spec: dict[str, Any]) -> list[Shape]:
     shapes: list[Shape] = []
-    free = -1e9
     for value, text in frame.x.ticks:
         x, half = frame.px(value), text_width(text) / 2
         shapes.append(Stroke([(x, frame.top), (x, frame.bottom)], "grid"))
         at = frame.left + text_middle(x - frame.left, half, frame.width)
-        if at - half >= free + 6:
+        if text:
             shapes.append(Label(text, (at, frame.bottom + 11), "middle"))
-            free = at + half
     if title := spec["x"].get("title"):
         middle = (frame.left + frame.right) / 2
         shapes.append(

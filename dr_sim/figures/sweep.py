@@ -19,7 +19,9 @@ from dr_sim.scenario.sla_measures import (
 )
 from dr_sim.units import SECOND_US
 
-WIDE = 20.0  # a factor between values from which on an axis is logarithmic
+WIDE = 20.0  # a factor between values from which on the axis of a measure is logarithmic
+WIDE_KEY = 10.0  # the same for the axis of a key, whose values people choose evenly or by factors
+ROUNDED = 1 - 1e-9  # 0.7 is not quite ten times 0.07
 _AXES = {"duration": "duration", "part": "percent", "count": "number"}
 _SCALES = {
     "duration": 1_000.0,
@@ -132,7 +134,7 @@ def _curve(
 ) -> dict[str, Any]:
     order = in_order([value for (value,) in by_value])
     cells = [by_value[(value,)] for value in order]
-    places, ordered = _places(order)
+    places, ordered = value_places(order)
     scale = _SCALES[asked.kind]
     marks = [
         _intervals(places, cells, scale),
@@ -258,15 +260,15 @@ def _y_axis(
     return {"kind": kind, "from": 0, "to": top * 1.08, "title": ""}
 
 
-def _places(values: list[str]) -> tuple[list[float], bool]:
+def value_places(values: list[str]) -> tuple[list[float], bool]:
     """Return where each value stands on the axis, and whether they are in an order of their own:
-    numbers of one kind by their logarithm if they span more than a factor of 20, by themselves
+    numbers of one kind by their logarithm if they span a factor of 10 or more, by themselves
     otherwise; words side by side.
     """
     found = numbers(values)
     if not found:
         return [float(i) for i in range(len(values))], False
-    if min(found) > 0 and max(found) / min(found) > WIDE:
+    if min(found) > 0 and max(found) >= WIDE_KEY * min(found) * ROUNDED:
         return [math.log10(x) for x in found], True
     return found, True
 

@@ -259,9 +259,13 @@
       }
       this.right = timed ? PAD_RIGHT : this.roomBeside(c);
       const pixels = width - this.left - this.right;
-      this.x = roomy(c, pixels, (count) => (x.kind === "time" ? timeAxis(low, high, count)
-        : x.kind === "given" ? linear(low, high, sparse(x.ticks, count), x.title)
-        : valueAxis(x.kind, low, high, count, x.title)));
+      this.x = x.kind === "given" ? this.givenAxis(c, pixels)
+        : roomy(c, pixels, (count) => (x.kind === "time" ? timeAxis(low, high, count)
+          : valueAxis(x.kind, low, high, count, x.title)));
+    }
+    givenAxis(c, pixels) {  // every value; names that would touch are left out, those of columns are cut
+      const {x, y} = this.spec, room = pixels / Math.max(1, x.ticks.length) - TEXT_GAP;
+      return linear(x.from, x.to, y.rows ? x.ticks.map(([at, text]) => [at, cut(c, text, room)]) : x.ticks, x.title);
     }
     mostInSight(low, high) {
       let most = 0, level = 0;
