@@ -309,6 +309,20 @@ def test_a_log_that_was_cut_off_is_no_trouble() -> None:
     assert world.redo == world.written
 
 
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.INCREMENTAL])
+def test_a_full_or_incremental_that_was_cut_off_is_told_of_and_asked_for(kind: Kind) -> None:
+    """The next log covers the range of a log (R10); nothing makes up for these. One alert at each
+    retry.
+    """
+    world = store()
+    name = world.backup(kind, cut_off=True)
+    world.land(name, damaged=True)
+    world.settle()
+    world.wait(12 * MINUTE)
+    assert told(world) == [DAMAGED, DAMAGED]
+    assert any(isinstance(each, c.TakeBackup) and each.kind is kind for each in world.done)
+
+
 def test_retention_deletes_old_files_though_none_was_restored() -> None:
     world = store()
     for _ in range(6):

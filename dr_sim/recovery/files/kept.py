@@ -64,18 +64,19 @@ def _retry(
     files.retry_at(file, e.mono_us + db.rules.retry_us)
     finished_us = db.lag.finished_utc_us(e.utc_us, file.modified_utc_us)
     age = age_us(e.mono_us, e.utc_us, file.landed_mono_us, finished_us)
-    if file.cut_off:
+    if file.cut_off and file.kind is LOG:
         # the next one holds what it was to hold (R10)
         files.give_up(file)
         return
-    hopeless = file.failures > db.rules.attempts
+    hopeless = file.cut_off or file.failures > db.rules.attempts
+    if hopeless and file.kind is not LOG:
+        files.give_up(file)
+        db.remake.gave_up(file, e, out)
+        return
     if not hopeless:
         db.recopy(file.name, out)
     if hopeless or age >= db.rules.age_us:
         telling.tell_damaged(db, file, e, out)
-    if hopeless and file.kind is not LOG:
-        files.give_up(file)
-        db.remake.gave_up(file, e, out)
 
 
 def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
