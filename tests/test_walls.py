@@ -642,3 +642,37 @@ def test_a_clipped_docstring_is_found(tmp_path: Path, text: str, n: int) -> None
     path = tmp_path / "planted.py"
     path.write_text(text)
     assert len(clipped_in(path)) == n
+
+
+# ---- what is checked loads no simulator
+
+
+OF_A_COMMAND = """
+import sys
+from dr_sim.cli.main import main
+code = main({argv!r})
+print(code, *(name for name in sys.modules if name.startswith(("simpy", "dr_sim.world"))))
+"""
+QUICKSTART = "scenarios/quickstart.yaml"
+OFFERED = {"dr_sim.world", "dr_sim.world.link", "dr_sim.world.link.offered"}
+
+
+def _loaded(*argv: str) -> tuple[str, set[str]]:
+    """The exit code of a subcommand, and what it has loaded of the simulator."""
+    command = [sys.executable, "-c", OF_A_COMMAND.format(argv=list(argv))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    code, *names = done.stdout.splitlines()[-1].split()
+    return code, set(names)
+
+
+def test_a_scenario_is_loaded_without_the_simulator() -> None:
+    """What an event does in the world is imported when it happens, since that takes half of the
+    time of a check. How much the link is offered is plain arithmetic, the one module of that room.
+    """
+    code, names = _loaded("validate", QUICKSTART)
+    assert code == "0" and names <= OFFERED
+
+
+def test_a_run_does_load_it(tmp_path: Path) -> None:
+    code, names = _loaded("run", QUICKSTART, "--out", str(tmp_path / "out"))
+    assert code in ("0", "1") and {"simpy", "dr_sim.world.play"} <= names

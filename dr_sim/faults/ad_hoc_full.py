@@ -5,13 +5,16 @@ of a backup of our own.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import YesNo
 from dr_sim.scenario.kind import PRIMARY, EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.primary_database import Order
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class AdHocFull(Params):
@@ -22,6 +25,8 @@ class AdHocFull(Params):
 
 
 def happen(event: Occurrence, params: AdHocFull) -> None:
+    from dr_sim.world.primary.primary_database import Order
+
     world = event.world
     index = world.index_of(params.database)
     event.begins("ad-hoc full", index)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field, model_validator
 
 from dr_sim.faults.cloud_events import (
@@ -11,7 +13,9 @@ from dr_sim.faults.cloud_events import (
 )
 from dr_sim.scenario.fields.fields import Params, refuse
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class AdminChange(Params):

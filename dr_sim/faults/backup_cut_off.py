@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import Ppm
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.backup_mishaps import cut_off
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class BackupCutOff(Params):
@@ -22,6 +25,8 @@ class BackupCutOff(Params):
 
 
 def happen(event: Occurrence, params: BackupCutOff) -> None:
+    from dr_sim.world.primary.backup_mishaps import cut_off
+
     index = event.world.index_of(params.database)
     event.begins("backup cut off", index)
     primary = event.world.primary

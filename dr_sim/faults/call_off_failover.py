@@ -5,14 +5,16 @@ obeyed is for the recovery manager to say.
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from dr_sim.recovery.events import UnfenceOrdered
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class CallOffFailover(Params):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.faults.cloud_events import (
     AtSite,
     HowLong,
@@ -12,8 +14,9 @@ from dr_sim.faults.cloud_events import (
 )
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.cloud.mishaps import Mishap
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class CleanUpFails(Params):
@@ -23,6 +26,8 @@ class CleanUpFails(Params):
 
 
 def happen(event: Occurrence, params: CleanUpFails) -> None:
+    from dr_sim.world.cloud.mishaps import Mishap
+
     mishap = Mishap("clean-up fails", params.site, "", params.times)
     befall(event, mishap, params.duration)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class CloudCrash(Params):

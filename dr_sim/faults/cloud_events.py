@@ -20,13 +20,13 @@ from dr_sim.scenario.fields.quantities import Ppm, Times
 from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.model import Law as LawValue
 from dr_sim.units import MINUTE_US
-from dr_sim.world.cloud.mishaps import Disturbance, Mishap
-from dr_sim.world.kernel.occurrence import Occurrence
 
 # the cloud's world is loaded by scenarios that have a cloud manager: see world/roles/pair.py
 if TYPE_CHECKING:
     from dr_sim.world.cloud.hardware import Hardware
+    from dr_sim.world.cloud.mishaps import Mishap
     from dr_sim.world.cloud.service import CloudWorld
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 SCRIPTS = (
     *(name for name, _, _ in OPERATIONS),
@@ -240,6 +240,8 @@ def disturb(
     delay: LawValue | None = None,
 ) -> None:
     """Messages are disturbed while the event is on."""
+    from dr_sim.world.cloud.mishaps import Disturbance
+
     cloud = cloud_of(event)
     if cloud is None:
         return
@@ -273,5 +275,7 @@ def befall_scripts(
     event: Occurrence, kind: str, params: ScriptMishap
 ) -> None:
     """The scripts that the parameters name meet that kind of mishap."""
+    from dr_sim.world.cloud.mishaps import Mishap
+
     mishap = Mishap(kind, params.site, params.script, params.times)
     befall(event, mishap, params.duration)

@@ -4,7 +4,7 @@ in clusters.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -13,8 +13,10 @@ from dr_sim.scenario.fields.bounds import MOST_FILES
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.named import DatabaseName, MachineName
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.backup_file import BackupFile
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
+    from dr_sim.world.primary.backup_file import BackupFile
 
 
 class CorruptAtRest(Params):

@@ -4,10 +4,14 @@ really lie there.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.engines.files import actual_span, flipped
-from dr_sim.world.kernel.context import Context
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.backup_file import BackupFile
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.context import Context
+    from dr_sim.world.kernel.occurrence import Occurrence
+    from dr_sim.world.primary.backup_file import BackupFile
 
 # CERN 2007: of corrupt files 10 % had a single bit wrong, 10 % a sector, 80 % a 64 KB stretch
 SECTOR_BYTES = 512

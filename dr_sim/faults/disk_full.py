@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -11,8 +11,10 @@ from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.fields.quantities import ALL, AmountOrAll
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.kernel.volume import Volume
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
+    from dr_sim.world.kernel.volume import Volume
 
 PLACES = {
     "primary_share": "the primary's share",

@@ -11,11 +11,10 @@ from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import Duration
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.agenda import Class
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.backup_file import BackupFile
 
 if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
+    from dr_sim.world.primary.backup_file import BackupFile
     from dr_sim.world.roles.pair import Pair
 
 
@@ -30,6 +29,8 @@ class DuplicateFile(Params):
 
 
 def happen(event: Occurrence, params: DuplicateFile) -> None:
+    from dr_sim.world.kernel.agenda import Class
+
     world = event.world
     index = world.index_of(params.database)
     event.begins("duplicate file", index)
@@ -60,6 +61,8 @@ def _copy(world: Pair, file: BackupFile) -> None:
     """Another file in the primary's share with the same content, under another name of the kind
     that backups bear.
     """
+    from dr_sim.world.primary.backup_file import BackupFile
+
     context = world.context
     if not file.at_primary or file.made is None:
         return

@@ -4,11 +4,15 @@ it is closed.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import Ppm
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class HalfWritten(Params):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.faults.cloud_events import Share, disturb, draw_share
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class HungRequest(Share):

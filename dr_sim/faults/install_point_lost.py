@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -13,7 +14,9 @@ from dr_sim.scenario.kind import (
     MachinesThere,
     RestOfScenario,
 )
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class InstallPointLost(Params):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -15,7 +16,9 @@ from dr_sim.scenario.kind import (
     RestOfScenario,
 )
 from dr_sim.units import PPM
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 MOST = 100
 """The most that a load is multiplied by."""

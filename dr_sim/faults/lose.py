@@ -9,9 +9,9 @@ from pydantic import Field, model_validator
 from dr_sim.scenario.fields.fields import Params, refuse
 from dr_sim.scenario.fields.named import DatabaseName, MachineName
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
 
 if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
     from dr_sim.world.roles.pair import Pair
 
 

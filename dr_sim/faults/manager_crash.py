@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -19,7 +19,9 @@ from dr_sim.machines import Command
 from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.quantities import Count
 from dr_sim.scenario.kind import COPY, EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 WORDS = "recovery manager crashed"
 DRAWN = (

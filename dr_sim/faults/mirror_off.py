@@ -11,10 +11,10 @@ from dr_sim.faults.cloud_events import cloud_of
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class MirrorOff(Params):

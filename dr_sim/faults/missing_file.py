@@ -7,7 +7,7 @@ Its log is truncated all the same. A file that is lost at the secondary alone ca
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -15,8 +15,10 @@ from dr_sim.backups.model import KIND_OF_WORD
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import BOTH, COPY, PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.backup_file import BackupFile
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
+    from dr_sim.world.primary.backup_file import BackupFile
 
 
 class MissingFile(Params):

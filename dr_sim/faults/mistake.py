@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from random import Random
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
@@ -27,8 +27,9 @@ from dr_sim.scenario.fields.values import CopyCost, Tenants
 from dr_sim.scenario.kind import PRIMARY, EventKind, RestOfScenario
 from dr_sim.scenario.mistakes import NOTHING, MistakeWay
 from dr_sim.units import format_duration, format_size
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.mistakes import CopyBackSpec, ReplyToMistake, WhoseData
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 _WORDS = (NOTHING, *MistakeWay)
 _NAMES = [str(word) for word in _WORDS]
@@ -183,6 +184,12 @@ class Mistake(Params):
 
 def happen(event: Occurrence, params: Mistake) -> None:
     """Make the next transaction that is acknowledged the mistake; every standby will copy it."""
+    from dr_sim.world.mistakes import (
+        CopyBackSpec,
+        ReplyToMistake,
+        WhoseData,
+    )
+
     world = event.world
     db = world.primary.databases[world.index_of(params.database)]
     if db.failed or db.writes_until_us is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -10,12 +10,10 @@ from dr_sim.scenario.fields.bounds import MOST_FILES
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.backup_file import BackupFile
-from dr_sim.world.secondary.swapped_files import (
-    SwappedFiles,
-    arrive_as_others,
-)
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
+    from dr_sim.world.primary.backup_file import BackupFile
 
 
 class OlderVersion(Params):
@@ -32,6 +30,11 @@ class OlderVersion(Params):
 
 
 def happen(event: Occurrence, params: OlderVersion) -> None:
+    from dr_sim.world.secondary.swapped_files import (
+        SwappedFiles,
+        arrive_as_others,
+    )
+
     world = event.world
     index = world.index_of(params.database)
     swapped = SwappedFiles(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import COPY, PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.secondary.standby_copies import Break
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class OperatorMistake(Params):
@@ -32,6 +33,8 @@ class OperatorMistake(Params):
 
 
 def happen(event: Occurrence, params: OperatorMistake) -> None:
+    from dr_sim.world.secondary.standby_copies import Break
+
     world = event.world
     event.begins(f"an operator {params.what}")
     hit = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     Field,
@@ -18,7 +18,9 @@ from dr_sim.scenario.fields.fields import Params, from_text, refuse
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.times import Instant, parse_instant
 from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 LAST_MISTAKE = "mistake"
 

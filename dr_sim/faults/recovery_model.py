@@ -4,12 +4,15 @@ new base is taken.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.recovery_model import set_simple
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class RecoveryModel(Params):
@@ -18,6 +21,8 @@ class RecoveryModel(Params):
 
 
 def happen(event: Occurrence, params: RecoveryModel) -> None:
+    from dr_sim.world.primary.recovery_model import set_simple
+
     world = event.world
     db = world.primary.databases[world.index_of(params.database)]
 

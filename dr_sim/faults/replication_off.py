@@ -4,9 +4,13 @@ it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.faults.some_folders import SomeFolders, for_a_time
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class ReplicationOff(SomeFolders):

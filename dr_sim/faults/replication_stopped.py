@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class ReplicationStopped(Params):

@@ -4,13 +4,17 @@ on.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class RestoreJobOff(Params):

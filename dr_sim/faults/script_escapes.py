@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.faults.cloud_events import (
     ScriptMishap,
     befall_scripts,
@@ -9,7 +11,9 @@ from dr_sim.faults.cloud_events import (
     draw_mishap,
 )
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 def happen(event: Occurrence, params: ScriptMishap) -> None:

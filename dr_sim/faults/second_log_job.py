@@ -4,13 +4,16 @@ ours.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import Count, Period
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.primary_database import Order
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class SecondLogJob(Params):
@@ -20,6 +23,8 @@ class SecondLogJob(Params):
 
 
 def happen(event: Occurrence, params: SecondLogJob) -> None:
+    from dr_sim.world.primary.primary_database import Order
+
     world = event.world
     index = world.index_of(params.database)
     event.begins("second log job", index)

@@ -4,7 +4,7 @@ somebody acts there.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -12,8 +12,9 @@ from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import COPY, EventKind, Explains, RestOfScenario
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.secondary.setup import Difference, Reason
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class SetupDiffers(Params):
@@ -37,6 +38,8 @@ class SetupDiffers(Params):
 
 
 def happen(event: Occurrence, params: SetupDiffers) -> None:
+    from dr_sim.world.secondary.setup import Difference, Reason
+
     world = event.world
     index = world.index_of(params.database)
     db = world.primary.databases[index]

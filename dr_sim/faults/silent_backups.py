@@ -11,7 +11,7 @@ recycles the segment. Its base backups are taken by a client, and move nothing i
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,9 @@ from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import YesNo
 from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class SilentBackups(Params):

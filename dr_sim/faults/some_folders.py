@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.fields.named import FolderName, GroupName
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.link.folder import Folder
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
+    from dr_sim.world.link.folder import Folder
 
 
 class SomeFolders(Params):

@@ -4,15 +4,16 @@ are.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.kind import COPY, EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.secondary.standby_copies import Break
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class StandbyBroken(Params):
@@ -23,6 +24,8 @@ class StandbyBroken(Params):
 
 
 def happen(event: Occurrence, params: StandbyBroken) -> None:
+    from dr_sim.world.secondary.standby_copies import Break
+
     event.begins(f"standby {params.how}")
     event.world.break_standby(
         event.world.index_of(params.database), Break(params.how), params.how

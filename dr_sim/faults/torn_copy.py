@@ -4,7 +4,7 @@ with zeros at the end.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -13,8 +13,10 @@ from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import Ppm
 from dr_sim.scenario.kind import COPY, EventKind, Explains
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.primary.backup_file import BackupFile
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
+    from dr_sim.world.primary.backup_file import BackupFile
 
 
 class TornCopy(Params):

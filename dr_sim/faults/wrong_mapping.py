@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -14,8 +14,9 @@ from dr_sim.faults.cloud_events import (
 )
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.cloud.names import identifier
-from dr_sim.world.kernel.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class WrongMapping(Params):
@@ -30,6 +31,8 @@ class WrongMapping(Params):
 
 
 def happen(event: Occurrence, params: WrongMapping) -> None:
+    from dr_sim.world.cloud.names import identifier
+
     cloud = cloud_of(event)
     if cloud is None:
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from dr_sim.scenario.fields.fields import Params
@@ -9,8 +11,9 @@ from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import Times
 from dr_sim.scenario.kind import COPY, EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
-from dr_sim.world.secondary.standby_copies import WrongAtEnd
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 
 class WrongRestore(Params):
@@ -28,6 +31,8 @@ class WrongRestore(Params):
 
 
 def happen(event: Occurrence, params: WrongRestore) -> None:
+    from dr_sim.world.secondary.standby_copies import WrongAtEnd
+
     world = event.world
     index = world.index_of(params.database)
     if world.hands.is_promoted(index):

@@ -10,10 +10,10 @@ from pydantic import Field
 from dr_sim.faults.cloud_events import Share, cloud_of, disturb, draw_share
 from dr_sim.scenario.cloud_model import CloudClient
 from dr_sim.scenario.kind import EventKind
-from dr_sim.world.kernel.occurrence import Occurrence
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
+    from dr_sim.world.kernel.occurrence import Occurrence
 
 _NAMES = ("network", "thing", "identifier")
 
