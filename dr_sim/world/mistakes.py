@@ -190,7 +190,7 @@ class MistakesMade:
             self._too_late(mistake, by_us)
             for by_us in reply.copy_back.misjudged_us
         ]
-        stops.append(StopBeside(mistake.utc_us, mistake.commit))
+        stops.append(self._just_before(mistake))
         copy = CopyingBack(
             stops,
             reply.copy_back.lost_bytes,
@@ -206,6 +206,16 @@ class MistakesMade:
             mistake.database,
             stops[0].utc_us,
         )
+
+    def _just_before(self, mistake: CommittedMistake) -> StopBeside:
+        """Return the instant of the mistake, as the log has it. If the clock was set back since, it
+        has shown that time before: a restore stops at the first one.
+        """
+        context = self._lead.shared
+        index = self._lead.index_of(mistake.database)
+        at_us = context.first_stamped_us(mistake.utc_us)
+        commits = context.workloads[index].commits(at_us)
+        return StopBeside(mistake.utc_us, min(mistake.commit, commits))
 
     def _too_late(
         self, mistake: CommittedMistake, by_us: int

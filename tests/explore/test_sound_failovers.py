@@ -485,6 +485,16 @@ events:
 - {at: 70 min, link_outage: 11 min}
 - {at: 70 min, manager_crash: {}}
 """,
+    # The primary's clock was set back by an hour. It has shown the time of the mistake before, and a
+    # restore beside the service stops there.
+    "a restore beside stops where the clock has shown the instant first": """\
+run_for: 4 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 3 h, wrong_clock: {side: primary, behind: 1 h}}
+- {at: 13080 s, mistake: {database: crm, noticed: 1 min, then: [restore_beside], lost: 50 MB}}
+""",
 }
 
 
