@@ -107,9 +107,10 @@ def sweep_charts(swept: Swept, measures: Sequence[str]) -> list[Chart]:
 
 def _verdict(shown: SweepShown, lines: Sequence[str]) -> tuple[str, str]:
     """(outcome, the answer in one sentence)."""
-    wanted = lines[0].removeprefix("ANSWER  ")
+    answer = lines[0].removeprefix("ANSWER  ")
     if not shown.told:
-        return "done", f"Measured; {wanted.removeprefix('none: ')}."
+        return "done", f"Measured; {answer.removeprefix('none: ')}."
+    wanted = answer[:1].upper() + answer[1:]
     found = []
     for of in shown.told:
         at = f"{', '.join(of.at.values())}: " if of.at else ""

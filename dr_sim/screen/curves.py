@@ -126,7 +126,7 @@ def _outage_if_now(summary: Summary) -> list[str]:
         return []
     text = or_never(o)
     never = (
-        f"   (for {clock(o.never_us)} nothing could be promoted)"
+        f"   (for {clock(o.never_us)} no copy could have taken over)"
         if o.never_us
         else ""
     )
@@ -149,7 +149,7 @@ def _believed_outage(o: OutageIfNowSummary) -> list[str]:
             f"{clock(reported.max_us)}"
         ]
     return [
-        f"  the recovery manager thought for {clock(never_us)} that nothing could be promoted"
+        f"  the recovery manager thought for {clock(never_us)} that no copy could take over"
     ]
 
 

@@ -234,7 +234,7 @@ def test_a_line_on_every_run_fails_by_one(measure: str) -> None:
     runs = [sample(i, {"outage": 5 * MIN}) for i in range(299)]
     assert judged(runs, measure, 5 * MIN).outcome is Outcome.PASS
     # 0.99 ** 299 = 5 %
-    assert "in at least 99 % of such runs" in judged(runs, measure, 5 * MIN).reason
+    assert "at most 1 % of further runs would break it" in judged(runs, measure, 5 * MIN).reason
     one = [*runs, sample(299, {"outage": 5 * MIN + 1})]
     assert judged(one, measure, 5 * MIN).outcome is Outcome.FAIL
     assert judged(one, measure, 5 * MIN).reason == "broken in 1 of 300 runs"

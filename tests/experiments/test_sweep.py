@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -362,6 +363,8 @@ def test_an_answer_that_is_the_last_value_tried_says_so(tmp_path: Path) -> None:
     swept = Swept(("link.bandwidth",), points, [short, short])
     page = sweep_html(swept, SweepShown(["outage.mean"], answers(swept, None), None, 20))
     assert "1 Mbit/s, as every value that was tried." in page
+    (said,) = re.findall(r"[^<>\n]*1 Mbit/s, as every value that was tried", page)
+    assert said.strip()[0].isupper()
 
 
 LONG, SHORT, OPEN = [900] * 60, [60] * 60, [60, 900] * 30

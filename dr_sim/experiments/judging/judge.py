@@ -267,7 +267,7 @@ def _every_run(
     elif n > 1:
         part = intervals.part(0, n, 0.5, 1 - CONFIDENCE).high
         reason = (
-            f"met in all {n} runs: in at least {100 * (1 - part):.4g} % of such runs "
+            f"met in all {n} runs; at most {_rounded_up(part)} % of further runs would break it "
             f"({100 * CONFIDENCE:.0f} % confidence)"
         )
     else:
@@ -282,6 +282,11 @@ def _every_run(
         n,
         reason,
     )
+
+
+def _rounded_up(part: float) -> str:
+    """Return an upper bound in percent, with two decimals and never below the part itself."""
+    return f"{math.ceil(1e4 * part) / 100:g}"
 
 
 def _with_the_worst(
