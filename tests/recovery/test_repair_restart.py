@@ -49,17 +49,8 @@ def test_what_a_backup_that_came_is_good_for_is_decided_after_the_restart(
     assert f"repair/{DB}" not in world.store
 
 
-def test_a_full_that_is_here_and_whole_is_handed_over_at_once_after_the_restart() -> None:
-    """The manager dies before it hands the full over. Perhaps nothing else lands for hours."""
-    world = begun(FakeWorld(config("resync", "resync")))
-    lost = world.backup(Kind.LOG)
-    world.on_way.remove(lost)
-    world.backups[lost].at_primary = False
-    world.wait(5 * MINUTE)
-    world.backup(Kind.LOG)
-    world.land_all()
-    world.wait(20 * MINUTE)
-    full, _ = world.on_way  # and the log after it, which is still on its way
+def restarted_before_a_restore(world: FakeWorld, full: str) -> None:
+    """The manager dies before it hands that full over, and the next one has its inventory."""
     world.land(full)
     died: list[c.Command] = []
 
@@ -76,4 +67,25 @@ def test_a_full_that_is_here_and_whole_is_handed_over_at_once_after_the_restart(
         world.settle_one()
     assert world.restoring == ""
     world.settle_one()
+
+
+def test_a_full_that_is_here_and_whole_is_handed_over_at_once_after_the_restart() -> None:
+    """Perhaps nothing else lands for hours."""
+    world = begun(FakeWorld(config("resync", "resync")))
+    lost = world.backup(Kind.LOG)
+    world.on_way.remove(lost)
+    world.backups[lost].at_primary = False
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(20 * MINUTE)
+    full, _ = world.on_way  # and the log after it, which is still on its way
+    restarted_before_a_restore(world, full)
+    assert world.restoring == full
+
+
+def test_where_there_is_no_copy_too() -> None:
+    world = begun(FakeWorld(config(), exists=False))
+    full = world.backup(Kind.FULL)
+    restarted_before_a_restore(world, full)
     assert world.restoring == full

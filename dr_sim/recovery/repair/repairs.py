@@ -204,14 +204,21 @@ def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
 
 
 def resume(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Continue after a restart: the full that takes the place of the copy may be here and whole
-    already, and nothing else may land for hours.
+    """Continue after a restart: the full that takes the place of the copy, or that is to be the
+    copy, may be here and whole already, and nothing else may land for hours.
     """
     repair = db.repair
-    if repair.on and repair.policy is OnHole.RESYNC and not repair.asked:
-        file = db.files.get(repair.name)
-        if file is not None and file.content is Content.WHOLE:
-            db.advance(e, out)
+    if db.rules.keeps or repair.asked:
+        return
+    if not db.state.exists:
+        names = list(db.files)
+    elif repair.on and repair.policy is OnHole.RESYNC:
+        names = [repair.name]
+    else:
+        return
+    files = [file for name in names if (file := db.files.get(name))]
+    if any(f.kind is FULL and f.content is Content.WHOLE for f in files):
+        db.advance(e, out)
 
 
 def validated(
