@@ -497,7 +497,11 @@ class History:
             self.that_lie_somewhere()
 
     def forget(self, full: SurvivingFile) -> None:
-        """Called when one more full has become intact on both sides."""
+        """Forget old chains when a full has become intact on both sides. One that had rotted, and
+        was sent again, is no other full.
+        """
+        if full.first_lsn in self.whole:
+            return
         self.whole.append(full.first_lsn)
         if len(self.whole) > KEPT_CHAINS:
             self.whole = sorted(self.whole)[-KEPT_CHAINS:]

@@ -391,6 +391,16 @@ events:
 - {at: 160 min, recovery_model: {database: crm, duration: 50 min}}
 - {at: 160 min, manager_crash: {before: Restore}}
 """,
+    # Files rot that were restored before, the newest full among them. Then the copy breaks. The full
+    # is sent again: it is no second one for which the chain before it may be forgotten.
+    "a full that is sent again is no other full": """\
+run_for: 50 h
+databases: {crm: {size: 200 MB, full: daily 03:00, log: every 30 min}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 28 h, corrupt_at_rest: {files: 9}}
+- {at: 29 h, standby_broken: {database: crm}}
+""",
 }
 
 
