@@ -308,16 +308,23 @@ def format_factor_ppm(ppm: int) -> str:
     return _plain(Fraction(ppm, PPM))
 
 
+_DAY_MINUTES = 24 * 60
+_IN_DAYS_MINUTES = 4 * _DAY_MINUTES  # up to 72 h people think in hours
+
+
 def clock(us: int) -> str:
     """Format a duration for screens, rounded half up: '0:30', '47:12' (minutes:seconds) below an
-    hour, '7 h 19' from there on.
+    hour, '7 h 19' below four days, '11 d 10 h 50' from there on.
     """
     sign, us = ("-", -us) if us < 0 else ("", us)
     seconds = (us + SECOND_US // 2) // SECOND_US
     if seconds < 3600:
         return f"{sign}{seconds // 60}:{seconds % 60:02d}"
     minutes = (us + MINUTE_US // 2) // MINUTE_US
-    return f"{sign}{minutes // 60} h {minutes % 60:02d}"
+    days = minutes // _DAY_MINUTES if minutes >= _IN_DAYS_MINUTES else 0
+    minutes -= days * _DAY_MINUTES
+    in_days = f"{days} d " if days else ""
+    return f"{sign}{in_days}{minutes // 60} h {minutes % 60:02d}"
 
 
 # ---- reading

@@ -160,6 +160,10 @@ def test_durations_are_written_with_few_digits(us: int, text: str) -> None:
         (7 * H + 19 * MIN, "7 h 19"),
         (24_816_000_000, "6 h 54"),  # the resync of the sanity numbers: 413.6 min
         (-30_000_000, "-0:30"),
+        (95 * H + 59 * MIN, "95 h 59"),
+        (95 * H + 59 * MIN + 30_000_000, "4 d 0 h 00"),  # rounds up over the day
+        (274 * H + 50 * MIN, "11 d 10 h 50"),
+        (-274 * H - 50 * MIN, "-11 d 10 h 50"),
     ],
 )
 def test_clock(us: int, text: str) -> None:

@@ -37,8 +37,10 @@
   function clock(ms) {
     const s = Math.round(ms / SECOND);
     if (s < 3600) return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
-    const m = Math.round(ms / MINUTE);
-    return `${Math.floor(m / 60)} h ${String(m % 60).padStart(2, "0")}`;
+    let m = Math.round(ms / MINUTE);
+    const days = m >= 4 * 1440 ? Math.floor(m / 1440) : 0;
+    m -= days * 1440;
+    return `${days ? `${days} d ` : ""}${Math.floor(m / 60)} h ${String(m % 60).padStart(2, "0")}`;
   }
   function unitOf(most) {
     if (most > 4 * DAY) return [DAY, "d"];
