@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
@@ -34,7 +35,7 @@ from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import judge
 from dr_sim.record.journal import Journal
 from dr_sim.report import Shown, _verdict, report_html
-from dr_sim.report.many import distribution_html, seconds
+from dr_sim.report.many import distribution_html, interval_text, seconds
 from dr_sim.report.page import coded
 from dr_sim.results.run_folder import REPORT_FILE, write_results
 from dr_sim.runs.run import run
@@ -820,3 +821,17 @@ def test_a_line_of_one_database_is_drawn_while_it_is_chosen(browser: Any, severa
     assert browser.execute_script(PAINTED) == [True, True]
     browser.execute_script("drSim.choose(1)")
     assert browser.execute_script(PAINTED) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (281_000_000.0, 310_000_000.0, "4:41 to 5:10"),
+        (301_000_000.0, 301_000_100.0, "5:01"),  # both ends read the same
+        (0.0, math.inf, "0:00 or more"),
+        (None, math.inf, "not known yet"),
+        (-math.inf, 310_000_000.0, "5:10 or less"),
+    ],
+)
+def test_an_interval_is_said_in_words(low: float | None, high: float, text: str) -> None:
+    assert interval_text(low, high, "us") == text

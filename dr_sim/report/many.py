@@ -111,7 +111,7 @@ def _line(v: LineVerdict) -> SlaText:
     value, bound = value_and_bound(
         v.value, line.bound, line.at_most, v.unit
     )
-    interval = f"{_shown(v.low, v.unit)} to {_shown(v.high, v.unit)}"
+    interval = interval_text(v.low, v.high, v.unit)
     return SlaText(
         f"{line.measure}{of}",
         value,
@@ -121,6 +121,16 @@ def _line(v: LineVerdict) -> SlaText:
         v.outcome.name.lower(),
         v.reason,
     )
+
+
+def interval_text(low: float | None, high: float | None, unit: str) -> str:
+    """Return an interval in words: '4:41 to 5:10', or one value where both ends read the same."""
+    least, most = _shown(low, unit), _shown(high, unit)
+    if most == "?":
+        return "not known yet" if least == "?" else f"{least} or more"
+    if least == "?":
+        return f"{most} or less"
+    return least if least == most else f"{least} to {most}"
 
 
 def _shown(value: float | None, unit: str) -> str:
