@@ -233,14 +233,14 @@ def _scenario(
     asked = read_asked(tree, problems)
     problems.extend(checks.check_rare(asked.replications, tree, faults))
     problems.extend(checks.check_sections(root, tree))
+    databases = getattr(root, "databases", None)
+    events = event_checks.with_logs(events, databases, problems)
+    faults = event_checks.with_logs(faults, databases, problems)
     events = _each_time(root, events, problems)
     series = _series(root, tree, problems)
     recorded = _recorded(root, tree, problems)
     lines: list[EventLine | FaultLine] = [*events, *faults]
     problems.extend(event_checks.check_kinds(lines, events, root))
-    problems.extend(
-        event_checks.check_logs(lines, getattr(root, "databases", None))
-    )
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))
     problems.extend(

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim.errors import InputError
+from dr_sim.faults import KINDS
 from dr_sim.loading import load_scenario, validate
+from dr_sim.scenario import dump_resolved
 from tests.scenario.conftest import SMALLEST, Write
 
 TOP = SMALLEST.count("\n")  # a line added below the smallest scenario is line TOP + 1 = 4
@@ -838,6 +840,58 @@ def test_what_is_done_to_logs_needs_some(write: Write, line: str) -> None:
     assert problem.line == TOP + 1
     assert "missing_file: crm takes no log backups (log: none)" in problem.message
     assert validate(write(SMALLEST + line + "\n")) == []
+
+
+ABOUT_LOGS = {
+    "backup_cut_off": "",
+    "half_written": "",
+    "missing_file": "",
+    "recovery_model": ", duration: 5 min",
+    "second_log_job": "",
+}
+SOME_LOGS = (
+    "run_for: 14 days\nlink: {bandwidth: 200 Mbit/s}\n"
+    "databases: {crm: {size: 500 GB}, web: {size: 1 GB, log: none}, erp: {size: 1 GB}}\n"
+)
+
+
+def about_logs(kind: str, named: str) -> list[str]:
+    """Return that kind as an event that repeats, and as a fault."""
+    value = f"database: {named}{ABOUT_LOGS[kind]}"
+    return [
+        f"events: [{{every: daily 03:00, {kind}: {{{value}}}}}]\n",
+        f"faults: {{{kind}: {{rate: 1 per week, {value}}}}}\n",
+    ]
+
+
+def test_each_event_about_logs_is_tested() -> None:
+    assert set(ABOUT_LOGS) == {kind.name for kind in KINDS if kind.needs_log}
+
+
+@pytest.mark.parametrize("kind", ABOUT_LOGS)
+def test_all_databases_are_those_that_have_logs(write: Write, kind: str) -> None:
+    event, fault = about_logs(kind, "all")
+    scenario = load_scenario(write(SOME_LOGS + event + fault))
+    named = [line.params.database for line in scenario.events]
+    assert named == ["crm"] * 14 + ["erp"] * 14
+    assert [line.params.database for line in scenario.faults] == ["crm", "erp"]
+    again = load_scenario(write(dump_resolved(scenario)))
+    assert again.events == scenario.events and again.faults == scenario.faults
+
+
+@pytest.mark.parametrize("kind", ABOUT_LOGS)
+def test_what_names_a_database_without_logs_is_refused_once(write: Write, kind: str) -> None:
+    for named, told in (
+        ("[crm, web]", "web takes no log backups (log: none), so nothing can happen to one; name"),
+        ("all", "no database takes log backups (log: none), so nothing can happen to one; leave"),
+    ):
+        text = SOME_LOGS
+        if named == "all":
+            text = text.replace("size: 500 GB", "size: 1 GB, log: none")
+            text = text.replace("erp: {size: 1 GB", "erp: {size: 1 GB, log: none")
+        for line in about_logs(kind, named):
+            (problem,) = validate(write(text + line))
+            assert f"{kind}: {told}" in problem.message
 
 
 def test_names_of_databases(write: Write) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from dr_sim import units
@@ -37,6 +37,7 @@ _STEPS = (
     ("min", "min", units.MINUTE_US),
     ("s", "s", units.SECOND_US),
 )
+Line = TypeVar("Line", EventLine, FaultLine)
 NO_CLOUD = "there is no cloud manager; write for example cloud: {}"
 
 
@@ -295,29 +296,44 @@ def _has_taken(
     )
 
 
-def check_logs(
-    lines: Sequence[EventLine | FaultLine], databases: Any
-) -> list[Problem]:
-    """Find what is done to the log backups of a database that takes none."""
-    problems = []
+def with_logs(
+    lines: list[Line], databases: Any, problems: list[Problem]
+) -> list[Line]:
+    """Return the lines without those about the log backups of a database that takes none. Only a
+    line that names all databases may leave some out, and it must keep one; else it is a problem.
+    """
+    found: list[Line] = []
+    left_out: list[Line] = []
     for line in lines:
-        name = getattr(line.params, "database", None)
-        about_logs = (
-            line.kind.needs_log
-            and getattr(line.params, "kind", "log") == "log"
-        )
-        log = (
-            value_of((databases or {}).get(name), "log")
-            if about_logs
-            else None
-        )
-        if log is not None and log.kind == "none":
-            told = (
-                f"{_where(line)}: {name} takes no log backups (log: none), so nothing can "
-                "happen to one; name a database that does"
-            )
-            problems.append(line.node.problem(told))
-    return problems
+        to = left_out if _has_no_log(line, databases) else found
+        to.append(line)
+    keep_one = {id(line.node) for line in found}
+    told: dict[str, Problem] = {}
+    for line in left_out:
+        if not line.of_all or id(line.node) not in keep_one:
+            problem = line.node.problem(_takes_no_logs(line))
+            told.setdefault(str(problem), problem)
+    problems.extend(told.values())
+    return found
+
+
+def _has_no_log(line: EventLine | FaultLine, databases: Any) -> bool:
+    """Return whether it is about the log backups of a database that takes none."""
+    if (
+        not line.kind.needs_log
+        or getattr(line.params, "kind", "log") != "log"
+    ):
+        return False
+    name = getattr(line.params, "database", None)
+    log = value_of((databases or {}).get(name), "log")
+    return log is not None and log.kind == "none"
+
+
+def _takes_no_logs(line: EventLine | FaultLine) -> str:
+    name = value_of(line.params, "database")
+    takes = "no database takes" if line.of_all else f"{name} takes no"
+    right = "leave it out" if line.of_all else "name a database that does"
+    return f"{_where(line)}: {takes} log backups (log: none), so nothing can happen to one; {right}"
 
 
 def check_kinds(

@@ -37,6 +37,7 @@ class EventLine:
     params: Params | None  # None: a problem has been reported
     every: Schedule | None = None
     copy: str = ""  # the standby that it affects
+    of_all: bool = False  # it names all databases, not this one
 
 
 MOST_AGAIN_PPM = 990_000
@@ -88,6 +89,7 @@ class FaultLine:
         False  # without a rate: it is on from the start to the end
     )
     copy: str = ""  # the standby that it affects
+    of_all: bool = False  # it names all databases, not this one
 
 
 def read_events(
@@ -154,18 +156,18 @@ def _event(
         return []
     if words[0] not in known:
         return []
+    kind, named = known[words[0]], item.value[words[0]]
     params = _params_of_each(
-        known[words[0]],
-        item.value[words[0]],
+        kind,
+        named,
         ("events", str(number), words[0]),
         names,
         problems,
     )
+    of_all = _names_all(named.get("database"), names)
     shown = item.value.get("at") or item.value.get("every") or item
     return [
-        EventLine(
-            number, shown, instant, known[words[0]], each, every, copy
-        )
+        EventLine(number, shown, instant, kind, each, every, copy, of_all)
         for each in params
     ]
 
@@ -339,8 +341,11 @@ def _fault(
     }
     if rate is None:
         return []
+    of_all = _names_all(rest.get("database"), names)
     return [
-        FaultLine(rate_node, kind, rate, each, together, steady, copy)
+        FaultLine(
+            rate_node, kind, rate, each, together, steady, copy, of_all
+        )
         for each in params
     ]
 
@@ -384,10 +389,7 @@ def _databases(
     """The databases that a list, or the word all, stands for; None if it is one name."""
     if named is None:
         return None
-    if (
-        named.value == ALL_DATABASES
-        and ALL_DATABASES not in names.databases
-    ):
+    if _names_all(named, names):
         return [beside(named, name) for name in names.databases]
     if not isinstance(named.value, list):
         return None
@@ -405,6 +407,15 @@ def _databases(
         elif isinstance(each.value, str):
             seen.add(each.value)
     return named.value
+
+
+def _names_all(named: Node | None, names: Names) -> bool:
+    """Return whether it is the word for all databases, and not the name of one."""
+    return (
+        named is not None
+        and named.value == ALL_DATABASES
+        and ALL_DATABASES not in names.databases
+    )
 
 
 def each_time(
