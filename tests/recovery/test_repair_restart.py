@@ -12,7 +12,7 @@ from dr_sim.recovery import events as e
 from tests.recovery.fake_world import DB, MINUTE, FakeWorld, begun, config
 
 
-def holed(otherwise: str) -> FakeWorld:
+def holed(otherwise: str, full_landed: bool = False) -> FakeWorld:
     """A log is lost for good, and the copy was not restored from the full at hand: the incremental
     that is asked for stands on that full, and bridges nothing.
     """
@@ -22,6 +22,8 @@ def holed(otherwise: str) -> FakeWorld:
     world.wait(20 * MINUTE)
     lost = world.on_way.pop(0)
     world.backups[lost].at_primary = False
+    if full_landed:
+        world.land_all()
     world.wait(5 * MINUTE)
     return world
 
@@ -89,3 +91,77 @@ def test_where_there_is_no_copy_too() -> None:
     full = world.backup(Kind.FULL)
     restarted_before_a_restore(world, full)
     assert world.restoring == full
+
+
+LOG, FULL, INCREMENTAL = (
+    f"{DB}_2026_09_01_00_{at}_000" for at in ("00_00_log", "00_01_full", "25_00_incremental")
+)
+
+
+def wordings(commands: list[c.Command]) -> list[str]:
+    """Return the commands as the table writes them: their names, and what they are about."""
+    named = {FULL: "full", INCREMENTAL: "incremental"}
+    found = []
+    for command in commands:
+        words = [type(command).__name__]
+        for key in ("key", "what", "event_id", "name", "lsn", "kind"):
+            value = getattr(command, key, None)
+            if value is not None:
+                text = str(value.name.lower() if hasattr(value, "name") else value)
+                for name, short in named.items():
+                    text = text.replace(name, short)
+                words.append(text)
+        found.append(" ".join(words).strip())
+    return found
+
+
+# (what happens, the commands): the store fails at the first Save after the hash of the incremental
+# that was asked for. The next manager knows that it is whole, and that the repair is on. At the
+# next window it restores the full at hand, and the incremental onto it.
+BROUGHT_TO_AN_END = [
+    ("land", [
+        "Validate incremental",
+        f"Save header/{DB}/incremental",
+        "ClearRestoreFolder",
+        "TakeInventory",
+        "SetAlarm window",
+        "SetAlarm prune",
+    ]),
+    ("window", [
+        "RaiseAlert no_new_logs",
+        "AskPrimary 0",
+        f"Save repair/{DB}",
+        f"Save attempts/{DB}/full",
+        "RenameWorkingCopy full",
+        "Restore full",
+        "SetAlarm window",
+        f"Save restored/{DB}",
+        f"Save repair/{DB}",
+        f"Save attempts/{DB}/incremental",
+        "RenameWorkingCopy incremental",
+        "Restore incremental",
+        f"Save restored/{DB}",
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("otherwise", ["skip_ahead", "resync"])
+def test_the_commands_that_bring_a_repair_to_an_end(otherwise: str) -> None:
+    world = holed(otherwise, full_landed=True)
+    saves: list[c.Save] = []
+
+    def fails_once(command: c.Command) -> str:
+        if isinstance(command, c.Save):
+            saves.append(command)
+        return "fail" if isinstance(command, c.Save) and len(saves) == 2 else ""
+
+    world.crash_before = fails_once
+    for event, expected in BROUGHT_TO_AN_END:
+        before = len(world.done)
+        if event == "land":
+            world.land_all()
+        else:
+            at = world.alarms[DB, "window"]
+            world.wait(at - world.mono_us)
+        assert wordings(world.done[before:]) == expected, event
+    assert world.redo == 300
