@@ -473,6 +473,21 @@ link: {bandwidth: 20 Mbit/s}
 failover: {drain_limit: 3 min}
 events: [{at: 23091 s, order_failover: {by: dba}}]
 """,
+    # The hash of a log has not agreed as often as it is copied again. It is copied again at the limit
+    # of the drain, and the failover says that it waits for it (event 7).
+    "a planned failover that waits for a damaged log says so": """\
+run_for: 240 min
+databases:
+  crm: {size: 200 MB}
+  web: {size: 200 MB, log_volume: 1 MB per 5 min, incremental: every 2 h}
+link: {bandwidth: 20 Mbit/s}
+replication: {slots: 1}
+failover: {drain_limit: 3 min}
+events:
+- {at: 2 h, order_failover: {by: dba}}
+- {at: 2 h, packet_loss: {loss: 1 %, duration: 30 min}}
+- {at: 2 h, corrupt_in_transit: {files: 12}}
+""",
     # The link goes down and the manager dies in a planned failover. The restart finds the primary
     # silent, so nothing is waited for, as when the primary dies in it (R15).
     "a planned failover whose primary a restart finds silent may lose something": """\

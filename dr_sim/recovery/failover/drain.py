@@ -390,16 +390,22 @@ class Drain:
             return False
         if self.last.is_lacking or self.holds:
             return False
+        return not self._awaits() and not self.owed()
+
+    def _leads_further(self) -> tuple[bool, int]:
+        """Return whether fulls and incrementals lead further too; if not, those that were finished
+        after that.
+        """
+        db = self._db
         needed = self._is_stuck or not db.config.log_interval_us
         further_utc_us = NEVER_US
         if self._without_tail and db.last is not None:
             further_utc_us = reached_utc_us(db)
-        return not self._awaits(needed, further_utc_us) and not self._owes(
-            needed, further_utc_us
-        )
+        return needed, further_utc_us
 
-    def _awaits(self, needed: bool, further_utc_us: int) -> bool:
+    def _awaits(self) -> bool:
         """Tell whether anything that leads further is on its way."""
+        needed, further_utc_us = self._leads_further()
         return any(
             needed
             or kind_of(name) is LOG
@@ -408,11 +414,14 @@ class Drain:
             for name, at in self.waiting.items()
         )
 
-    def _owes(self, needed: bool, further_utc_us: int) -> bool:
-        """Tell whether anything here leads further, once it is known to be whole."""
+    def owed(self) -> set[str]:
+        """Return the files here that lead further, once they are known to be whole."""
+        needed, further_utc_us = self._leads_further()
         unsure = (Content.CHECKING, Content.BAD)
-        return any(
-            (
+        return {
+            file.name
+            for file in self._db.files.values()
+            if (
                 needed
                 or file.kind is LOG
                 or file.modified_utc_us > further_utc_us
@@ -420,8 +429,7 @@ class Drain:
             and not file.done
             and file.content in unsure
             and not _in_vain(file)
-            for file in self._db.files.values()
-        )
+        }
 
     @property
     def checks(self) -> bool:
@@ -437,15 +445,6 @@ class Drain:
             and not file.done
             and file.content is Content.CHECKING
             for file in db.files.values()
-        )
-
-    def being_hashed(self) -> int:
-        """Return how many files have landed to be restored, and are not known to be whole yet."""
-        return sum(
-            file.content is Content.CHECKING
-            and not file.done
-            and not file.taken_for_restored
-            for file in self._db.files.not_in_runs()
         )
 
     def still_left(self, besides: set[str]) -> int:

@@ -345,10 +345,11 @@ class Emptying:
         """
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
         for name, db, drain in self._open():
-            waits = len(drain.waiting.keys() | db.files.recopying)
+            waits = len(
+                drain.waiting.keys() | db.files.recopying | drain.owed()
+            )
             waits += name in self._tails or drain.last.is_lacking
             waits += db.files.in_hand is not None  # its restore may hang
-            waits += drain.being_hashed()
             if waits or drain.undecided:
                 telling.tell_waits(db, waits, e, out)
             out.append(AskShare(name))
