@@ -49,6 +49,18 @@ events:
 - {at: 8 h, lose: site}
 """
 CASES = {
+    # The manager dies before it orders the database online. What it has left behind lands meanwhile,
+    # and is restored after the restart.
+    "what was left behind lands before the database is ordered online": """\
+run_for: 2 h
+databases: {web: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+manager: {restart_after: 25 min}
+events:
+- {at: 1 h, order_failover: {by: dba, planned: 'false'}}
+- {at: 1 h, replication_stopped: {}}
+- {at: 0 h, manager_crash: {before: Recover}}
+""",
     # The vault has saved that it only watches, and dies before it says so.
     "a phase that was saved is not said again after a restart": TWO
     + """\

@@ -157,8 +157,8 @@ BLIND: tuple[Mutant, ...] = (
     one(
         "limit_begins_anew", "R15", "a restart gives the drain its whole limit once more",
         "recovery/failover/emptying.py",
-        "            0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since)\n",
-        "            0, self._limit_us\n",
+        "        left_us = self._left_us(e)\n",
+        "        left_us = self._limit_us\n",
     ),
     one(
         "unreachable_share_is_awaited", "R15", "a share that cannot be reached is waited for until the limit",

@@ -147,4 +147,19 @@ LATE: tuple[Mutant, ...] = (
         "            if file.modified_utc_us < finished_before_utc_us\n",
         "            if file.modified_utc_us < 0 * finished_before_utc_us\n",
     ),
+    # ---- a restart before a database is ordered online
+    one(
+        "landed_meanwhile_is_left", "R15",
+        "what landed while the manager was down is not restored before the database is brought online",
+        "recovery/failover/way_over.py",
+        "        if not (f.planned or waits) and leads_on(db):\n",
+        "        if not (f.planned or waits) and leads_on(db) and name == chr(0):\n",
+    ),
+    one(
+        "restored_while_brought_online", "R15",
+        "a backup is handed over while an order of before a restart brings the database online",
+        "recovery/failover/way_over.py",
+        "    if e.usable:\n",
+        "    if e.database:\n",
+    ),
 )  # fmt: skip

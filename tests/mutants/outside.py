@@ -59,7 +59,7 @@ OUTSIDE: tuple[Mutant, ...] = (
         "ordered_online_with_nothing_there", "R15",
         "a database of which nothing is here is ordered online with the others",
         "recovery/failover/online.py",
-        "            if not db.promoted and name not in later\n",
+        "            if not (db.promoted or name in later or name in self.looks)\n",
         "            if not db.promoted\n",
     ),
     # ---- files, limits and alerts

@@ -185,6 +185,7 @@ class FakeWorld:
     wiped: bool = False  # the copy is no more, and nobody has noticed
     room: int = 2  # copies that the disk holds; 0: not even the next one by itself
     promoted: bool = False
+    brought_online: bool = False  # by the order of an earlier incarnation
     fenced: bool = False
     fence_hangs: bool = False
     unfence_hangs: bool = False
@@ -360,7 +361,8 @@ class FakeWorld:
             case c.CancelAlarm(scope, what):
                 self.alarms.pop((scope, what), None)
             case c.LookAtCopy(_):
-                self.answer(e.CopySeen, DB, self.exists and not self.promoted)
+                usable = self.exists and not self.promoted and not self.brought_online
+                self.answer(e.CopySeen, DB, usable)
             case c.TakeInventory():
                 self.inventory()
             case c.Validate(_, name):

@@ -24,7 +24,7 @@ from dr_sim.recovery.failover.failover_table import FAILOVER, FailoverEvent, Fai
 from dr_sim.recovery.files.files import File
 from dr_sim.recovery.files.last_backup import LastBackup
 from dr_sim.recovery.repair.refusals import OrderRefused, Refused, WhyNoFailover
-from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, begun, config
+from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, Here, begun, config
 
 WAY = ["fencing", "draining", "tail", "recovering", "redirecting", "serving"]
 
@@ -913,6 +913,64 @@ def test_a_restart_in_a_drain_does_not_begin_its_limit_anew() -> None:
     assert phases(world)[-1] == "draining"
     world.wait(MINUTE)
     assert phases(world)[-1] == "serving"
+
+
+@pytest.mark.parametrize(
+    ("lands", "under_way", "restores", "recovers"),
+    [(True, False, 1, 1), (True, True, 0, 1), (False, False, 0, 1)],
+)
+def test_what_lands_while_the_manager_is_down_is_restored_before_the_database_is_brought_online(
+    lands: bool, under_way: bool, restores: int, recovers: int
+) -> None:  # fmt: skip
+    """The manager dies before it orders the database online; or the order of an earlier incarnation
+    is being carried out, and nothing is restored into that copy.
+    """
+    world = shipped(begun(FakeWorld(config())))
+    left = world.backup(Kind.LOG)
+    order(world, "anna")
+    world.settle()
+
+    def dies_once(command: c.Command) -> str:
+        if not isinstance(command, c.Recover):
+            return ""
+        world.crash_before = lambda _: ""
+        if lands:
+            world.on_way.remove(left)
+            world.share[left] = Here(world.backups[left])
+        world.brought_online = under_way
+        return "crash"
+
+    world.crash_before = dies_once
+    done = len(world.done)
+    world.wait(10 * MINUTE)
+    after = world.done[done:]
+    assert phases(world)[-1] == "serving"
+    assert sum(isinstance(command, c.Restore) for command in after) == restores
+    assert sum(isinstance(command, c.Recover) for command in after) == recovers
+    assert sum(isinstance(command, c.LookAtCopy) for command in after) == lands
+
+
+def test_nothing_that_has_landed_holds_up_a_planned_failover_after_a_restart() -> None:
+    """It has left nothing behind: what lands late is another copy of what is restored."""
+    world = shipped(begun(FakeWorld(config())))
+
+    def dies_once(command: c.Command) -> str:
+        if not isinstance(command, c.Recover):
+            return ""
+        world.crash_before = lambda _: ""
+        late = world.backup(Kind.LOG)
+        world.on_way.remove(late)
+        world.share[late] = Here(world.backups[late])
+        return "crash"
+
+    world.crash_before = dies_once
+    done = len(world.done)
+    order(world, "anna", planned=True)
+    world.settle()
+    assert phases(world)[-1] != "serving", "the tail has yet to land"
+    world.land_all()
+    assert phases(world)[-1] == "serving"
+    assert not [x for x in world.done[done:] if isinstance(x, c.LookAtCopy)]
 
 
 @pytest.mark.parametrize(

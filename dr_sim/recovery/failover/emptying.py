@@ -84,14 +84,17 @@ class Emptying:
         """Start one limit for draining and the tails together; a restart in the middle of them does
         not start another.
         """
-        left_us = max(
-            0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since)
-        )
+        left_us = self._left_us(e)
         self._is_over = not left_us
         out.append(SetAlarm("", Timer.DRAIN, e.mono_us + left_us))
         for db in self._databases.values():
             if not db.promoted:
                 db.start_draining(planned, e, out)
+
+    def _left_us(self, e: Event) -> int:
+        """Return what is left of the limit."""
+        passed_us = elapsed_us(e.mono_us, e.utc_us, *self.since)
+        return max(0, self._limit_us - passed_us)
 
     def _open(self) -> Iterator[tuple[str, DatabaseReplay, Drain]]:
         """Yield the databases that are being drained and are not online yet."""
@@ -297,6 +300,19 @@ class Emptying:
             if drain is not None and not db.promoted and not db.recovering:
                 draining.look_further(db, drain, out)
         return bool(restored)
+
+    # ---- databases that what has landed leads further
+    def restore_landed(
+        self, name: str, e: Event, out: list[Command]
+    ) -> None:
+        """Restore what has landed while the manager was down, and bring the database online after
+        that. The limit does not begin anew.
+        """
+        db = self._databases[name]
+        self.later.add(name)
+        db.restore_after_all()
+        db.start_draining(False, e, out)
+        out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._left_us(e)))
 
     # ---- databases of which nothing could be brought online
     def restore_first(

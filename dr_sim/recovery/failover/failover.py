@@ -430,7 +430,7 @@ class Failover:
             self.emptying.start(e, self.planned, out)
             going_back.set_limit(self, e, out)
         elif phase in (FailoverPhase.RECOVERING, FailoverPhase.SERVING):
-            way_over.recover(self, out, again=True)
+            way_over.recover_again(self, out)
         elif phase is FailoverPhase.PROVISIONING:
             out.append(Provision())
         elif phase is FailoverPhase.REDIRECTING:

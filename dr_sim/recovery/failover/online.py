@@ -11,7 +11,7 @@ from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import FILE_MISSING, Danger
-from dr_sim.recovery.commands import Disconnect, Recover
+from dr_sim.recovery.commands import Disconnect, LookAtCopy, Recover
 from dr_sim.recovery.repair.refusals import IN_USE_ERRORS
 from dr_sim.recovery.timers import Timer
 
@@ -38,7 +38,8 @@ class Online:
     """The databases that are to be brought online.
 
     unanswered: those that have yet to be recovered; unrecovered: those that could not be;
-    ordered_before: those that an earlier incarnation may have ordered.
+    ordered_before: those that an earlier incarnation may have ordered. looks: those whose copies
+    are looked at first.
     """
 
     __slots__ = (
@@ -46,6 +47,7 @@ class Online:
         "_errors",
         "_in_use",
         "_retry_us",
+        "looks",
         "ordered_before",
         "unanswered",
         "unrecovered",
@@ -61,6 +63,7 @@ class Online:
         # readers had to be disconnected: they came between the last restore and the order
         self._in_use: set[str] = set()
         self.ordered_before: set[str] = set()
+        self.looks: set[str] = set()
         # the last error of the engine for each database that was not recovered
         self._errors: dict[str, str] = {}
 
@@ -73,7 +76,7 @@ class Online:
         names = [
             name
             for name, db in self._databases.items()
-            if not db.promoted and name not in later
+            if not (db.promoted or name in later or name in self.looks)
         ]
         if again:
             self.ordered_before.update(names)
@@ -87,6 +90,21 @@ class Online:
     def may_have_been_ordered(self, name: str) -> None:
         """Note that an earlier incarnation may have ordered that database."""
         self.ordered_before.add(name)
+
+    def look_first(self, name: str, out: list[Command]) -> None:
+        """Look whether an order of an earlier incarnation is being carried out, before anything is
+        restored.
+        """
+        self.looks.add(name)
+        self.ordered_before.add(name)
+        self._databases[name].hold_for_recovery()
+        out.append(LookAtCopy(name))
+
+    def looked(self, name: str) -> bool:
+        """Return whether the copy was looked at for that reason."""
+        was_looked_at = name in self.looks
+        self.looks.discard(name)
+        return was_looked_at
 
     def again(self, out: list[Command]) -> None:
         for name in self._databases:
@@ -140,6 +158,7 @@ class Online:
 
     def called_off(self, out: list[Command]) -> None:
         """Order nothing again: the failover is left."""
+        self.looks.clear()
         if not self.unrecovered and not self._errors:
             return
         for name in self._errors:

@@ -15,6 +15,7 @@ from dr_sim.recovery.failover.failover_table import (
     FailoverEvent,
     FailoverPhase,
 )
+from dr_sim.recovery.replay.waiting import leads_on
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
     """Check after every event of a failover whether this phase's work is done."""
     if going_back.if_better(f, e, out) or choosing.leave_if_lost(f, e, out):
         return
+    if isinstance(e, events.CopySeen):
+        copy_seen(f, e, out)
     emptying = f.emptying
     empties = f.phase in EMPTYING
     if (empties or emptying.later) and emptying.look_further(e, out):
@@ -131,15 +134,35 @@ def drain_rang(f: Failover, e: Event, out: list[Command]) -> None:
 
 # ---- bringing online
 def recover(f: Failover, out: list[Command], again: bool = False) -> None:
-    """Order all databases online. again: after a restart. Then the claim may have been lost before
-    the first order. Until it is given again nothing is ordered, and nothing more is restored.
+    """Order all databases online. again: after a restart."""
+    f.online.begin(f.emptying.later, again, out)
+    _recovered_all(f, out)
+
+
+def recover_again(f: Failover, out: list[Command]) -> None:
+    """Order all databases online after a restart. The claim may have been lost before the first
+    order: until it is given again nothing is ordered, and nothing more is restored. A planned
+    failover has left nothing behind; else what has landed meanwhile is restored first.
     """
     if not f.claiming.held:
         for db in f.databases.values():
             db.hold_for_recovery()
         return
-    f.online.begin(f.emptying.later, again, out)
-    _recovered_all(f, out)
+    for name, db in f.databases.items():
+        waits = name in f.emptying.later
+        if not (f.planned or waits) and leads_on(db):
+            f.online.look_first(name, out)
+    recover(f, out, again=True)
+
+
+def copy_seen(f: Failover, e: events.CopySeen, out: list[Command]) -> None:
+    """Restore what has landed, unless the copy is being brought online by an earlier order."""
+    if not f.online.looked(e.database):
+        return
+    if e.usable:
+        f.emptying.restore_landed(e.database, e, out)
+    else:
+        f.online.order(e.database, out)
 
 
 def claim_given(
@@ -149,8 +172,8 @@ def claim_given(
     waited = not f.claiming.held
     claiming.given(f, e, out)
     if waited and f.phase is FailoverPhase.RECOVERING:
-        recover(f, out, again=True)
         later_again(f, e, out)
+        recover_again(f, out)
 
 
 def recovered(f: Failover, e: events.Recovered, out: list[Command]) -> None:

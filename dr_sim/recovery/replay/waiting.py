@@ -157,6 +157,20 @@ def behind(db: DatabaseReplay, header: BackupHeader) -> bool:
     )
 
 
+def leads_on(db: DatabaseReplay) -> bool:
+    """Return whether something lies here that may lead further than the copy that stands here."""
+    if not db.state.exists or db.promoted or stopped(db):
+        return False
+    reached = reached_utc_us(db)
+    return any(
+        file.content in (Content.CHECKING, Content.WHOLE)
+        and not file.done
+        and file.modified_utc_us > reached
+        and not ((header := file.header) is not None and behind(db, header))
+        for file in db.files.not_in_runs()
+    )
+
+
 def pass_covered(db: DatabaseReplay, header: BackupHeader) -> None:
     """Pass the damaged logs that the backup covers (R10): a log that was finished before a restored
     log was cut has its range behind the position too. A full or an incremental holds everything up

@@ -316,6 +316,7 @@ class StandbyHands:
         state = context.secondary_engine.state(command.database)
         usable = (
             index not in context.out_of_service
+            and index not in self._under_way
             and state.exists
             and state.restoring
         )
