@@ -28,6 +28,7 @@ _OF_A_THING = (
 )
 """The notices that name a thing of which the two sides differ, or may."""
 
+_BEGUN = frozenset(("started", "running"))
 _NEVER_US = 1 << 62
 
 
@@ -42,11 +43,12 @@ class _Unseen:
 @dataclass(frozen=True, slots=True)
 class _Unheard:
     """A script that was done while the agents of its site were silent. heard_us: when they were
-    heard again.
+    heard again. is_begun: whether a manager had heard that it was begun.
     """
 
     done_us: int
     heard_us: int
+    is_begun: bool
 
 
 @dataclass(slots=True)
@@ -94,13 +96,17 @@ def drift_is_told(
             for each in unheard[e.network]
             if e.since_us - MINUTE_US <= each.done_us <= e.onset_us
         ]
-        if missed:  # of a job that nobody hears it is known at its limit
+        if any(each.is_begun for each in missed):
+            # of a job that nobody hears it is known at its limit
             grace += spec.jobs.time_limit_us
         deadline = e.onset_us + grace
         for each in missed:
             limit_us = each.done_us - spec.jobs.time_limit_us
-            if any(a <= each.heard_us and limit_us <= b for a, b in down):
-                # a manager that has started again does not know that it was begun
+            restarted = any(
+                a <= each.heard_us and limit_us <= b for a, b in down
+            )
+            if restarted or not each.is_begun:
+                # no time limit counts of what is not known to be begun
                 known_us = each.heard_us + spec.mirror.limit_us
                 deadline = max(deadline, known_us + grace)
         overlaps = [min(b, e.end_us) - max(a, e.since_us) for a, b in down]
@@ -290,22 +296,31 @@ def _unheard(journal: Journal) -> dict[int, list[_Unheard]]:
     site were silent.
     """
     silent: dict[str, int] = defaultdict(int)
-    waits: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    begun: set[tuple[int, str, int]] = set()
+    waits: dict[str, list[tuple[int, int, bool]]] = defaultdict(list)
     found: dict[int, list[_Unheard]] = defaultdict(list)
-    for row in journal.rows("truth.event", "truth.cloud_script"):
+    kinds = ("truth.event", "truth.cloud_script", "cloud.AgentSaid")
+    for row in journal.rows(*kinds):
         v = row.values
-        if row.kind == "truth.cloud_script":
+        if row.kind == "cloud.AgentSaid":
+            if v["word"] in _BEGUN:
+                begun.add((row.entity, v["job"], v["attempt"]))
+        elif row.kind == "truth.cloud_script":
             if v["what"] == "done" and silent[v["site"]]:
-                waits[v["site"]].append((row.entity, row.time_us))
+                attempt = (row.entity, v["job"], v["attempt"])
+                script = (row.entity, row.time_us, attempt in begun)
+                waits[v["site"]].append(script)
         elif agents := _SILENT.search(v["detail"]):
             site = agents[1]
             silent[site] += 1 if v["begins"] else -1
             if not silent[site]:
-                for network, done_us in waits.pop(site, ()):
-                    found[network].append(_Unheard(done_us, row.time_us))
+                for network, done_us, is_begun in waits.pop(site, ()):
+                    each = _Unheard(done_us, row.time_us, is_begun)
+                    found[network].append(each)
     for left in waits.values():
-        for network, done_us in left:
-            found[network].append(_Unheard(done_us, _NEVER_US))
+        for network, done_us, is_begun in left:
+            each = _Unheard(done_us, _NEVER_US, is_begun)
+            found[network].append(each)
     return found
 
 
