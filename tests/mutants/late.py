@@ -155,11 +155,4 @@ LATE: tuple[Mutant, ...] = (
         "        if not (f.planned or waits) and leads_on(db):\n",
         "        if not (f.planned or waits) and leads_on(db) and name == chr(0):\n",
     ),
-    one(
-        "restored_while_brought_online", "R15",
-        "a backup is handed over while an order of before a restart brings the database online",
-        "recovery/failover/way_over.py",
-        "    if e.usable:\n",
-        "    if e.database:\n",
-    ),
 )  # fmt: skip
