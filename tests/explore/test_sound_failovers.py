@@ -49,6 +49,17 @@ events:
 - {at: 8 h, lose: site}
 """
 CASES = {
+    # The manager, whose copy is the only one, is started anew while an operator is asked. It claims
+    # nothing, and lets the old primary serve again later.
+    "the only copy is asked about a failover, and its manager is started anew": """\
+run_for: 2 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+heartbeat: {path: data link}
+events:
+- {at: 32 min, lose_secondary: 5 min}
+- {at: 30 min, link_outage: 40 min}
+""",
     # The manager dies before it orders the database online. What it has left behind lands meanwhile,
     # and is restored after the restart.
     "what was left behind lands before the database is ordered online": """\

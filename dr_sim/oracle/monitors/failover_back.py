@@ -385,9 +385,14 @@ def _has_the_claim(story: Story, row: Row) -> bool:
 
 
 def _was_on(story: Story, life_us: int) -> bool:
-    """Return whether the failover had begun in a life before."""
+    """Return whether the failover had begun in a life before: whoever is only asked about one needs
+    no claim that may be lost.
+    """
     before = [row for row in story.phases if row.time_us < life_us]
     return bool(before) and before[-1].phase not in (
         "watching",
+        "choosing",
+        "claiming",
+        "deciding",
         "abandoned",
     )
