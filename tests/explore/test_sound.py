@@ -9,6 +9,14 @@ import pytest
 from dr_sim.explore.case import load, look, read_tree
 
 CASES = {
+    # The incremental of 6:30 is sooner here than the full of 6:00 on which it stands. Both are restored
+    # at 6:34, and no full is asked for.
+    "an incremental lands before the full on which it stands": """\
+run_for: 750 min
+databases:
+  crm: {size: 5 GB, log_volume: 1 MB per 5 min, full: every 6 h, incremental: every 30 min, log: none}
+link: {bandwidth: 20 Mbit/s}
+""",
     # The manager dies before it announces that a planned failover has begun, and is down for longer
     # than an order counts. The limit of that failover is a reason to go back.
     "an order counts for as long as the manager is down": """\

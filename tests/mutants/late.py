@@ -155,4 +155,11 @@ LATE: tuple[Mutant, ...] = (
         "        if not (f.planned or waits) and leads_on(db):\n",
         "        if not (f.planned or waits) and leads_on(db) and name == chr(0):\n",
     ),
+    one(
+        "useless_until_the_next", "R12",
+        "an incremental that came before its full counts for nothing when the full is here",
+        "recovery/replay/overdue.py",
+        "            self._came(later, e, out)\n",
+        "            self.useless = later.name\n",
+    ),
 )  # fmt: skip

@@ -1613,6 +1613,37 @@ def test_an_incremental_that_began_where_a_lost_full_did_is_not_its_stand_in(
     assert (22 in told) is lost
 
 
+@pytest.mark.parametrize(
+    ("order", "hour"),
+    [("full first", 11), ("incremental first", 11), ("no incremental", 10), ("no full", 12)],
+)
+def test_an_incremental_counts_once_the_full_is_here_on_which_it_stands(
+    order: str, hour: int
+) -> None:
+    """A full of 0:00 and an incremental of 3:00 land at 4:00, one before the other. Backups are due
+    every six hours, none comes after that, and the window is 15 minutes. Event 22: an incremental
+    may take twice its hour (3 + 6 + 2), a full its four hours (0 + 6 + 4), and where nothing counts
+    another interval passes (6 + 6).
+    """
+    world = begun(FakeWorld(config(log_interval_us=0, other_interval_us=6 * HOUR)))
+    full = world.backup(Kind.FULL)
+    world.wait(3 * HOUR)
+    incremental = world.backup(Kind.INCREMENTAL)
+    world.wait(HOUR)
+    lands = {
+        "full first": [full, incremental],
+        "incremental first": [incremental, full],
+        "no incremental": [full],
+        "no full": [incremental],
+    }
+    for name in lands[order]:
+        world.land(name)
+        world.settle()
+    world.wait(24 * HOUR)
+    told = [us for us, alert in world.alerts if alert.event_id == 22]
+    assert told[0] == hour * HOUR + 15 * MINUTE
+
+
 def test_a_full_that_is_damaged_on_both_sides_after_its_restore_is_told_and_asked_for_anew() -> (
     None
 ):

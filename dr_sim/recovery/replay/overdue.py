@@ -6,7 +6,8 @@ store, the next full must come (event 24), because a restore there needs a full 
 followed it. A standby that continues needs no newer full.
 
 An incremental counts if its base is here or has been restored. Otherwise it is of no use, for
-example after somebody else has taken a full.
+example after somebody else has taken a full. It counts once the base is here: an incremental takes
+less time on its way than the full before it.
 
 Fulls and incrementals come hours or a week apart, and take hours to be made and sent. So when one
 is here and complete, the next one is expected an interval after that one was begun. It may take as
@@ -122,14 +123,20 @@ class Overdue:
         self._expect(e, passed_us, self.interval_us, out)
 
     def whole(self, file: File, e: Event, out: list[Command]) -> None:
-        """A full or an incremental is here and whole."""
+        """A full or an incremental is here and whole. A later one that came before it may stand on
+        it.
+        """
+        if not self.interval_us or file.kind not in self._kinds:
+            return
+        later = self._db.files.get(self.useless) if self.useless else None
+        self._came(file, e, out)
+        if later is not None and later.content is Content.WHOLE:
+            self._came(later, e, out)
+
+    def _came(self, file: File, e: Event, out: list[Command]) -> None:
         header = file.header
         assert header is not None
-        if (
-            not self.interval_us
-            or file.kind not in self._kinds
-            or header.started_utc_us <= self._newest_utc_us
-        ):
+        if header.started_utc_us <= self._newest_utc_us:
             return  # an older one that was damaged here, and is whole again
         if not _can_be_restored(self._db, header):
             self.useless = file.name
