@@ -38,8 +38,8 @@ OUTSIDE: tuple[Mutant, ...] = (
         "damaged_in_a_drain_is_given_up", "R15",
         "what arrives damaged in a failover is not copied again, though the share answers",
         "recovery/failover/drain.py",
-        "            and file.failures <= self._db.rules.attempts\n",
-        "            and file.failures < 1\n",
+        "            and self._sent[name] < self._db.rules.attempts\n",
+        "            and self._sent[name] < 0\n",
     ),
     one(
         "retried_never_after_a_call_off", "R16",

@@ -437,6 +437,32 @@ def test_what_stays_damaged_in_a_drain_is_copied_again_within_its_attempts() -> 
     assert world.redo == 300
 
 
+@pytest.mark.parametrize(("damaged_again", "comes"), [(0, True), (2, True), (3, False)])
+def test_what_used_up_its_attempts_before_a_failover_is_copied_again_in_the_drain(
+    damaged_again: int, comes: bool
+) -> None:
+    """The replay would wait for a full. The drain has the attempts again, since the share has the
+    log whole: there is nothing else to wait for.
+    """
+    world = shipped(begun(FakeWorld(config(attempts=3))))
+    name = world.backup(Kind.LOG)
+    for _ in range(4):
+        world.land(name, damaged=True)
+        world.settle()
+        world.wait(5 * MINUTE)
+    assert name not in world.on_way
+    world.on_way.clear()
+    order(world, "anna")
+    world.settle()
+    for _ in range(damaged_again):
+        world.land(name, damaged=True)
+        world.settle()
+    assert (name in world.on_way) == comes
+    world.land_all()
+    assert phases(world)[-1] == "serving"
+    assert (name in {restored for restored, *_ in world.replayed}) == comes
+
+
 def test_what_the_engine_refuses_in_a_drain_is_tried_again_at_once_within_its_attempts() -> None:
     world = shipped(begun(FakeWorld(config(attempts=3), refusal=4319)))
     name = world.backup(Kind.LOG)

@@ -179,6 +179,32 @@ def test_a_tail_that_is_taken_after_it_was_given_up_is_not_waited_for() -> None:
     assert "[1] still in transfer, [0] here" in told.text
 
 
+@pytest.mark.parametrize(("damaged", "redo"), [(0, 500), (3, 500), (4, 400)])
+def test_a_tail_that_is_asked_for_at_the_limit_and_lands_damaged_is_copied_again(
+    damaged: int, redo: int
+) -> None:
+    """Three attempts are allowed after the first copy, while its own limit lasts."""
+    world = tail_asked_for()
+    tail = world.take_tail()
+    for _ in range(damaged):
+        world.land(tail, damaged=True)
+        world.settle()
+    world.land_all()
+    waited_until_serving(world, 5 * HOUR)
+    assert phases(world) == WAY and world.redo == redo
+
+
+def test_a_damaged_tail_is_not_copied_again_after_its_own_limit() -> None:
+    world = tail_asked_for()
+    tail = world.take_tail()
+    world.wait(10 * MINUTE)
+    world.land(tail, damaged=True)
+    world.settle()
+    assert tail not in world.on_way
+    waited_until_serving(world, 5 * HOUR)
+    assert world.redo == 400
+
+
 @pytest.mark.parametrize("taken_late", [True, False])
 def test_what_lands_after_it_was_given_up_and_is_restored_is_not_told_as_left_behind(
     taken_late: bool,

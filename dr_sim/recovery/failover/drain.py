@@ -2,9 +2,10 @@
 
 Theory of operation. There is no next log to wait for, and a primary that does not answer is not
 asked again. A damaged file is copied again only if the primary's share was reached; otherwise it is
-given up at once (the ordinary retries would cost 17 minutes of outage instead of 2). Behind a hole,
-the best way among all landed files is taken. Files that are left behind are reported before the
-database is recovered. A planned failover loses nothing, so its drain is patient: it asks again
+given up at once (the ordinary retries would cost 17 minutes of outage instead of 2). How often it
+was damaged before does not count: there is no full or incremental to ask for instead. Behind a
+hole, the best way among all landed files is taken. Files that are left behind are reported before
+the database is recovered. A planned failover loses nothing, so its drain is patient: it asks again
 until the share answers, and gives up nothing. A refusal that passes (refusals.py) does not lead to
 another remedy: the same remedy is tried again at every retry, until the drain's limit ends the
 wait.
@@ -17,6 +18,7 @@ without logs has its own module (last_backup.py). A `Drain` changes only itself.
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from dr_sim.machines import Command, Phase, SetAlarm, Transitions
@@ -93,9 +95,11 @@ class Drain:
 
     __slots__ = (
         "_db",
+        "_late",
         "_left",
         "_pipe",
         "_rebuilds",
+        "_sent",
         "_shut_us",
         "_sought",
         "_unnamed_left",
@@ -113,6 +117,11 @@ class Drain:
         self.patient = patient
         self._pipe = Phase(PIPE)
         self.waiting: dict[str, int] = {}
+        # names of damaged files: how often each was asked for again in this drain
+        self._sent: Counter[str] = Counter()
+        self._late: set[str] = (
+            set()
+        )  # files that are awaited beyond the limit
         self._without_tail = False
         self._shut_us = -1  # when readers were last disconnected
         # names of what was on its way when it was given up; backups that had yet to be taken then
@@ -161,6 +170,8 @@ class Drain:
     def await_file(self, name: str, finished_utc_us: int) -> None:
         """Note that a file is on its way."""
         self.waiting[name] = finished_utc_us
+        if self._pipe.state is Pipe.SHUT:
+            self._late.add(name)
 
     def await_fetched(self, finished_utc_us: dict[str, int]) -> None:
         """Note that files of the primary's share were asked for; when each was finished."""
@@ -189,6 +200,7 @@ class Drain:
         self.last.give_up()
         self.patient = False
         self.waiting.clear()
+        self._late.clear()
 
     def tail_has_come(self, name: str) -> None:
         """Note that the tail was taken after it had been given up; '': there was nothing to take.
@@ -210,14 +222,16 @@ class Drain:
         """Decide about a damaged file: ask for one more copy, if there is anyone to send it. A
         backup that was cut off is no better there.
         """
+        name = file.name
         if self._pipe.state is Pipe.ASKING:
             return Remedy.NONE  # decided when the share has answered
-        open_ = self._pipe.state is Pipe.OPEN
+        sends = self._pipe.state is Pipe.OPEN or name in self._late
         if (
-            open_
+            sends
             and not file.cut_off
-            and file.failures <= self._db.rules.attempts
+            and self._sent[name] < self._db.rules.attempts
         ):
+            self._sent[name] += 1
             return Remedy.COPY_AGAIN
         if self._is_last(file):
             return Remedy.TAKE_ANEW
