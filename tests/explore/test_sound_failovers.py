@@ -49,6 +49,18 @@ events:
 - {at: 8 h, lose: site}
 """
 CASES = {
+    # Readers have kept out two incrementals. They are disconnected once, and both are tried again at
+    # once: the limit is shorter than the time until the next retry.
+    "two files that readers have kept out are restored in a failover": """\
+run_for: 2 h
+databases: {crm: {size: 200 MB, log: every 15 min}}
+link: {bandwidth: 20 Mbit/s}
+failover: {mode: automatic, drain_limit: 3 min}
+events:
+- {at: 3842 s, lose: site}
+- {at: 1500 s, readers: {database: crm, duration: 45 min}}
+- {at: 0 h, recovery_model: {database: crm, duration: 2 min}}
+""",
     # The manager, whose copy is the only one, is started anew while an operator is asked. It claims
     # nothing, and lets the old primary serve again later.
     "the only copy is asked about a failover, and its manager is started anew": """\

@@ -162,4 +162,11 @@ LATE: tuple[Mutant, ...] = (
         "            self._came(later, e, out)\n",
         "            self.useless = later.name\n",
     ),
+    one(
+        "one_file_is_tried_at_once", "R15",
+        "of the files that readers kept out before a failover only one is tried again at once",
+        "recovery/failover/drain.py",
+        "        if in_use and mono_us == self._shut_us:\n",
+        "        if in_use and mono_us < self._shut_us:\n",
+    ),
 )  # fmt: skip

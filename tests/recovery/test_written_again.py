@@ -113,6 +113,39 @@ def test_a_failover_that_is_called_off_admits_whom_it_has_kept_out(disconnected:
     )
 
 
+IN_USE, NO_ROOM = 3101, 3257
+
+
+@pytest.mark.parametrize(
+    ("refusals", "disconnects", "tried_at_once"),
+    [
+        ((IN_USE,), 1, [True]),
+        ((IN_USE, IN_USE, IN_USE), 1, [True, True, True]),
+        ((IN_USE, NO_ROOM, IN_USE), 1, [True, False, True]),
+        ((NO_ROOM, NO_ROOM), 0, [False, False]),
+    ],
+)
+def test_whatever_readers_kept_out_before_a_failover_is_tried_again_at_once(
+    refusals: tuple[int, ...], disconnects: int, tried_at_once: list[bool]
+) -> None:
+    """They are disconnected once. Only a refusal after that waits for the next retry."""
+    world = begun(FakeWorld(config()))
+    manager = world.manager
+    assert manager is not None
+    drain = Drain(manager.databases[DB], False)
+    at_us, out = 10 * MINUTE, list[c.Command]()
+    at_once = []
+    for number in refusals:
+        file = File("crm_2026_09_01_00_05_00_log_000", LOG, 0, 0, 0)
+        file.failure = Failure(None, number, "")
+        at_once.append(drain.refused_before(file, at_us, out)[0] == at_us)
+    assert at_once == tried_at_once
+    assert len([each for each in out if isinstance(each, c.Disconnect)]) == disconnects
+    file.failure = Failure(None, IN_USE, "")
+    retry_at_us, _ = drain.refused(file, at_us, out)
+    assert (retry_at_us == at_us) is (not disconnects), "they were back at once, or never there"
+
+
 @pytest.mark.parametrize("logs", [1, 3])
 @pytest.mark.parametrize("which", [0, -1])
 def test_a_validated_log_that_is_overwritten_by_a_torn_copy_is_not_handed_over(

@@ -255,6 +255,17 @@ class Drain:
             Remedy.GIVE_UP if not self.patient or missing else Remedy.NONE
         )
 
+    def refused_before(
+        self, file: File, mono_us: int, out: list[Command]
+    ) -> tuple[int, Remedy]:
+        """Do the same for a file that was refused before the drain began: readers who were in the
+        way of several files are disconnected once, and all these files are tried again.
+        """
+        in_use = file.failure.error_number in IN_USE_ERRORS
+        if in_use and mono_us == self._shut_us:
+            return mono_us, Remedy.NONE
+        return self.refused(file, mono_us, out)
+
     def refused(
         self, file: File, mono_us: int, out: list[Command]
     ) -> tuple[int, Remedy]:

@@ -48,7 +48,8 @@ def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
                 file, e.mono_us
             )  # somebody may have acted meanwhile
         elif file.refused:
-            refused(db, db.drain, file, e, out)
+            decided = db.drain.refused_before(file, e.mono_us, out)
+            _try_again(db, db.drain, file, decided, out)
     if db.files.pending:
         db.look_into_unread(out)
     elif not db.state.exists:
@@ -98,7 +99,18 @@ def refused(
     out: list[Command],
 ) -> None:
     """Handle a file that the engine refused."""
-    retry_at_us, remedy = drain.refused(file, e.mono_us, out)
+    decided = drain.refused(file, e.mono_us, out)
+    _try_again(db, drain, file, decided, out)
+
+
+def _try_again(
+    db: DatabaseReplay,
+    drain: Drain,
+    file: File,
+    decided: tuple[int, Remedy],
+    out: list[Command],
+) -> None:
+    retry_at_us, remedy = decided
     db.files.retry_at(file, retry_at_us)
     _apply(db, drain, file, remedy, out)
 
