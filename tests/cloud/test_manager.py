@@ -737,6 +737,29 @@ def test_in_a_failover_a_thing_that_is_set_keeps_what_was_done_at_the_new_side()
     assert json.loads(rebuild.params) == {"id": "crm-at-B", "value": value}
 
 
+@pytest.mark.parametrize("forgotten", [True, False], ids=["job", "attempt"])
+def test_what_agents_were_found_to_run_goes_first_in_the_next_life_too(forgotten: bool) -> None:
+    """The store has forgotten the job r0, or that r2 has begun. r1 and r2 are of the same thing."""
+    bench = Bench()
+    bench.start(silent=[["prod", "A"]])
+    bench.call("r1")
+    bench.call("r2")
+    known = ["rotate_secret", "ops/r0", '{"id": "crm-at-A"}']
+    runs: list[str | int] = ["ops/r0", 1, "running", "", "prod", "A", *known]
+    if not forgotten:
+        runs = ["ops/r2", 1, "running", ""]
+    name = str(runs[0])
+    bench.tell(AgentsObserved(0, UTC, bench.life, json.dumps([runs]), "[]"))
+    assert not bench.started()
+    bench.start([runs])
+    assert not bench.started()
+    bench.say(name, Word.FAILED, reason=WhyFailed.SCRIPT)  # it waits for its second attempt
+    bench.start()
+    assert [(s.job, s.attempt) for s in bench.started()] == [(name, 2)]
+    bench.say(name, Word.DONE, attempt=2)
+    assert [s.job for s in bench.started() if s.site == "A"] == ["ops/r1"]
+
+
 def test_in_a_failover_nothing_is_compared() -> None:
     """The new side has changes of its own by then: what is set to the old side's would lose them."""
     bench = Bench(config(every_us=60 * MINUTE, audit_us=30 * MINUTE))

@@ -140,11 +140,25 @@ class JobBook:
         """Take a job in. Adding one that is open already changes nothing."""
         if job.id in self.open:
             return
-        job.order = self._next_order
-        self._next_order += 1
+        self._number(job)
         self._enter(job)
         self._save(job, out)
         self.pump(job.agent, out)
+
+    def _number(self, job: CloudJob) -> None:
+        job.order = self._next_order
+        self._next_order += 1
+
+    def _number_from(self, first: CloudJob, out: Out) -> None:
+        """Save a job that came in front of others, and number the jobs of its lane anew from it on:
+        a later life enters them by their numbers, and must find them in this order.
+        """
+        behind = False
+        for job in self._lanes.of(*first.lane):
+            behind = behind or job is first
+            if behind:
+                self._number(job)
+                self._save(job, out)
 
     # ---- life
     @property
@@ -156,14 +170,12 @@ class JobBook:
         """Take up a job that an agent knows and the store does not. It began after all jobs of its
         lane that the store has and that have begun.
         """
-        job.order = self._next_order
-        self._next_order += 1
         job.state = JOBS.after(JobState.QUEUED, JobMove.FOUND)
         job.tries = job.attempt - 1
         self.open[job.id] = job
         self._lanes.put_in_front(job)
         self._busy[job.agent] += 1
-        self._save(job, out)
+        self._number_from(job, out)
 
     def given_up(self, site: str) -> None:
         """Ask no more what its agents are doing: nothing of that site is used."""
@@ -254,7 +266,7 @@ class JobBook:
         job.attempt = attempt
         job.tries = max(job.tries, attempt - 1)
         job.due_us = 0
-        self._save(job, out)
+        self._number_from(job, out)
 
     def is_heard(self, agent: tuple[str, str]) -> bool:
         """Tell whether that agent has said in this life what it is doing."""
