@@ -49,6 +49,19 @@ events:
 - {at: 8 h, lose: site}
 """
 CASES = {
+    # A slow engine takes half an hour to say that the copy is broken. Its session is ended at the
+    # limit, as any other is.
+    "a restore that is about to be refused hangs": """\
+run_for: 2 h
+databases: {web: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+replay: {retry: 2 min}
+failover: {restore_limit: 30 min}
+events:
+- {at: 3880 s, lose: site}
+- {at: 3879 s, standby_broken: {database: web}}
+- {at: 3885 s, slow_restore: {by: '2000', duration: 2 h}}
+""",
     # Readers have kept out two incrementals. They are disconnected once, and both are tried again at
     # once: the limit is shorter than the time until the next retry.
     "two files that readers have kept out are restored in a failover": """\

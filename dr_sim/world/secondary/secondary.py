@@ -503,10 +503,14 @@ class Secondary:
             return -1
         context = self._context
         now = context.now_us
-        if work.begun_us >= begun_before_us or work.entry is not None:
+        reads, ends = work.flow, work.entry
+        over = reads is not None and ends is not None
+        if work.begun_us >= begun_before_us or over:
             return work.begun_us
-        assert work.flow is not None
-        self.disk.stop(work.flow)
+        if reads is not None:
+            self.disk.stop(reads)
+        elif ends is not None:  # it has yet to say that it refuses
+            ends.cancel()
         if isinstance(
             work.op, DoneRestore
         ):  # the server itself has finished
