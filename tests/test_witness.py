@@ -141,6 +141,29 @@ def test_after_a_skip_back_to_an_old_full_its_logs_are_replayed_again(w: Watch) 
     assert w.broken == []
 
 
+@pytest.mark.parametrize(
+    ("whole_before", "heard", "again", "broken"),
+    [
+        (True, False, False, []),
+        (True, True, False, ["damaged_file"]),  # who hears of it can hash it
+        (False, False, False, ["damaged_file"]),  # it was never found to be whole
+        (True, False, True, ["damaged_file"]),  # another copy landed, and somebody heard of it
+    ],
+)
+def test_a_damaged_copy_that_nobody_hears_of_is_like_damage_at_rest(
+    w: Watch, whole_before: bool, heard: bool, again: bool, broken: list[str]
+) -> None:
+    """It lands in the place of a whole one of the same name, size and time."""
+    log = w.made(LOG, 1, 2, land=whole_before)
+    w.witness.landed(5, 0, log, False)
+    if not heard:
+        w.witness.nobody_hears(0, log)
+    if again:
+        w.witness.landed(6, 0, log, False)
+    w.hand_over(log, intact=False, validated=False)
+    assert w.broken == broken
+
+
 # ---- each invariant, broken
 def break_attempts(w: Watch) -> None:
     log = w.made(LOG, 1, 2)

@@ -90,6 +90,8 @@ def broken_by_hand_over(
             f"file {file}: {handed.attempts_in_store} in the store, {before} at the last read",
         )
     unseen = not handed.validated or f is None or f.spoilt
+    if f is not None and f.unheard:
+        unseen = False
     if unseen and validated and not handed.bytes_intact:
         yield BrokenLaw(
             "damaged_file",

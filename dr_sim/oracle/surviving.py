@@ -26,6 +26,8 @@ class SurvivingFile:
         "restored",
         "secondary",
         "spoilt",
+        "unheard",
+        "was_whole",
     )
 
     def __init__(self, header: BackupHeader, commits: int) -> None:
@@ -41,6 +43,8 @@ class SurvivingFile:
         self.primary = True  # intact in the primary's share
         self.secondary = False  # intact at the secondary
         self.spoilt = False  # the copy at the secondary landed damaged
+        self.was_whole = False  # and took the place of a whole one
+        self.unheard = False  # while no manager was up
         self.attempts = 0  # in the store at the last hand-over
         self.restored = False
         # among those of which intact bytes lie somewhere

@@ -125,6 +125,7 @@ class Witness:
         if f is None:
             return
         f.spoilt = not intact
+        f.was_whole, f.unheard = f.secondary and f.spoilt, False
         if f.spoilt:
             d.lost(t, f, "secondary")
             self._log_turned(t, d)
@@ -137,6 +138,15 @@ class Witness:
                 self._log_turned(t, d)
             elif f.kind is _FULL and not f.copy_only and self._forgets:
                 d.forget(f)
+
+    def nobody_hears(self, db: int, file: int) -> None:
+        """Record that no manager is up to hear that a file has landed. A damaged copy in the place
+        of a whole one of that name is like damage at rest then: nothing tells it from what was
+        validated.
+        """
+        f = self._databases[db].files.get(file)
+        if f is not None:
+            f.unheard = f.was_whole
 
     def damaged(self, t: int, db: int, file: int, where: str) -> None:
         """Record damage. where: 'primary' or 'secondary'; 'transit' changes nothing yet: the file

@@ -9,6 +9,19 @@ import pytest
 from dr_sim.explore.case import load, look, read_tree
 
 CASES = {
+    # A full that was validated is sent again, and torn, while the manager is down. Its name, size and
+    # time are the same, so nobody can tell before it is restored.
+    "a damaged copy lands in the place of a whole one while the manager is down": """\
+run_for: 8 h
+databases: {crm: {size: 200 MB, full: every 2 h, log: none}}
+link: {bandwidth: 200 Mbit/s}
+events:
+- {at: 4 h, order_failover: {by: dba}}
+- {at: 14419 s, torn_copy: {database: crm, files: '3'}}
+- {at: 250 min, manager_crash: {before: Validate, nth: '3'}}
+- {at: 4 h, throttle: {to: 300 kbit/s, duration: 25 min}}
+- {at: 3 h, duplicate_file: {database: crm}}
+""",
     # The incremental of 6:30 is sooner here than the full of 6:00 on which it stands. Both are restored
     # at 6:34, and no full is asked for.
     "an incremental lands before the full on which it stands": """\

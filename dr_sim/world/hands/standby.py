@@ -80,6 +80,8 @@ class StandbyHands:
     def _landed(self, file: BackupFile) -> None:
         now, utc = self._context.agenda._now, self._context.utc_us()
         size_bytes, modified_utc_us = file.content.properties
+        if self._driver.machine is None:
+            self._context.witness.nobody_hears(file.database, file.number)
         self._driver.tell(
             e.Landed(
                 now,
