@@ -128,6 +128,7 @@ class HasBase(Protocol):
 
     has_base: bool
     base_lsn: int
+    base_checkpoint_lsn: int
 
 
 class BaseMoves(HasBase, Protocol):
@@ -166,6 +167,13 @@ def tell_apart(
 def base_of(db: HasBase) -> int | None:
     """Return the LSN that names the base of the next incremental; None: there is no base."""
     return db.base_lsn if db.has_base else None
+
+
+def log_has_begun(db: HasBase) -> bool:
+    """Return whether the log may be backed up: a full that is not copy-only has begun its chain. A
+    copy that was restored from a copy-only full remembers that.
+    """
+    return db.has_base or db.base_checkpoint_lsn > 0
 
 
 def base_after(header: BackupHeader, base_lsn: int) -> int:

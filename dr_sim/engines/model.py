@@ -313,7 +313,7 @@ class ModelEngine:
         db = self._online(database)
         fork, lsn = db.path[-1][0], db.lsn
         if order.kind is _LOG:
-            if not db.has_base:
+            if not backup_set.log_has_begun(db):
                 raise self.refusal(4214)
             first_fork = db.log_fork
             header = BackupHeader(

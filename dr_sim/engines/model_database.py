@@ -134,6 +134,8 @@ def restored_full(s: BackupSet, held: int) -> ModelDatabase:
     if not backup_set.is_copy_only(s):
         db.has_base, db.base_checkpoint_lsn = True, s.checkpoint_lsn
         db.base_commits, db.base_digest = s.n1, held
+    else:
+        db.base_checkpoint_lsn = s.database_backup_lsn
     return db
 
 

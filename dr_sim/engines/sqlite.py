@@ -406,7 +406,10 @@ class SqliteEngine:
         db = self._online(database)
         if order.tail and order.kind is not _LOG:
             raise ValueError("only a log backup can be a tail")
-        if order.kind is not _FULL and not db.has_base:
+        begun = db.has_base or order.kind is _FULL
+        if order.kind is _LOG:
+            begun = backup_set.log_has_begun(db)
+        if not begun:
             raise refusal(60020, db=database)
         header = header_for(
             database, order, db.store.position, db, logs_carry_base=True
@@ -453,6 +456,8 @@ class SqliteEngine:
         db.base_lsn = s.first_lsn
         if not backup_set.is_copy_only(s):
             db.has_base, db.base_checkpoint_lsn = True, s.checkpoint_lsn
+        else:
+            db.base_checkpoint_lsn = s.database_backup_lsn
         self.destroy(s.database)
         self.databases[s.database] = db
 

@@ -13,7 +13,7 @@ from dr_sim.scenario.keys.events import ALL_DATABASES, COPY, Together
 from dr_sim.scenario.keys.schema import ALIASES, EXAMPLES, Root
 from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.reading.defaults import DEFAULTS, DERIVED
-from dr_sim.scenario.reading.sources import default_value
+from dr_sim.scenario.reading.sources import IF_WRITTEN, default_value
 from dr_sim.scenario.reading.tree import Path
 from dr_sim.version import VERSION
 
@@ -202,7 +202,8 @@ def _required(paths: list[Path]) -> dict[str, Any]:
             demands["additionalProperties"] = _required(inside)
             continue
         named = any(path[0] == "*" for path in inside)
-        if (first,) in paths or not named:  # else: there may be no entry
+        may_lack = named or first in IF_WRITTEN  # there may be no entry
+        if (first,) in paths or not may_lack:
             demands.setdefault("required", []).append(first)
         if inside:
             demands.setdefault("properties", {})[first] = _required(inside)

@@ -123,8 +123,12 @@ class SharedJournal(PairJournal):
     """
 
     def __init__(self, journal: Journal, pairs: Sequence[int]) -> None:
-        super().__init__(journal, pairs[0])
+        super().__init__(journal, pairs[0] if pairs else 0)
         self._offsets = [pair << PAIR_BITS for pair in pairs]
+
+    def add(self, pair: int) -> None:
+        """Write each row for one more pair."""
+        self._offsets.append(pair << PAIR_BITS)
 
     def append(
         self, kind_id: int, time_us: int, entity: int, *values: int

@@ -211,6 +211,17 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnFulls:
+    """Fulls of a store's own schedule: a second chain of each database (world/stores/own_fulls.py).
+
+    cost: of each at the primary.
+    """
+
+    full: Schedule
+    cost: BackupCost
+
+
+@dataclass(frozen=True, slots=True)
 class BackupStoreSpec:
     """A place that keeps backup files and replays none (scenario/keys/backup_stores.py).
 
@@ -220,7 +231,8 @@ class BackupStoreSpec:
     is a machine to restore onto. delay_us: how much later than it was finished a backup lies here
     at the worst, by all levels, without the links; held_us: the part of it that is the same for all
     (the waits for `every` are not). seeded: the databases of which a full lies here
-    when the run begins.
+    when the run begins. own: the fulls that are taken for it alone; None: it takes those of the
+    databases' schedules.
     """
 
     source: str
@@ -236,6 +248,7 @@ class BackupStoreSpec:
     delay_us: int = 0
     held_us: int = 0
     seeded: tuple[str, ...] = ()
+    own: OwnFulls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -552,6 +565,14 @@ class Scenario:
     def has_stores(self) -> bool:
         """Return whether any place keeps backup files without replaying them."""
         return any(spec.store is not None for spec in self.standbys)
+
+    @property
+    def has_own_fulls(self) -> bool:
+        """Return whether a store has fulls of a schedule of its own."""
+        return any(
+            spec.store is not None and spec.store.own is not None
+            for spec in self.standbys
+        )
 
     @property
     def has_standbys(self) -> bool:

@@ -409,6 +409,41 @@ class Conformance:
         holds(s, 20)
         servers.refuses(s, "inc", "wrong_base")  # a copy-only full is no base
 
+    def test_a_copy_of_a_copy_only_full_goes_on_with_the_log_but_has_no_base(
+        self, servers: Servers
+    ) -> None:
+        p, s = servers.pair()
+        p.write(10)
+        p.full("full")
+        p.full("copy", copy_only=True)
+        p.write(20)
+        p.log("log")
+        for path in ("copy", "log"):
+            ship(path, p, s)
+            s.restore(path)
+        s.engine.recover(DB, 2)
+        s.log("next")
+        with pytest.raises(EngineError):
+            s.incremental("inc")
+        s.full("copy of the copy", copy_only=True)
+        third = servers.open()
+        ship("copy of the copy", s, third)
+        third.restore("copy of the copy")
+        third.engine.recover(DB, 3)
+        third.log("further")
+
+    def test_a_copy_only_full_begins_no_chain_of_logs(self, servers: Servers) -> None:
+        p, s = servers.pair()
+        p.write(10)
+        p.full("copy", copy_only=True)
+        with pytest.raises(EngineError):
+            p.log("log")
+        ship("copy", p, s)
+        s.restore("copy")
+        s.engine.recover(DB, 2)
+        with pytest.raises(EngineError):
+            s.log("next")
+
     def test_a_log_carries_the_base_forward_and_incrementals_on_it_bridge_a_hole(
         self, servers: Servers
     ) -> None:

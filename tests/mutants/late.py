@@ -104,6 +104,12 @@ LATE: tuple[Mutant, ...] = (
         "    db.watch.ask(AskedAbout.SILENCE, (hole.lsn, 0), out)\n",
         "    assert AskedAbout\n",
     ),
+    one(
+        "second_chain_moves_the_base", "R1", "a full of a store's own schedule is not copy-only",
+        "world/primary/own_fulls.py",
+        "Kind.FULL, answer, copy_only=True, only_for=self._only_for",
+        "Kind.FULL, answer, only_for=self._only_for",
+    ),
     # ---- beside the service
     one(
         "useless_backup_is_planned_again", "R11", "a backup that the server beside refused is tried for ever",

@@ -74,6 +74,23 @@ REFUSED = [
     ("copies: {tape: {store: {retention: 1 day}}, vault: {store: {from: tape, hold: 2 days}}}",
      "copies.tape.store.retention: vault fetches a backup up to 2 days after it has come; write more "
      "than that"),
+    ("copies: {vault: {store: {schedule: {full: daily 01:00}}}}", "copies.vault.store.schedule: vault "
+     "is the only copy, so there is no second chain; write the schedule under databases"),
+    ("copies: {tape: {store: {}}, vault: {store: {from: tape, schedule: {full: daily 01:00}}}}",
+     "copies.vault.store.schedule: its fulls are taken at the primary; leave out from, or write "),
+    ("copies: {tape: {store: {schedule: {full: daily 01:00}}}, vault: {store: {from: tape}}}",
+     "copies.vault.store.from: tape has a schedule of its own, and feeds no other store yet; write "
+     "primary"),
+    ("copies: {near: {}, vault: {store: {schedule: {full: none}}}}", "copies.vault.store.schedule.full: "
+     "none makes no chain; write daily 02:00, or leave schedule out"),
+    ("copies: {near: {}, vault: {store: {schedule: {}}}}", "copies.vault.store.schedule.full is missing; "
+     "write for example 'full: daily 02:00'"),
+    ("copies: {near: {}, vault: {store: {schedule: {full: daily 01:00, log: every 1 h}}}}",
+     "unknown key 'copies.vault.store.schedule.log'; a database has one chain of logs"),
+    ("copies: {near: {}, vault: {store: {schedule: {full: daily 01:00, differential: daily 13:00}}}}",
+     "unknown key 'copies.vault.store.schedule.differential'; its fulls are copy-only"),
+    ("copies: {near: {schedule: {full: daily 01:00}}}", "unknown key 'copies.near.schedule'; here may "
+     "stand store, link, "),
     (STORES_ONLY + "events: [{at: 1 h, readers: {database: crm, duration: 5 min}}]", "event 1: readers does "
      "not go with the store vault yet; name a standby, or leave it out"),
     (STORES_ONLY + "events: [{at: 1 h, lose: site}, {at: 2 h, site_returns: {}}]",
@@ -108,3 +125,30 @@ def test_a_store_that_nothing_comes_to_is_one_clear_line(write: Write) -> None:
         "write a schedule"
     )
     assert validate(write(text + store.replace("[full]", "[full, log]"))) == []
+
+
+OWN = (
+    "copies: {near: {}, vault: {store: {takes: [full, incremental, log], "
+    "schedule: {full: daily 16:00, cost: {fixed: 1 s, rate: 1 GB/s}}}}}\n"
+)
+
+
+def test_at_a_store_with_fulls_of_its_own_their_schedule_and_cost_count(write: Write) -> None:
+    scenario = load_scenario(write(SMALLEST + OWN))
+    seen = as_seen_at(scenario, "vault", 1, 2)
+    (crm,), (of_all,) = seen.databases, scenario.databases
+    assert scenario.has_own_fulls and crm.full != of_all.full
+    assert crm.incremental.kind == "none" and crm.log == of_all.log
+    assert (seen.primary.full.fixed_us, seen.primary.full.rate_bytes_s) == (10**6, 10**9)
+    primary = as_the_primary_has_it(seen, scenario)
+    assert primary.primary == scenario.primary
+    assert primary.databases[0].full == of_all.full
+    assert load_scenario(write(dump_resolved(scenario), "again.yaml")) == scenario
+
+
+def test_without_a_cost_of_their_own_they_cost_what_fulls_cost(write: Write) -> None:
+    text = OWN.replace(", cost: {fixed: 1 s, rate: 1 GB/s}", "")
+    scenario = load_scenario(write(SMALLEST + text))
+    store = scenario.standbys[1].store
+    assert store is not None and store.own is not None
+    assert store.own.cost == scenario.primary.full

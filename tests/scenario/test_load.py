@@ -66,7 +66,7 @@ def test_the_smallest_scenario_takes_every_default(write: Write) -> None:
 def test_each_default_has_a_source_and_is_used(write: Write) -> None:
     with_cloud = SMALLEST + "networks: {crm: {}}\nclients: {crm: {}}\nphysical: {crm: {}}\n"
     with_cloud += "images: {crm: {size: 40 GB}}\nfarms: {crm: {image: crm}}\n"
-    with_cloud += "copies: {crm: {store: {}}}\n"
+    with_cloud += "copies: {crm: {store: {schedule: {full: daily 01:00}}}}\n"
     tree = read_tree(write(with_cloud), (), (), problems := [])
     assert tree is not None and problems == []
     for path, text, source in DEFAULTS:

@@ -304,7 +304,10 @@ class PostgresEngine:
         db = self._online(database)
         if order.tail and order.kind is not _LOG:
             raise ValueError("only a log backup can be a tail")
-        if order.kind is not _FULL and not db.has_base:
+        begun = db.has_base or order.kind is _FULL
+        if order.kind is _LOG:
+            begun = backup_set.log_has_begun(db)
+        if not begun:
             raise refusal(60020, db=database)
         if not order.tail:
             db.has_room()
@@ -359,6 +362,8 @@ class PostgresEngine:
                 s.first_lsn,
                 s.checkpoint_lsn,
             )
+        else:
+            db.base_checkpoint_lsn = s.database_backup_lsn
         db.offered_lsn = s.last_lsn
         self.destroy(s.database)
         self.databases[s.database] = db

@@ -324,7 +324,7 @@ def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
     )
     lost = gone["file"][gone["why"] != story.text_id(RETENTION)]
     never = by_age & ~np.isin(
-        gone["file"], np.concatenate([came, torn, lost])
+        gone["file"], np.concatenate([came, torn, lost, _not_taken(story)])
     )
     bad = landed["file"][landed["intact"] == 0]
     again = by_age & np.isin(gone["file"], np.concatenate([bad, lost]))
@@ -338,6 +338,16 @@ def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
             int(gone["entity"][place]),
             f"retention at the primary deletes a backup that {what}",
         )  # fmt: skip
+
+
+def _not_taken(story: Story) -> Ints:
+    """Return the files of kinds that the store does not take: they never land there."""
+    begun, store = story["truth.backup_begin"], story.scenario.store
+    if store is None:
+        return begun["file"][:0]
+    kinds = {"full": FULL, "incremental": INCREMENTAL, "log": LOG}
+    taken = [kinds[word] for word in store.kinds]
+    return begun["file"][~np.isin(begun["kind"], taken)]
 
 
 def _on_their_way(

@@ -35,6 +35,7 @@ from dr_sim.units import format_duration
 
 COPIES = "copies"
 STORE = "store"
+INCREMENTAL = "incremental"
 PRIMARY_SHARE = "primary"
 """The value of `from` for a store that is fed by the primary."""
 
@@ -59,6 +60,7 @@ def check_stores(
     before: list[str] = []
     for name, keys in stores.items():
         yield from _source(name, keys, before, tree)
+        yield from _own_schedule(name, keys, copies, tree)
         yield from _kept_too_short(name, keys, stores, tree)
         yield from _nothing_comes(name, keys, root, tree)
         before.append(name)
@@ -78,6 +80,39 @@ def _source(
         f"{COPIES}.{name}.{STORE}.from: no store {source!r} is written before this one; "
         f"{did_you_mean(source, known)}"
     )
+
+
+def _own_schedule(
+    name: str, keys: Any, copies: dict[str, Any], tree: Node
+) -> Iterator[Problem]:
+    """Find a schedule of its own that makes no second chain, or one of a store behind a store."""
+    own = getattr(keys, "schedule", None)
+    if own is None:
+        source = getattr(keys, "source", PRIMARY_SHARE)
+        of = getattr(copies.get(source), "store", None)
+        if getattr(of, "schedule", None) is not None:
+            told = f"{source} has a schedule of its own, and feeds no other store yet"
+            node = tree.at((COPIES, name, STORE, "from"))
+            yield node.problem(
+                f"{COPIES}.{name}.{STORE}.from: {told}; write primary"
+            )
+        return
+    where = f"{COPIES}.{name}.{STORE}.schedule"
+    node = tree.at((COPIES, name, STORE, "schedule"))
+    if getattr(own.full, "kind", "") == "none":
+        yield node.problem(
+            f"{where}.full: none makes no chain; write daily 02:00, or leave schedule out"
+        )
+    if getattr(keys, "source", PRIMARY_SHARE) != PRIMARY_SHARE:
+        told = "its fulls are taken at the primary"
+        yield node.problem(
+            f"{where}: {told}; leave out from, or write from: primary"
+        )
+    if len(copies) == 1:
+        told = f"{name} is the only copy, so there is no second chain"
+        yield node.problem(
+            f"{where}: {told}; write the schedule under databases"
+        )
 
 
 def _kept_too_short(
@@ -112,6 +147,8 @@ def _nothing_comes(
     takes = getattr(keys, "takes", None)
     databases = getattr(root, "databases", None) or {}
     for database, of in databases.items():
+        if getattr(keys, "schedule", None) is not None:
+            continue
         schedules = [getattr(of, kind, None) for kind in takes or ()]
         kinds = {getattr(schedule, "kind", "") for schedule in schedules}
         if kinds == {"none"}:
@@ -168,6 +205,9 @@ def with_delays(standbys: Sequence[StandbySpec]) -> tuple[StandbySpec, ...]:
         if store.every.kind != "none":
             gap_us += longest_gap_us(store.every)
         there = kinds.get(store.source, store.kinds)
+        if store.own is not None:
+            # they stand on fulls that do not come here
+            there = tuple(kind for kind in there if kind != INCREMENTAL)
         comes = tuple(kind for kind in store.kinds if kind in there)
         held[spec.name], gaps[spec.name] = held_us, gap_us
         kinds[spec.name] = comes
@@ -206,9 +246,13 @@ def as_seen_at_store(
         retention_count=store.retention_count,
         share_capacity_bytes=store.capacity_bytes,
     )
+    primary = scenario.primary
+    if store.own is not None:
+        primary = replace(primary, full=store.own.cost)
     return replace(
         scenario,
         databases=databases,
+        primary=primary,
         secondary=secondary,
         replay=replay,
         monitor=Monitor(False),
@@ -230,19 +274,25 @@ def as_kept(database: DatabaseSpec, store: BackupStoreSpec) -> DatabaseSpec:
     return replace(
         database,
         seeded=False,
+        full=database.full if store.own is None else store.own.full,
         incremental=database.incremental
-        if "incremental" in store.kinds
+        if INCREMENTAL in store.kinds
         else none,
         log=database.log if "log" in store.kinds else none,
     )
 
 
 def as_the_primary_has_it(seen: Scenario, scenario: Scenario) -> Scenario:
-    """Return what is seen at a store with the schedules that the primary has."""
+    """Return what is seen at a store with the schedules and costs that the primary has."""
     if seen.store is None:
         return seen
     databases = tuple(
-        replace(d, incremental=spec.incremental, log=spec.log)
+        replace(
+            d,
+            full=spec.full,
+            incremental=spec.incremental,
+            log=spec.log,
+        )
         for d, spec in zip(seen.databases, scenario.databases, strict=True)
     )
-    return replace(seen, databases=databases)
+    return replace(seen, databases=databases, primary=scenario.primary)

@@ -182,6 +182,14 @@ class ReplayKeys(Section):
     )
 
 
+class OwnScheduleKeys(Section):
+    full: ScheduleField = about("when a full is taken for this store alone")
+    cost: RestoreCost = about(
+        "what one costs at the primary: {fixed, rate}; none: as under "
+        "primary.full"
+    )
+
+
 class StoreKeys(Section):
     source: Name = about(
         "source of its backups: primary, or the name of a store that is "
@@ -212,6 +220,10 @@ class StoreKeys(Section):
     )
     capacity: Capacity = about(
         "capacity; nothing more is sent when it is full"
+    )
+    schedule: OwnScheduleKeys = if_any(
+        "its own schedule of fulls, a second chain of each database: it "
+        "takes these instead of the fulls and incrementals under databases"
     )
 
 

@@ -312,6 +312,7 @@ EXAMPLES: dict[str, str] = {
     "databases": "{crm: {size: 500 GB}}",
     "link.bandwidth": "200 Mbit/s",
     "databases.*.size": "500 GB",
+    "copies.*.store.schedule.full": "daily 02:00",
     "images.*.size": "40 GB",
     "farms.*.image": "web 12.3",
 }

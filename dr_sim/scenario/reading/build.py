@@ -198,8 +198,11 @@ def standby(
     keys: place_keys.CopyKeys,
     zone: str,
     recorded: dict[tuple[str, ...], Any],
+    full: model.BackupCost,
 ) -> model.StandbySpec:
-    """Return a copy. recorded: the contents of files with recorded series, by the key's path."""
+    """Return a copy. recorded: the contents of files with recorded series, by the key's path. full:
+    what a full costs at the primary.
+    """
     return model.StandbySpec(
         name,
         link(keys.link),
@@ -207,13 +210,18 @@ def standby(
         secondary(keys.secondary),
         replay(keys.replay),
         series_of((COPIES, name, "recorded"), keys.recorded, recorded),
-        backup_store(keys.store, zone) if keys.store else None,
+        backup_store(keys.store, zone, full) if keys.store else None,
     )
 
 
 def backup_store(
-    keys: place_keys.StoreKeys, zone: str
+    keys: place_keys.StoreKeys, zone: str, full: model.BackupCost
 ) -> model.BackupStoreSpec:
+    """Return a store. full: what a full costs at the primary."""
+    own = None
+    if keys.schedule is not None:
+        when = schedule(keys.schedule.full, zone)
+        own = model.OwnFulls(when, keys.schedule.cost or full)
     return model.BackupStoreSpec(
         source="" if keys.source == PRIMARY_SHARE else keys.source,
         kinds=keys.takes,
@@ -225,6 +233,7 @@ def backup_store(
         retention_us=keys.retention,
         retention_count=keys.keep_fulls,
         capacity_bytes=keys.capacity,
+        own=own,
     )
 
 
@@ -251,8 +260,9 @@ def scenario(
         database(name, keys, root.time_zone, beside.series)
         for name, keys in root.databases.items()
     )
+    full = model.BackupCost(root.primary.full.fixed, root.primary.full.rate)
     standbys = tuple(
-        standby(name, keys, root.time_zone, beside.recorded)
+        standby(name, keys, root.time_zone, beside.recorded, full)
         for name, keys in (root.copies or {}).items()
     )
     return model.Scenario(

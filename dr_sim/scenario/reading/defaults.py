@@ -281,6 +281,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ),
     ("copies.*.store.keep_fulls", "2", "assumed: as secondary.keep_fulls"),
     ("copies.*.store.capacity", "none", "assumed: it never fills up"),
+    (
+        "copies.*.store.schedule.cost",
+        "none",
+        "assumed: as a full of the databases' schedules",
+    ),
     # ---- users, the manager, danger ----
     ("users.requests", "100 per s", "assumed"),
     ("users.utilisation", "60 %", "assumed"),

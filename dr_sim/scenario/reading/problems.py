@@ -107,6 +107,19 @@ _HABITS: dict[str, dict[str, str]] = {
         ),
         "retention": "it is set for each side: primary.retention, secondary.retention",
     },
+    "copies.*.store.schedule": {
+        **dict.fromkeys(
+            ("log", "logs", "wal", "log_backup", "log_backups"),
+            "a database has one chain of logs: 'log: every 5 min' under "
+            "databases is for all copies; a second log job is the event "
+            "second_log_job",
+        ),
+        **dict.fromkeys(
+            ("incremental", "differential", "diff", "incr"),
+            "its fulls are copy-only, and no incremental is based on them; "
+            "write fulls more often",
+        ),
+    },
     "failover": {
         "automatic": "write 'mode: automatic'",
         "manual": "write 'mode: manual'",
@@ -153,6 +166,14 @@ def keys_of(model: type[BaseModel]) -> list[str]:
     ]
 
 
+def _without_none(annotation: Any) -> Any:
+    """Return the type of a key that may be left out, without None."""
+    types = get_args(annotation)
+    others = [each for each in types if each is not type(None)]
+    left_out = len(others) == 1 and len(types) == 2
+    return others[0] if left_out else annotation
+
+
 def model_at(
     model: type[BaseModel], path: Iterable[str | int]
 ) -> type[BaseModel] | None:
@@ -170,7 +191,7 @@ def model_at(
         }
         if step not in named:
             return None
-        here = named[str(step)].annotation
+        here = _without_none(named[str(step)].annotation)
     return (
         here
         if isinstance(here, type) and issubclass(here, BaseModel)
@@ -348,8 +369,9 @@ def _habit(key: str, where: str, event_lines: EventLines) -> str:
     know.
     """
     section = where[: -len(key)].rstrip(".")
-    if section.startswith("databases.") and section.count(".") == 1:
-        section = "databases.*"
+    for several in ("databases.*", "copies.*.store.schedule"):
+        if fits(tuple(section.split(".")), tuple(several.split("."))):
+            section = several
     word = key.lower().replace("-", "_")
     if word in _HABITS.get(section, {}):
         return _HABITS[section][word]

@@ -378,7 +378,7 @@ def fill_defaults(tree: Node, stem: str) -> None:
     )
 
 
-_IF_WRITTEN = ("databases", "copies", "store")
+IF_WRITTEN = ("databases", "copies", "store", "schedule")
 """Mappings that no default makes."""
 
 
@@ -392,7 +392,7 @@ def _parents(tree: Node, path: Path) -> list[tuple[Node, str]]:
                 inner.extend(child for _, child in node.items())
                 continue
             assert isinstance(node.value, dict)
-            if step not in node.value and step not in _IF_WRITTEN:
+            if step not in node.value and step not in IF_WRITTEN:
                 node.value[step] = beside(node, {})
             if step in node.value:
                 inner.append(node.value[step])

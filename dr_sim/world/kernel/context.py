@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.backups.log_run import ByName
+from dr_sim.backups.model import Kind
 from dr_sim.engines.port import Engine
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.kinds import KIND_ID
@@ -47,6 +48,9 @@ class Context:
     )  # databases that no failover brought online
     # of the other standbys behind the same primary, in what the primary is given
     beside: list[Context] = field(default_factory=list)
+    # in what the primary is given: of those that get the fulls and incrementals of the databases'
+    # schedules, where a store has fulls of its own (None: all get them)
+    first_chain: Context | None = None
 
     @property
     def primary_files(self) -> Any:
@@ -123,6 +127,12 @@ class Context:
     ) -> None:
         """Write one record at this instant; for rows that are rare."""
         self.journal.note(kind_name, self.now_us, database, *values)
+
+    def of_kind(self, kind: Kind) -> Context:
+        """Return the context in which the primary makes such a backup by a database's schedule."""
+        if self.first_chain is None or kind is Kind.LOG:
+            return self
+        return self.first_chain
 
     def keep(self, file: BackupFile) -> None:
         """Note a file that lies in the primary's share: each standby may be sent it."""

@@ -18,6 +18,7 @@ from dr_sim.world.link.link import PairLink
 from dr_sim.world.link.replication import Replication
 from dr_sim.world.primary.backup_file import BackupFile
 from dr_sim.world.primary.covering import Covering
+from dr_sim.world.primary.own_fulls import OwnFullsAtPrimary
 from dr_sim.world.primary.primary import Primary
 
 
@@ -38,6 +39,8 @@ class Remote:
         ] = {}
         self._tails: dict[int, BackupFile] = {}
         self._covering = [Covering(files) for files in context.by_name]
+        # of a store with fulls of its own schedule: takes one of a database
+        self.own_fulls: OwnFullsAtPrimary | None = None
         # is that database back, and closed until somebody has answered?
         self.may_open: Callable[[int], bool] = lambda database: False
 
@@ -121,9 +124,10 @@ class Remote:
     ) -> str:
         if not self.path_up():
             return "unreachable"
-        return self._primary.backups.begin(
-            self._primary.databases[database], kind, answer
-        )
+        db = self._primary.databases[database]
+        if self.own_fulls is not None and kind is Kind.FULL:
+            return self.own_fulls.take(db, answer)
+        return self._primary.backups.begin(db, kind, answer)
 
     def ask_share(self, database: int) -> tuple[bool, list[BackupFile]]:
         if not self.path_up():

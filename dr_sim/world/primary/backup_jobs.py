@@ -2,8 +2,9 @@
 
 A job costs a fixed time and then reads its bytes from its machine's disk, shared with the other
 jobs there. A log is cut when its job starts; logs continue during a full. A job that overruns its
-slot skips the next. A database whose jobs are serial has them wait for each other. How a backup
-goes wrong has a room of its own (backup_mishaps.py).
+slot skips the next. A database whose jobs are serial has them wait for each other. So do fulls and
+incrementals of two chains by SQL Server's rules. How a backup goes wrong has a room of its own
+(backup_mishaps.py).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from dr_sim.world.primary.primary_database import (
 )
 
 if TYPE_CHECKING:
+    from dr_sim.world.kernel.context import Context
     from dr_sim.world.primary.primary import Primary
 
 _BEGIN = KIND_ID["truth.backup_begin"]
@@ -67,6 +69,7 @@ class BackupJobs:
         return self.begin_order(db, Order(kind, answer, tail))
 
     def begin_order(self, db: PrimaryDatabase, order: Order) -> str:
+        context = self._context_of(order)
         refused = self._refused_by_the_rules(db, order.kind)
         if refused is not None:
             words = refused.text
@@ -74,7 +77,7 @@ class BackupJobs:
                 words = (
                     f"{refused.number} {words}"  # else it begins with it
                 )
-            self._context.note(
+            context.note(
                 "truth.backup_skipped", db.index, int(order.kind), words, ""
             )
             self._tell_refused(db, order, refused)
@@ -82,12 +85,10 @@ class BackupJobs:
         reason = self._obstacle(db, order)
         if reason == "waits":
             db.waiting.append(order)
-            self._context.note(
-                "truth.backup_waits", db.index, int(order.kind)
-            )
+            context.note("truth.backup_waits", db.index, int(order.kind))
             return ""
         if reason:
-            self._context.note(
+            context.note(
                 "truth.backup_skipped",
                 db.index,
                 int(order.kind),
@@ -101,7 +102,7 @@ class BackupJobs:
         # each engine has its own words, which are recorded; the recovery manager gets the same text
         # for all
         words = f"{error.number} {error.text}"
-        self._context.note(
+        context.note(
             "truth.backup_skipped",
             db.index,
             int(order.kind),
@@ -110,6 +111,12 @@ class BackupJobs:
         )
         self._tell_refused(db, order, error)
         return REFUSED
+
+    def _context_of(self, order: Order) -> Context:
+        """Return the context in which a backup is recorded."""
+        if order.only_for is not None:
+            return order.only_for.context
+        return self._context.of_kind(order.kind)
 
     def _refused_by_the_rules(
         self, db: PrimaryDatabase, kind: Kind
@@ -140,10 +147,9 @@ class BackupJobs:
     def _obstacle(self, db: PrimaryDatabase, order: Order) -> str:
         kind, primary = order.kind, self._primary
         if order.tail:
-            for job in [
-                job for k, job in db.running.items() if k is not Kind.LOG
-            ]:
-                mishaps.cut_off(self._primary, job)
+            for job in db.jobs:
+                if job.file.kind is not Kind.LOG:
+                    mishaps.cut_off(self._primary, job)
             return "waits" if kind in db.running else ""
         if db.failed:
             return "primary lost"
@@ -155,15 +161,30 @@ class BackupJobs:
             return "its server is down"
         if db.paused and not order.elsewhere:
             return f"paused: {db.paused[-1]}"
-        if kind in db.running:
+        if self._is_running(db, order):
             return "overrun"
-        if db.spec.serial and not order.elsewhere and db.runs_ours:
-            return (
-                "overrun"
-                if any(waiting.kind is kind for waiting in db.waiting)
-                else "waits"
-            )
+        serial = db.spec.serial and not order.elsewhere and db.runs_ours
+        if serial or self._is_blocked(db, order):
+            return "overrun" if _is_waiting(db, order) else "waits"
         return ""
+
+    def _is_running(self, db: PrimaryDatabase, order: Order) -> bool:
+        """Return whether the one before of the same schedule is still being made."""
+        if order.only_for is not None:
+            return order.only_for.place in db.own_running
+        return order.kind in db.running
+
+    def _is_blocked(self, db: PrimaryDatabase, order: Order) -> bool:
+        """Return whether a full or an incremental waits for one of another chain. SQL Server makes
+        one of a database at a time; PostgreSQL makes several base backups side by side.
+        """
+        if order.kind is Kind.LOG or order.elsewhere:
+            return False
+        if self._context.scenario.engine.postgres_rules:
+            return False
+        if order.only_for is not None:
+            return db.runs_data
+        return bool(db.own_running)
 
     def _open(
         self, db: PrimaryDatabase, order: Order
@@ -207,8 +228,10 @@ class BackupJobs:
         db.files_made += 1
         h = op.header
         file = BackupFile(number, db.index, name, h, commits, now)
-        job = db.running[kind] = Job(db, op, file, order, path)
-        context.journal.append(
+        job = Job(db, op, file, order, self._context_of(order))
+        job.path = path
+        db.begins(job)
+        job.context.journal.append(
             _BEGIN,
             now,
             db.index,
@@ -220,6 +243,8 @@ class BackupJobs:
             commits,
         )
         cost = self._costs[kind]
+        if order.only_for is not None:
+            cost = order.only_for.cost
         if clock.measured:
             cost = pace(size, took_us or began_us)
             clock.note(
@@ -256,7 +281,7 @@ class BackupJobs:
         """Read the job's bytes from its machine's disk, as far as it comes."""
         db, kind, number = job.db, job.file.kind, job.file.number
         job.amount = size
-        ours = not job.order.elsewhere
+        ours = job.order.of_schedules
         done: Callable[[Job], None] = self._finish
         if kind is Kind.LOG and db.cut_next_ppm and ours:
             job.amount, db.cut_next_ppm = (
@@ -264,7 +289,7 @@ class BackupJobs:
                 0,
             )
             done = partial(mishaps.cut_reached, self._primary)
-        if db.log_broken and kind is not Kind.LOG:
+        if db.log_broken and self._begins_chain(job):
             recovery_model.begin_chain(self._primary, db)
         if db.show_next_ppm and kind is Kind.LOG and ours:
             mishaps.show_early(self._primary, job, cost, db.show_next_ppm)
@@ -284,6 +309,15 @@ class BackupJobs:
                 number, Writing(disk, job.flow, job.amount, failed)
             )
 
+    def _begins_chain(self, job: Job) -> bool:
+        """Return whether logs can follow a job. By SQL Server's rules a copy-only full begins no
+        chain of logs.
+        """
+        if job.file.kind is Kind.LOG:
+            return False
+        postgres = self._context.scenario.engine.postgres_rules
+        return postgres or job.order.only_for is None
+
     def _needs_room(self, job: Job) -> bool:
         """Return whether the backup needs room in our share. Someone else's needs none here, nor
         does a tail by PostgreSQL's rules: its segments lie in pg_wal, and are sent from there.
@@ -294,11 +328,10 @@ class BackupJobs:
         return not (job.order.elsewhere or tail)
 
     def _finish(self, job: Job) -> None:
-        ours = not job.order.elsewhere
         if self._primary.share.overfull and self._needs_room(job):
             mishaps.no_room(self._primary, job)
             return
-        context = self._context
+        context = job.context
         db = job.db
         now: int = context.agenda._now
         file = job.file
@@ -311,7 +344,7 @@ class BackupJobs:
                 # the tail was taken meanwhile and left the database restoring: the job dies
                 mishaps.cut_reached(self._primary, job)
                 return
-        if kind in db.hollow and ours:
+        if kind in db.hollow and job.order.of_schedules:
             mishaps.finish_hollow(self._primary, job)
             return
         utc = context.primary_utc_us()
@@ -340,25 +373,33 @@ class BackupJobs:
             context.journal.texts[file.name],
         )
         self.ended(db, job)
-        if ours:
-            self._primary.offer(file)
-        else:
-            context.file_gone(
-                file, "primary", "elsewhere"
-            )  # nothing of it was ever in our share
+        self.offer(job)
         if job.order.answer is not None:
             job.order.answer(file)
+
+    def offer(self, job: Job) -> None:
+        """Offer the file of a job that has ended to those whom it is for, whole or not."""
+        order, file = job.order, job.file
+        if order.elsewhere:  # nothing of it was ever in our share
+            job.context.file_gone(file, "primary", "elsewhere")
+        elif order.only_for is not None:
+            order.only_for.offer(file)
+        else:
+            self._primary.offer(file)
 
     def ended(self, db: PrimaryDatabase, job: Job) -> None:
         """End the job; the file in the share may be copied now, whole or not."""
         file = job.file
-        del db.running[file.kind]
+        db.ends(job)
         if job.order.elsewhere:
             self._context.primary_files.delete(job.path)
             self.next_of(db)
             return
         self._primary.share.end(file.number)
-        self._primary.keep(file)
+        if job.order.only_for is None:
+            self._primary.keep(file)
+        else:
+            self._primary.keep_only_for(job.order.only_for, file)
         if file.made is not None and (
             file.kind is Kind.LOG or db.spec.log.kind == "none"
         ):
@@ -377,3 +418,11 @@ class BackupJobs:
             order = db.waiting.pop(0)
             if self.begin_order(db, order) and order.answer is not None:
                 order.answer(None)
+
+
+def _is_waiting(db: PrimaryDatabase, order: Order) -> bool:
+    """Return whether one of the same schedule waits already."""
+    return any(
+        waiting.kind is order.kind and waiting.only_for is order.only_for
+        for waiting in db.waiting
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def cut_off(primary: Primary, job: Job) -> None:
     """Kill the job now, with the part of its bytes that it has read."""
-    context, db, file = primary.context, job.db, job.file
+    context, db, file = job.context, job.db, job.file
     done = job.amount
     if job.flow is not None:
         done -= primary.disks[db.spec.machine].stop(job.flow)
@@ -34,10 +34,7 @@ def cut_off(primary: Primary, job: Job) -> None:
         "truth.backup_cut_off", db.index, file.number, int(file.kind)
     )
     primary.backups.ended(db, job)
-    if job.order.elsewhere:
-        context.file_gone(file, "primary", "elsewhere")
-    else:
-        primary.offer(file)
+    primary.backups.offer(job)
     if job.order.answer is not None:
         job.order.answer(None)
 
@@ -52,14 +49,14 @@ def no_room(primary: Primary, job: Job) -> None:
     """Let the job fail because the share is full: it reports the engine's error, its partial file
     is deleted, and no log is truncated.
     """
-    context, db, file = primary.context, job.db, job.file
+    context, db, file = job.context, job.db, job.file
     path = context.at_primary(file)
     error = context.primary_engine.no_space("backup", path=path)
     if job.flow is not None:
         primary.disks[db.spec.machine].stop(job.flow)
     job.op.abort(0)
     context.primary_files.delete(path)
-    del db.running[file.kind]
+    db.ends(job)
     primary.share.end(file.number)
     context.note(
         "truth.backup_cut_off", db.index, file.number, int(file.kind)
@@ -82,7 +79,7 @@ def finish_hollow(primary: Primary, job: Job) -> None:
     """Finish a job that reports success and has written a file, with its hash, that holds
     nothing.
     """
-    context, file = primary.context, job.file
+    context, file = job.context, job.file
     if file.kind in job.db.believed:
         _believe(primary, job)
     else:
@@ -107,7 +104,7 @@ def _believe(primary: Primary, job: Job) -> None:
     """Let the server believe that the backup was made: it frees the log, and later incrementals may
     be based on it.
     """
-    context, db, file = primary.context, job.db, job.file
+    context, db, file = job.context, job.db, job.file
     commits, lsn = (
         (file.commits, 0) if file.kind is Kind.LOG else primary.catch_up(db)
     )

@@ -50,6 +50,9 @@ class DailyWork:
             # on a dead host nobody is there to delete
             if db.failed not in ("host", "site"):
                 self._prune(db, uncopied[db.index])
+                for pair in lead.together:
+                    if pair.own_fulls is not None:
+                        pair.own_fulls.prune(db, uncopied[db.index])
 
     def _uncopied(self) -> dict[int, set[str]]:
         """Return the names of the files that are yet to be copied, by database."""
@@ -63,9 +66,9 @@ class DailyWork:
         self, db: PrimaryDatabase, uncopied: Collection[str]
     ) -> None:
         lead = self._pair
-        files = due_at_primary(lead.context, db, uncopied)
+        files = due_at_primary(lead.shared, db, uncopied)
         if lead.hands.pruning is not None:
             lead.hands.pruning.at_primary(files)
             return
-        for file in one_by_one(lead.context, files):
+        for file in one_by_one(lead.shared, files):
             lead.primary.delete(file, RETENTION)

@@ -25,6 +25,7 @@ from dr_sim.world.primary.backup_jobs import BackupJobs
 from dr_sim.world.primary.log_space import LogSpace
 from dr_sim.world.primary.primary_database import (
     FIRST_LSN,
+    OnlyFor,
     PrimaryDatabase,
 )
 
@@ -235,7 +236,22 @@ class Primary:
             db.shelf.add(file)
         else:
             db.torn.append(file)
-        self.context.keep(file)
+        self.context.of_kind(file.kind).keep(file)
+
+    def keep_only_for(self, only_for: OnlyFor, file: BackupFile) -> None:
+        """Record that a full of a store's own schedule lies in the share, whole or not."""
+        file.at_primary = True
+        self.share.put(file.nominal_bytes)
+        only_for.context.keep(file)
+
+    def delete_only_for(
+        self, context: Context, file: BackupFile, why: str
+    ) -> None:
+        """Delete a full of a store's own schedule from the share."""
+        file.at_primary = False
+        self.share.remove(file.nominal_bytes)
+        context.primary_files.delete(context.at_primary(file))
+        context.file_gone(file, "primary", why)
 
     # ---- writes, and until when
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:
@@ -286,7 +302,7 @@ class Primary:
         db.failed = failure_class
         self.log_space.stopped(db)
         db.waiting.clear()
-        for job in list(db.running.values()):
+        for job in db.jobs:
             mishaps.cut_off(self, job)
         if wrote_until_now:
             self.catch_up(db)
@@ -321,7 +337,7 @@ class Primary:
         db.down = down
         if down:
             db.waiting.clear()
-            for job in list(db.running.values()):
+            for job in db.jobs:
                 mishaps.cut_off(self, job)
 
     def stop_writes(self, db: PrimaryDatabase) -> None:
@@ -337,7 +353,8 @@ class Primary:
         """Delete a file from the primary's share."""
         if file.at_primary:
             self.let_go((file,))
-            self.context.file_gone(file, "primary", why)
+            context = self.context.of_kind(file.kind)
+            context.file_gone(file, "primary", why)
 
     def let_run_go(self, files: FilesOfRun) -> None:
         """Forget the logs of a run that lay in the share."""

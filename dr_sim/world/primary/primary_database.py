@@ -6,13 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.shelf import Shelf
 from dr_sim.engines.port import Backup
-from dr_sim.scenario.model import DatabaseSpec
+from dr_sim.scenario.model import BackupCost, DatabaseSpec
 from dr_sim.world.kernel.sharing import Flow
 from dr_sim.world.primary.backup_file import FILE_BITS, BackupFile
+
+if TYPE_CHECKING:
+    from dr_sim.world.kernel.context import Context
 
 # why a backup was skipped; the engine's error stands beside it
 REFUSED = "refused by the engine"
@@ -22,11 +26,24 @@ NAME_MEMORY_US = 60_000_000  # names are by the second; after a quiet minute all
 LONGEST_MEMORY_US = 3_600_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class OnlyFor:
+    """The store that a full of its own schedule is for. context: that store knows it, and nobody
+    else. offer: takes the finished file. cost: of taking it.
+    """
+
+    place: str
+    context: Context
+    offer: Callable[[BackupFile], None]
+    cost: BackupCost
+
+
 @dataclass(slots=True)
 class Order:
     """An order for a backup. answer is called with the finished file, None if it died. elsewhere:
     someone else ordered it, and its file goes to a folder of theirs: it takes no room of ours, and
-    is not copied, kept or counted.
+    is not copied, kept or counted. only_for: it is a copy-only full for that store; None: it is one
+    of the database's schedules.
     """
 
     kind: Kind
@@ -34,12 +51,27 @@ class Order:
     tail: bool = False
     copy_only: bool = False
     elsewhere: bool = False
+    only_for: OnlyFor | None = None
+
+    @property
+    def of_schedules(self) -> bool:
+        """Return whether it belongs to the chain that the database's schedules make."""
+        return not self.elsewhere and self.only_for is None
 
 
 class Job:
     """One backup that is being made."""
 
-    __slots__ = ("amount", "db", "file", "flow", "op", "order", "path")
+    __slots__ = (
+        "amount",
+        "context",
+        "db",
+        "file",
+        "flow",
+        "op",
+        "order",
+        "path",
+    )
 
     def __init__(
         self,
@@ -47,13 +79,14 @@ class Job:
         op: Backup,
         file: BackupFile,
         order: Order,
-        path: str,
+        context: Context,
     ) -> None:
         self.db = db
-        self.path = path  # where it writes
+        self.context = context  # in which it is recorded
         self.op = op
         self.file = file
         self.order = order
+        self.path = ""  # where it writes
         self.flow: Flow | None = None
         self.amount = (
             0  # the bytes that it reads before it ends, or before it dies
@@ -80,6 +113,7 @@ class PrimaryDatabase:
         "log_broken",
         "named",
         "named_us",
+        "own_running",
         "paused",
         "running",
         "shelf",
@@ -95,6 +129,8 @@ class PrimaryDatabase:
         self.index = index
         self.spec = spec
         self.running: dict[Kind, Job] = {}
+        # fulls of stores' own schedules that are being made, by the place
+        self.own_running: dict[str, Job] = {}
         self.waiting: list[Order] = []
         self.paused: list[str] = []
         self.files_made = 0
@@ -148,7 +184,31 @@ class PrimaryDatabase:
         """Return whether a backup job of our own is running. Someone else's does not wait
         for ours.
         """
-        return any(not job.order.elsewhere for job in self.running.values())
+        return any(not job.order.elsewhere for job in self.jobs)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Return all backups of it that are being made."""
+        return [*self.running.values(), *self.own_running.values()]
+
+    @property
+    def runs_data(self) -> bool:
+        """Return whether a full or an incremental of it is being made."""
+        return any(job.file.kind is not Kind.LOG for job in self.jobs)
+
+    def begins(self, job: Job) -> None:
+        """Note a job that is running from now on."""
+        if job.order.only_for is None:
+            self.running[job.file.kind] = job
+        else:
+            self.own_running[job.order.only_for.place] = job
+
+    def ends(self, job: Job) -> None:
+        """Note that a job runs no more."""
+        if job.order.only_for is None:
+            del self.running[job.file.kind]
+        else:
+            del self.own_running[job.order.only_for.place]
 
     @property
     def next_number(self) -> int:

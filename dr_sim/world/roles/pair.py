@@ -33,8 +33,12 @@ from dr_sim.world.outside import Outside
 from dr_sim.world.own_logic import builder
 from dr_sim.world.primary.backup_file import BackupFile
 from dr_sim.world.primary.daily import DailyWork
+from dr_sim.world.primary.own_fulls import OwnFullsAtPrimary
 from dr_sim.world.primary.primary import Primary
-from dr_sim.world.primary.primary_database import PrimaryDatabase
+from dr_sim.world.primary.primary_database import (
+    OnlyFor,
+    PrimaryDatabase,
+)
 from dr_sim.world.primary.primary_losses import PrimaryLosses
 from dr_sim.world.primary.pruning import Pruning
 from dr_sim.world.roles.claims import Claims
@@ -183,6 +187,7 @@ class Pair:
         self.remote = remote = Remote(
             context, self.link, self.primary, self.replication
         )
+        self.own_fulls = remote.own_fulls = self._own_fulls()
         fork = max(
             (heir.lineage.fork for heir in heirs.values()), default=1
         )
@@ -281,6 +286,16 @@ class Pair:
             for pair in self.together
             if pair.roles.secondary == store.source
         )
+
+    def _own_fulls(self) -> OwnFullsAtPrimary | None:
+        """Return what takes the fulls of the schedule of a store; None: it has none of its own."""
+        store = self.context.scenario.store
+        if store is None or store.own is None:
+            return None
+        only_for = OnlyFor(
+            self.roles.secondary, self.context, self._offer, store.own.cost
+        )
+        return OwnFullsAtPrimary(self.primary, only_for, store.own.full)
 
     def _provision(self, done: Callable[[int], None]) -> None:
         """Let a failover wait until the site of the next primary is configured: the second side, or
@@ -521,8 +536,11 @@ class Pair:
 
     def _offer_to_all(self, file: BackupFile) -> None:
         """Offer a file of the primary, which is finished or can be seen, to each standby."""
-        self._offer(file)
-        for pair in self.together[1:]:
+        others = self.together
+        if self.shared.first_chain is None:  # it is a file of this pair
+            self._offer(file)
+            others = others[1:]
+        for pair in others:
             known = pair.context.by_name[file.database].get(file.name)
             if known is not None:  # it may have been deleted by now
                 pair._offer(known)

@@ -4,6 +4,10 @@ Each standby and the primary are a pair (pair.py). Each pair has its own rows, i
 its own files, as if there were no other pair. The acts of the primary are recorded in the rows of
 all pairs and reported to each witness, and each of its backups is a file in each pair. So the rows
 of one pair contain everything that happened to it.
+
+A store may have fulls of its own schedule: a second chain (world/stores/own_fulls.py). Its pair has
+these and the logs, and the other pairs have the fulls and incrementals of the databases' schedules.
+Neither pair knows of the other chain.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dr_sim.backups.log_run import ByName
 from dr_sim.backups.model import BackupHeader
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.pairs import SharedJournal
@@ -62,18 +67,62 @@ def shared_context(
     """
     if lead is not None:
         shared = lead.shared
-        assert isinstance(shared.witness, Witnesses)
-        shared.witness.each.append(context.witness)
-        shared.beside.append(context)
-        return shared
+    elif ground.scenario.has_own_fulls:
+        shared = _with_two_chains(ground, context, roles)
+    else:
+        journal = SharedJournal(ground.journal, roles.numbers)
+        return replace(
+            context,
+            journal=journal,
+            clock=context.clock.recorded_in(journal),
+            witness=Witnesses([context.witness]),
+            beside=[],
+        )
+    _add(shared, context)
+    first_chain = shared.first_chain
+    if first_chain is not None and not has_own_fulls(context):
+        assert isinstance(first_chain.journal, SharedJournal)
+        first_chain.journal.add(roles.number)
+        _add(first_chain, context)
+    return shared
+
+
+def has_own_fulls(context: Context) -> bool:
+    """Return whether that place is a store with fulls of its own schedule."""
+    store = context.scenario.store
+    return store is not None and store.own is not None
+
+
+def _with_two_chains(
+    ground: Ground, context: Context, roles: Roles
+) -> Context:
+    """Return the context of a primary whose logs go to all places, and its fulls and incrementals
+    to those without fulls of their own. No place knows all its files, so they are known by
+    themselves. context: of the first place.
+    """
     journal = SharedJournal(ground.journal, roles.numbers)
-    return replace(
+    shared = replace(
         context,
         journal=journal,
         clock=context.clock.recorded_in(journal),
-        witness=Witnesses([context.witness]),
+        witness=Witnesses([]),
+        beside=[],
+        by_name=[ByName() for _ in context.by_name],
+    )
+    shared.first_chain = replace(
+        shared,
+        journal=SharedJournal(ground.journal, []),
+        witness=Witnesses([]),
         beside=[],
     )
+    return shared
+
+
+def _add(shared: Context, context: Context) -> None:
+    """Let one more place have what the primary does in a context."""
+    assert isinstance(shared.witness, Witnesses)
+    shared.witness.each.append(context.witness)
+    shared.beside.append(context)
 
 
 def hear_primary(lead: Pair) -> None:
