@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -16,7 +16,7 @@ from threading import Timer
 from urllib.parse import quote
 
 from dr_sim.chaos.api import CallAnswered, CallMade, EffectSeen
-from dr_sim.errors import DrSimError
+from dr_sim.errors import DrSimError, input_error
 from dr_sim.scenario.cloud_model import OPERATIONS
 
 _LONGEST_S = 60.0
@@ -42,10 +42,36 @@ class NoServerError(DrSimError):
 
 @dataclass(frozen=True, slots=True)
 class ServedScenario:
-    """A scenario file, and the keys that are set in it (KEY=VALUE)."""
+    """A scenario file, and the keys that are set in it (KEY=VALUE). store: URL of the PostgreSQL
+    database for the server's state; '' for a file.
+    """
 
     path: Path
     set: tuple[str, ...] = ()
+    store: str = ""
+
+
+@contextmanager
+def emptied(store: str) -> Iterator[None]:
+    """Empty a server's database at the end; '' is none. Raises InputError where it holds something
+    at the beginning: a cloud manager may need that.
+    """
+    if not store:
+        yield
+        return
+    from dr_sim.stores.postgres import PostgresStore
+
+    with PostgresStore(store) as database:
+        if database.load():
+            raise input_error(
+                "--store",
+                f"{database.place} holds the state of a cloud manager; name an empty database",
+            )
+    try:
+        yield
+    finally:
+        with PostgresStore(store) as database:
+            database.save_all(dict.fromkeys(database.load(), ""))
 
 
 class OwnServer:
@@ -99,8 +125,9 @@ class OwnServer:
             *(
                 str(self._scenario.path),
                 "--store",
-                str(folder / "cloud.db"),
+                self._scenario.store or str(folder / "cloud.db"),
             ),
+            *("--agents", str(folder / "agents")),
             *("--scripts", str(folder / "scripts")),
             *("--tokens", str(folder / "tokens")),
         ]

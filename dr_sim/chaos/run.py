@@ -18,7 +18,7 @@ from dr_sim.chaos.api import (
     EffectSeen,
 )
 from dr_sim.chaos.judging import WhatHappened, broken
-from dr_sim.chaos.own_server import OwnServer, ServedScenario
+from dr_sim.chaos.own_server import OwnServer, ServedScenario, emptied
 from dr_sim.chaos.playing import check_playable, play_against
 from dr_sim.chaos.rows import (
     call_rows,
@@ -129,7 +129,10 @@ def against_own_server(
     callers = [client.name for client in scenario.cloud.clients]
     model = play(scenario)
     rows = call_rows(model)
-    with tempfile.TemporaryDirectory(prefix="dr_sim-chaos-") as name:
+    with (
+        emptied(served.store),
+        tempfile.TemporaryDirectory(prefix="dr_sim-chaos-") as name,
+    ):
         api = OwnServer(served, Path(name), [OPERATORS, *callers])
         api.cuts = _cuts(scenario.seed, kills, model)
         found, happened, real = _played(scenario, api)

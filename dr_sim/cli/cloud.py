@@ -95,6 +95,13 @@ def _add_chaos(parts: Any) -> None:
         metavar="N",
         help="with --real: also kill the server in the middle of N calls",
     )
+    chaos.add_argument(
+        "--store",
+        default="",
+        metavar="URL",
+        help="with --real: an empty PostgreSQL database for the server's "
+        "state (default: an SQLite file)",
+    )
     add_seed(chaos)
     add_set(chaos)
     chaos.set_defaults(command=_chaos)
@@ -117,16 +124,27 @@ def _chaos(a: argparse.Namespace) -> int:
 
     scenario = load_scenario(a.scenario, a.set, a.seed)
     if a.real:
-        _check_extra()
-        found = against_own_server(
-            scenario, ServedScenario(a.scenario, tuple(a.set)), a.kills
-        )
+        _check_extra(*_check_url(a.store))
+        served = ServedScenario(a.scenario, tuple(a.set), a.store)
+        found = against_own_server(scenario, served, a.kills)
     else:
-        if a.kills:
-            raise input_error("--kills", "goes with --real only")
+        for name, value in (("--kills", a.kills), ("--store", a.store)):
+            if value:
+                raise input_error(name, "goes with --real only")
         found = against_own_api(scenario, a.scenario.name, a.api)
     show(found.screen(a.scenario.name))
     return found.exit_code
+
+
+def _check_url(store: str) -> tuple[str, ...]:
+    """Return the further modules that a store needs. Raises InputError where it is no URL."""
+    from dr_sim.stores import POSTGRES_SCHEMES
+
+    if not store:
+        return ()
+    if not store.startswith(POSTGRES_SCHEMES):
+        raise input_error("--store", "write postgresql://HOST/DATABASE")
+    return ("psycopg",)
 
 
 def _serve(a: argparse.Namespace) -> int:

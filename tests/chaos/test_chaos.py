@@ -11,6 +11,8 @@ import pytest
 
 from dr_sim.chaos import CallAnswered, CallMade, own_server, run
 from dr_sim.cli.main import main
+from dr_sim.stores.postgres import TABLE, PostgresStore
+from tests.stores.own_postgres import database
 
 ROOT = Path(__file__).parents[2]
 TOYS = "tests.chaos.toys"
@@ -104,6 +106,30 @@ def test_dr_sims_own_server_does_what_the_model_does(
     assert "it was killed 2 times" in told
 
 
+def test_its_state_may_be_in_an_empty_postgresql_database(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is empty again at the end, so the same call can be made twice. What another cloud manager
+    has in it stays.
+    """
+    monkeypatch.setattr(run, "_STILL_S", 3.0)
+    Path("chaos.yaml").write_text(CHAOS.format(run_for="75 s"))
+    here = database()
+    here.execute(f"DROP TABLE IF EXISTS {TABLE}")
+    code, told = chaos(capsys, "--real", "--kills", "1", "--store", here.url)
+    assert code == 0, told
+    assert told.startswith("PASS") and "it was killed 2 times" in told
+    with PostgresStore(here.url) as store:
+        assert store.load() == {}
+        store.save("log/1.1", "precious")
+    code, told = chaos(capsys, "--real", "--store", here.url)
+    assert code == 2 and told.count("\n") == 1
+    assert told.startswith("--store: postgresql://postgres@")
+    assert "holds the state of a cloud manager; name an empty database" in told
+    with PostgresStore(here.url) as store:
+        assert store.load() == {"log/1.1": "precious"}
+
+
 def test_a_server_that_answers_otherwise_than_the_model_is_found(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +190,19 @@ def test_kills_that_cannot_be_are_refused(capsys: pytest.CaptureFixture[str]) ->
     assert chaos(capsys, "--real", "--kills", "9999")[1].startswith("--kills: there are ")
     code, told = chaos(capsys, "--api", f"{TOYS}:Right", "--kills", "1")
     assert (code, told) == (2, "--kills: goes with --real only\n")
+
+
+@pytest.mark.parametrize(
+    ("against", "told"),
+    [
+        (("--api", f"{TOYS}:Right", "--store", "postgresql:///x"), "goes with --real only"),
+        (("--real", "--store", "cloud.db"), "write postgresql://HOST/DATABASE"),
+    ],
+)
+def test_a_store_that_cannot_be_is_refused(
+    against: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert chaos(capsys, *against) == (2, f"--store: {told}\n")
 
 
 @pytest.mark.long
