@@ -1220,18 +1220,21 @@ def test_a_planned_failover_takes_an_incremental_where_no_tail_can_be_taken() ->
     )
 
 
-@pytest.mark.parametrize("crossing_is_here", [True, False])
-def test_a_last_incremental_of_a_later_fork_needs_no_full(crossing_is_here: bool) -> None:
-    """The copy stands on fork 1. The log that crosses to fork 2 may be here, and is refused: its
-    header says how the incremental's fork hangs on the copy's. Without it nobody knows.
+@pytest.mark.parametrize("crossing_is", ["here", "listed", "unknown"])
+def test_a_last_incremental_of_a_later_fork_needs_no_full(crossing_is: str) -> None:
+    """The copy stands on fork 1. The log that crosses to fork 2 may be here, and is refused, or be
+    listed in the primary's share: its header says how the incremental's fork hangs on the copy's.
+    Without it nobody knows.
     """
     world = shipped(begun(FakeWorld(config())))
     world.engine_refuses = 1_000
     backup = world.backups[world.backup(Kind.LOG)]
     backup.header = replace(backup.header, fork=2, fork_point_lsn=backup.header.first_lsn)
-    if crossing_is_here:
+    if crossing_is == "here":
         world.land_all()
     assert world.manager is not None
+    fetching = world.manager.databases[DB].fetching
+    fetching.there = {backup.name: backup.header} if crossing_is == "listed" else None
     name = world.backup(Kind.INCREMENTAL)
     header = replace(world.backups[name].header, fork=2, first_fork=2)
     last, out = LastBackup(world.manager.databases[DB]), list[c.Command]()
@@ -1241,7 +1244,7 @@ def test_a_last_incremental_of_a_later_fork_needs_no_full(crossing_is_here: bool
     file.header = header
     last.validated(file, out)
     asked = [command.kind for command in out if isinstance(command, c.TakeBackup)]
-    full = [] if crossing_is_here else [Kind.FULL]
+    full = [Kind.FULL] if crossing_is == "unknown" else []
     assert asked == [Kind.INCREMENTAL, *full]
 
 

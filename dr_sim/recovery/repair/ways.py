@@ -4,12 +4,13 @@ being carried out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.chain import Fit, applies, forks_of
+from dr_sim.backups.chain import Fit, applies, forks_of, type_forks
 from dr_sim.backups.model import finishing_order
 from dr_sim.backups.plan import Plan, plan, plan_from_newest_full
+from dr_sim.backups.target import Told
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.files.files import FULL, INCREMENTAL, LOG, File
 from dr_sim.recovery.replay.waiting import reached_utc_us
@@ -33,7 +34,8 @@ def furthest_way(
     """
     if not db.state.exists:
         return plan_from_newest_full(headers)
-    way = plan(headers, db.state)
+    told = Told(forks=known_forks(db, headers))
+    way = plan(headers, db.state, told=told)
     fulls = [header for header in headers if header.kind is FULL]
     newest = max(fulls, key=finishing_order, default=None)
     if (
@@ -43,6 +45,16 @@ def furthest_way(
     ):
         return way
     return plan_from_newest_full(headers)
+
+
+def known_forks(
+    db: DatabaseReplay, here: Iterable[BackupHeader]
+) -> type_forks:
+    """Return what these headers and those in the primary's share, if it has been listed, tell of
+    forks: a log that crosses a fork point may be damaged here, and what follows it is not.
+    """
+    there = db.fetching.there or {}
+    return forks_of([*here, *there.values()])
 
 
 class Ways:
@@ -93,12 +105,12 @@ class Ways:
         state = self._db.state
         if header.fork == state.fork:
             return applies(header, state)
-        known = forks_of(
+        here = [
             other
             for file in self._db.files.values()
             if (other := file.header) is not None
-        )
-        return applies(header, state, known)
+        ]
+        return applies(header, state, known_forks(self._db, here))
 
     # ---- the way past
     def candidate(self, mono_us: int) -> Candidate:
@@ -223,6 +235,7 @@ class Ways:
             way = plan(
                 [header for header in headers if header.kind is not FULL],
                 state,
+                told=Told(forks=known_forks(self._db, headers)),
             )
             if way.steps and self._passes(way, goal):
                 return way
