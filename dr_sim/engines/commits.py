@@ -34,3 +34,10 @@ def content(database: str, fork: int, n0: int, n1: int) -> int:
     0..n0-1.
     """
     return (mark(database, fork, n1) - mark(database, fork, n0)) & MASK
+
+
+@lru_cache(maxsize=1024)
+def rot(database: str) -> int:
+    """Return what pages of that database that have rotted add to the digest of what holds them."""
+    name = b"rot " + database.encode()
+    return int.from_bytes(blake2b(name, digest_size=8).digest(), "little")

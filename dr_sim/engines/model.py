@@ -38,7 +38,7 @@ from __future__ import annotations
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines import backup_set, postgres_words
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
-from dr_sim.engines.commits import MASK, mark
+from dr_sim.engines.commits import MASK, mark, rot
 from dr_sim.engines.model_database import (
     MAGIC,
     ModelDatabase,
@@ -145,7 +145,7 @@ class ModelBackup:
             links = not self._engine.carries_base
             base_lsn = backup_set.base_of(db)
             backup_set.tell_apart(header, base_lsn, links, db.fulls_begun)
-            data = self._bytes(True)
+            data = self._bytes(True, db.rot if header.kind is _FULL else 0)
             if backup_set.becomes_base(db, header, links):
                 db.needs_full &= header.kind is not _FULL
                 db.base_lsn = header.first_lsn
@@ -163,8 +163,8 @@ class ModelBackup:
             self._path, data[: len(data) * fraction_ppm // 1_000_000]
         )
 
-    def _bytes(self, ended: bool) -> bytes:
-        changed = (self._digest - self._before) & MASK
+    def _bytes(self, ended: bool, rotten: int = 0) -> bytes:
+        changed = (self._digest - self._before + rotten) & MASK
         checksum = self._engine.checksum
         written = backup_set.SetContents(
             self._forks,
@@ -449,6 +449,27 @@ class ModelEngine:
 
     def destroy(self, database: str) -> None:
         self.databases.pop(database, None)
+
+    # ---- pages that rot: only here, so no part of the port
+    def rot(self, database: str) -> None:
+        """Let pages of a database rot. A full takes them as they are. A log holds changes, and no
+        page; an incremental holds the pages that were changed, and a page that cannot be read
+        cannot be changed.
+        """
+        self._online(database).rot = rot(database)
+
+    def restore_pages(self, database: str) -> None:
+        """Put sound pages in the place of those that have rotted."""
+        self._online(database).rot = 0
+
+    def rot_found(
+        self, database: str, page: int, path: str = ""
+    ) -> EngineError:
+        """Return what is said of a page that has rotted: by a backup that verifies checksums and
+        is written to a path, otherwise by a query.
+        """
+        holes = {"db": database, "file": 1, "page": page, "path": path}
+        return self.refusal(3043 if path else 824, **holes)
 
     def no_space(self, what: str, **holes: object) -> EngineError:
         return self.refusal(_NO_SPACE[what], **holes)

@@ -81,6 +81,7 @@ class ModelDatabase:
         "online",
         "path",
         "restored_digest",
+        "rot",
     )
 
     def __init__(self, name: str, path: Path) -> None:
@@ -92,6 +93,7 @@ class ModelDatabase:
         # online: what its digest differs from the mark of as many commits of the path's last fork
         self.offset = 0
         self.restored_digest = 0  # restoring: its digest
+        self.rot = 0  # online: what its rotten pages add to a full
         self.has_base = False
         self.fulls_begun: list[
             int

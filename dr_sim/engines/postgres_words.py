@@ -21,10 +21,12 @@ _NO_SUMMARIES = "WAL summaries are required, but no summaries for that timeline 
 
 WORDS: dict[int, tuple[str | int, str]] = {
     596: ("57P01", "terminating connection due to administrator command"),
+    824: ("XX001", "invalid page in block {page} of relation base/{file}"),
     911: ("3D000", 'database "{db}" does not exist'),
     927: ("57P03", "the database system is not accepting connections"),
     1801: ("42P04", 'database "{db}" already exists'),
     3035: ("55000", _NO_SUMMARIES),
+    3043: (60001, "pg_basebackup: error: checksum error occurred"),
     3101: ("55006", 'database "{db}" is being accessed by other users'),
     3117: ("55000", "recovery is not in progress"),
     3118: ("3D000", 'database "{db}" does not exist'),

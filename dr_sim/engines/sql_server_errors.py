@@ -10,9 +10,11 @@ from dr_sim.engines.port import EngineError
 
 ERRORS: dict[int, str] = {
     596: "Cannot continue the execution because the session is in the kill state.",
+    824: "SQL Server detected a logical consistency-based I/O error: incorrect checksum.",
     911: "Database '{db}' does not exist. Make sure that the name is entered correctly.",
     927: "Database '{db}' cannot be opened. It is in the middle of a restore.",
     1801: "Database '{db}' already exists. Choose a different database name.",
+    3043: "BACKUP '{db}' detected an error on page ({file}:{page}) in file '{path}'.",
     3117: "The log or differential backup cannot be restored because no files are ready to "
     "rollforward.",
     3118: 'The database "{db}" does not exist. RESTORE can only create a database when '

@@ -33,6 +33,8 @@ INVARIANTS = {
     "short_recovery": "a promotion leaves nothing behind that had survived and could be replayed",
     "unacknowledged": "a promoted database holds no commit that the primary never acknowledged",
     "past_the_stop": "a promotion that was ordered to stop before an instant holds no later commit",
+    "rot": "once people have said which fulls hold rotten pages, nothing is restored from them, "
+    "and no database with such pages is promoted",
     "beside": "what is copied back comes from all commits before the mistake, and from no other",
     "after_promotion": "nothing is restored into a promoted database, nor is it promoted again",
     "fast_path": "what a fast path recorded is what the recovery machine does, step by step",
@@ -53,7 +55,8 @@ class RestoreSeen:
 
     known: the file, None if it is none of this history. reaches: the commits that the file brings,
     or up to where the restore was asked to stop. prefix: whether the database holds a prefix of the
-    primary's history.
+    primary's history. rotten: it does, but for pages that had rotted at the primary: no logic can
+    see that.
     """
 
     file: int
@@ -62,6 +65,7 @@ class RestoreSeen:
     commits: int
     reaches: int
     prefix: bool
+    rotten: bool = False
 
     @property
     def full(self) -> bool:
@@ -96,6 +100,11 @@ def broken_by_hand_over(
         yield BrokenLaw(
             "damaged_file",
             f"file {file}: handed over, validated {int(handed.validated)}",
+        )
+    content = d.files.get(file if handed.content < 0 else handed.content)
+    if d.rot_known and content is not None and content.rotten:
+        yield BrokenLaw(
+            "rot", f"file {file}: handed over, its pages have rotted"
         )
     if handed.of_another:
         yield BrokenLaw(
@@ -153,7 +162,7 @@ def broken_by_restore(
         yield from _not_as_the_file(d, seen, seen.known, validated)
     if not validated:
         return
-    if not seen.prefix:
+    if not seen.prefix and not seen.rotten:
         yield BrokenLaw(
             "prefix",
             f"file {seen.file}: {seen.commits} commits, but not the primary's",
@@ -210,13 +219,14 @@ def broken_by_failed_restore(
 
 
 # ---- promotions
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PromotionSeen:
     """Commits that a promoted database holds, beside those that it should.
 
     survived: the commits that were within reach of recovery, and lived through a failure of
     drained_class. acknowledged: those that the primary had acknowledged. prefix: whether the
-    database holds a prefix of the primary's history.
+    database holds a prefix of the primary's history. rotten: it does, but for pages that had rotted
+    at the primary. rot_known: people had said so.
     """
 
     commits: int
@@ -224,6 +234,8 @@ class PromotionSeen:
     drained_class: str
     acknowledged: int
     prefix: bool
+    rotten: bool = False
+    rot_known: bool = False
 
 
 def broken_by_promotion(
@@ -233,7 +245,11 @@ def broken_by_promotion(
     before they are restored.
     """
     n = seen.commits
-    if validated and not seen.prefix:
+    if seen.rotten and seen.rot_known:
+        yield BrokenLaw(
+            "rot", f"promoted with {n} commits, and with rotten pages"
+        )
+    if validated and not seen.prefix and not seen.rotten:
         yield BrokenLaw(
             "prefix",
             f"promoted with {n} commits, but not the primary's",

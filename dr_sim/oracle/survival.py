@@ -93,6 +93,8 @@ class History:
         "parents",
         "primary_fork",
         "promoted",
+        "rot_known",
+        "rotten",
         "show",
         "site",
         "somewhere",
@@ -146,6 +148,9 @@ class History:
         self.host = Front("host")
         self.exists = False  # the secondary's copy, from here on
         self.sound = True  # it is a prefix of the primary's history
+        self.rotten = False  # it holds pages that had rotted at the primary
+        # people have said which fulls hold such pages
+        self.rot_known = False
         self.fork = self.lsn = self.commits = 0
         self.base_lsn = 0  # of the full that it carries; without has_base that is copy-only
         self.has_base = False

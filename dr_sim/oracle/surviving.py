@@ -24,6 +24,7 @@ class SurvivingFile:
         "listed",
         "primary",
         "restored",
+        "rotten",
         "secondary",
         "spoilt",
         "unheard",
@@ -45,6 +46,9 @@ class SurvivingFile:
         self.spoilt = False  # the copy at the secondary landed damaged
         self.was_whole = False  # and took the place of a whole one
         self.unheard = False  # while no manager was up
+        self.rotten = (
+            False  # a full, with pages that had rotted at the primary
+        )
         self.attempts = 0  # in the store at the last hand-over
         self.restored = False
         # among those of which intact bytes lie somewhere

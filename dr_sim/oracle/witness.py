@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.engines.commits import MASK, rot
 from dr_sim.oracle.laws import (
     BesideSeen,
     BrokenLaw,
@@ -116,6 +117,32 @@ class Witness:
         if d.log_follows() is not d.log_whole:
             self._log_turned(t, d)
 
+    def made_rotten(
+        self, db: int, file: int, header: BackupHeader, commits: int
+    ) -> None:
+        """Record that a full is finished that holds pages which have rotted at the primary. No
+        database that is restored from it is the primary's history.
+        """
+        d = self._databases[db]
+        if d.promoted:
+            return
+        if header.fork != d.primary_fork:
+            d.foreign[file] = header.fork
+            return
+        f = d.files[file] = SurvivingFile(header, commits)
+        f.primary, f.rotten = False, True
+
+    def rot_is_known(self, db: int) -> None:
+        """Record that people have said which fulls hold such pages, and have looked at the copy.
+        From now on nothing is to be restored from them, or promoted with them.
+        """
+        self._databases[db].rot_known = True
+
+    def holds_rot(self, db: int) -> bool:
+        """Return whether the copy holds pages that had rotted at the primary."""
+        d = self._databases[db]
+        return d.exists and d.rotten
+
     def landed(self, t: int, db: int, file: int, intact: bool) -> None:
         """Record that a file has landed at the secondary, perhaps again, and whether it is intact.
         A file that was never finished does not count.
@@ -129,7 +156,7 @@ class Witness:
         if f.spoilt:
             d.lost(t, f, "secondary")
             self._log_turned(t, d)
-        elif not f.secondary:
+        elif not f.secondary and not f.rotten:
             f.secondary = True
             d.lies_somewhere(f)
             d.usable(t, d.site, f)
@@ -317,6 +344,9 @@ class Witness:
                 each.header, each.commits
             )
             f.primary, f.secondary = each.primary, each.secondary
+            f.rotten = each.rotten
+            if f.rotten:
+                f.primary = f.secondary = False
             d.lies_somewhere(f)
             if f.kind is _FULL and not f.copy_only:
                 d.bases.append(f)
@@ -353,8 +383,14 @@ class Witness:
         reaches = 0 if f is None else f.commits
         if stop_commits is not None:
             reaches = min(reaches, stop_commits)
-        prefix = reading.digest == d.digest(state.fork, reading.commits)
-        seen = RestoreSeen(file, f, state, reading.commits, reaches, prefix)
+        right = d.digest(state.fork, reading.commits)
+        prefix = reading.digest == right
+        begins_rotten = f is not None and f.rotten
+        if begins_rotten or d.rotten:
+            d.rotten = reading.digest == (right + rot(d.name)) & MASK
+        seen = RestoreSeen(
+            file, f, state, reading.commits, reaches, prefix, d.rotten
+        )
         for law in broken_by_restore(d, seen, self._validated):
             self._broken(t, d, law)
         quiet = self._stands_where(d, seen)
@@ -410,7 +446,7 @@ class Witness:
         if d.promoted or not d.exists:
             return
         if not state.exists:
-            d.exists = d.has_base = False
+            d.exists = d.has_base = d.rotten = False
             d.fork = d.lsn = d.commits = d.base_lsn = d.claimed = 0
             self._afresh(t, d)
             return
@@ -459,8 +495,12 @@ class Witness:
             )
             return
         n = reading.commits
-        prefix = reading.digest == d.digest(d.fork, n)
-        if not prefix or n < d.claimed:
+        right = d.digest(d.fork, n)
+        prefix = reading.digest == right
+        rotten = reading.digest == (right + rot(d.name)) & MASK
+        if rotten:
+            self._emit("truth.rot_promoted", t, db, (n,))
+        elif not prefix or n < d.claimed:
             self._emit(
                 "truth.silent_recovery", t, db, (d.claimed, n, int(prefix))
             )
@@ -470,6 +510,7 @@ class Witness:
         seen = PromotionSeen(
             n, survived, drained_class, acknowledged_commits, prefix
         )
+        seen.rotten, seen.rot_known = rotten, d.rot_known
         for law in broken_by_promotion(d, seen, self._validated):
             self._broken(t, d, law)
         d.parents[fork] = Branch(d.fork, d.lsn, n)
@@ -499,7 +540,13 @@ class Witness:
         other.
         """
         d = self._databases[db]
-        prefix = reading.digest == d.digest(fork, reading.commits)
+        right = d.digest(fork, reading.commits)
+        prefix = reading.digest == right
+        if (
+            not d.rot_known
+            and reading.digest == (right + rot(d.name)) & MASK
+        ):
+            prefix = True  # nobody could know that its full holds rot
         seen = BesideSeen(reading.commits, commits, prefix)
         for law in broken_by_copying_back(seen, self._validated):
             self._broken(t, d, law)

@@ -65,7 +65,7 @@ class Lineage:
 @dataclass(frozen=True, slots=True)
 class Carried:
     """A backup of an earlier primary that is whole, and where intact bytes of it lie: at the new
-    primary, at the secondary.
+    primary, at the secondary. rotten: it holds pages that had rotted at the earlier primary.
     """
 
     file: int
@@ -73,3 +73,4 @@ class Carried:
     commits: int
     primary: bool
     secondary: bool
+    rotten: bool = False

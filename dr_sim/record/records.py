@@ -257,6 +257,18 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.users_stopped", (("commit", "int"),)),
     # somebody has noticed that mistake
     ("truth.mistake_noticed", (("commit", "int"),)),
+    # pages of the database have rotted at the primary, as many bytes as that
+    ("truth.rot", (("nominal_bytes", "int"),)),
+    # somebody or something has read one of them: a query, a check, a backup
+    ("truth.rot_noticed", (("by", "str"),)),
+    # a full holds such pages: its hash is right
+    ("truth.backup_rotten", (("file", "int"),)),
+    # people have said which fulls these are; 1: so does the copy here
+    ("truth.rot_known", (("fulls", "int"), ("copy", "int"))),
+    # sound pages were copied into their place
+    ("truth.pages_restored", (("nominal_bytes", "int"),)),
+    # a database with such pages was brought online
+    ("truth.rot_promoted", (("commits", "int"),)),
     # beside the service: a backup was restored there, and what was lost is back at the primary
     (
         "truth.restored_beside",

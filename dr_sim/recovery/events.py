@@ -59,6 +59,7 @@ class PrimaryTrouble(enum.StrEnum):
     FULL = "full"
     INCREMENTAL = "incremental"
     LOG = "log"
+    PAGES = "pages"  # one was read that has rotted
     WRITES = "writes"  # its transaction log is full and commits are refused
 
 
@@ -234,6 +235,24 @@ class PrimaryError(Event):
     what: PrimaryTrouble
     error_number: OwnNumber
     error_text: str = observed()
+
+
+@dataclass(slots=True)
+class PagesRot(Event):
+    """People say which fulls hold pages that have rotted at the primary, by name. copy: so does the
+    copy here.
+    """
+
+    database: str
+    fulls: tuple[str, ...]
+    copy: bool
+
+
+@dataclass(slots=True)
+class PagesSound(Event):
+    """The pages at the primary are sound again."""
+
+    database: str
 
 
 @dataclass(slots=True)
@@ -547,6 +566,8 @@ EVENTS: tuple[type[Event], ...] = (
     BackupFailed,
     ShareAnswered,
     PrimaryError,
+    PagesRot,
+    PagesSound,
     ShareListed,
     HeartbeatLost,
     HeartbeatBack,

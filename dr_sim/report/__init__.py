@@ -298,8 +298,9 @@ def _failover(
 
 def _mistake(m: MistakeSummary, scenario: Scenario) -> Part:
     title, lines = mistake_words(m, scenario)
+    word = "Mistake" if m.rot is None else "Rot"
     return Part(
-        f"Mistake {title}", [f"{x[0].upper()}{x[1:]}." for x in lines], []
+        f"{word} {title}", [f"{x[0].upper()}{x[1:]}." for x in lines], []
     )
 
 

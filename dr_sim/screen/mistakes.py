@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dr_sim.formatting.words import instant, size
-from dr_sim.measures.summary.types import MistakeSummary, Summary
+from dr_sim.formatting.words import counted, instant, size
+from dr_sim.measures.summary.types import (
+    MistakeSummary,
+    RotFound,
+    Summary,
+)
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
 
@@ -15,7 +19,8 @@ def mistake_lines(summary: Summary, scenario: Scenario) -> list[str]:
     out = []
     for m in summary.mistakes:
         title, lines = mistake_words(m, scenario)
-        out.append("\n ".join([f"MISTAKE  {title}", *lines]))
+        word = "MISTAKE" if m.rot is None else "ROT"
+        out.append("\n ".join([f"{word}  {title}", *lines]))
     return out
 
 
@@ -23,6 +28,8 @@ def mistake_words(
     m: MistakeSummary, scenario: Scenario
 ) -> tuple[str, list[str]]:
     """Return a mistake in one line, and what else there is to say of it."""
+    if m.rot is not None:
+        return _rot_words(m, m.rot, scenario)
     at = instant(m.time_us, scenario)
     title = f"{at} in {m.database}, {m.what}: {_became(m)}"
     if m.noticed_us is None:
@@ -40,6 +47,27 @@ def mistake_words(
             f"given up at {place}: the backups there do not reach it"
         )
     return title, lines
+
+
+def _rot_words(
+    m: MistakeSummary, rot: RotFound, scenario: Scenario
+) -> tuple[str, list[str]]:
+    at = instant(m.time_us, scenario)
+    became = "still there"
+    if m.gone:
+        became = f"left behind, {m.place} took over without them"
+    elif m.copied_back_bytes is not None:
+        became = f"sound pages copied back from {m.place}"
+    title = f"{at} in {m.database}, {size(rot.damaged_bytes)} of pages: {became}"
+    noticed = "nothing has read them"
+    if m.noticed_us is not None:
+        after = clock(m.noticed_us - m.time_us)
+        noticed = f"noticed by {rot.noticed_by} after {after}"
+    least = "" if m.right_us is not None else "at least "
+    return title, [
+        f"{noticed}, degraded for {least}{clock(m.degraded_us)}",
+        f"{counted(rot.fulls, 'full')} made meanwhile {'holds' if rot.fulls == 1 else 'hold'} them",
+    ]
 
 
 def _became(m: MistakeSummary) -> str:

@@ -58,12 +58,27 @@ def not_told(
         promoted = t.of("truth.promoted", e.database)["time_us"]
         if (promoted <= deadline_us).any():
             continue  # what an old primary still writes then is thrown away, whoever is notified
+        if _comes_of_rot(t, e, deadline_us):
+            continue
         first_us = min(
             _first_within(told_us.get(database, ()), e.since_us, e.end_us)
             for database in (e.database, -1)
         )
         if first_us > deadline_us:
             yield NotTold(e.database, e.onset_us, deadline_us)
+
+
+def _comes_of_rot(t: Tables, e: Episode, deadline_us: int) -> bool:
+    """Return whether fulls had been made that hold rotten pages, and nothing had read these until
+    the deadline: such a full cannot be told from a sound one, so nobody could know.
+    """
+    rotten = t.of("truth.backup_rotten", e.database)["time_us"]
+    noticed = t.of("truth.rot_noticed", e.database)["time_us"]
+    begun = t.of("truth.rot", e.database)["time_us"]
+    begun = begun[begun <= e.onset_us]
+    if not len(begun) or not (rotten <= e.onset_us).any():
+        return False
+    return not ((noticed >= begun[-1]) & (noticed <= deadline_us)).any()
 
 
 def _told_us(t: Tables, scenario: Scenario) -> dict[int, list[int]]:

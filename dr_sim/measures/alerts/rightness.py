@@ -44,6 +44,7 @@ from dr_sim.scenario.schedule import longest_gap_us
     18,
 )
 NOT_PROTECTED, OVERDUE, LANDED_LATE, FULL_OVERDUE = 19, 22, 23, 24
+PAGES_ROT = 27
 OUT_OF_SYNC = 14421  # of the monitor
 """Event ids as documented in dr_sim/recovery/alerts/alerts.py: measures import nothing of the
 logic that they judge.
@@ -329,6 +330,13 @@ def _landed_late(said: _Said) -> bool:
     return late_us > said.scenario.replay.age_us
 
 
+def _pages_have_rotted(said: _Said) -> bool:
+    """Return whether pages have rotted, and no sound ones have been put in their place since."""
+    rotted = said.times("truth.rot")
+    restored = said.times("truth.pages_restored")
+    return bool(rotted) and max(restored, default=-1) <= rotted[-1]
+
+
 _CHECKS: dict[int, Callable[[_Said], bool]] = {
     MISSING: _a_log_is_lost,
     ERRORS: _restore_was_refused,
@@ -343,5 +351,6 @@ _CHECKS: dict[int, Callable[[_Said], bool]] = {
     OVERDUE: _none_came,
     LANDED_LATE: _landed_late,
     FULL_OVERDUE: _no_full_came,
+    PAGES_ROT: _pages_have_rotted,
     OUT_OF_SYNC: _out_of_sync,
 }

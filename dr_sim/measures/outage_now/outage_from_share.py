@@ -22,6 +22,7 @@ from dr_sim.measures.outage_now.outage_from_store import (
     Turn,
     WayBack,
     lost_at,
+    rotten_fulls,
     ways_back_by,
 )
 from dr_sim.measures.outage_now.way_over import NO_WAY_US, Way
@@ -117,6 +118,7 @@ def _fetch_us(back: WayBack, scenario: Scenario, parts: int) -> int:
 def _at_the_primary(t: Tables, database: int) -> Iterator[Turn]:
     made = t.of("truth.backup_finished", database)
     earlier = set(t.of("truth.carried", database)["file"].tolist())
+    rotten = rotten_fulls(t, database)
     lost = list(lost_at(t, database, "primary"))
     # the first full of a store never lay there
     never = {(at, number) for at, number, _ in lost}
@@ -124,7 +126,8 @@ def _at_the_primary(t: Tables, database: int) -> Iterator[Turn]:
         made["time_us"].tolist(), made["file"].tolist(), strict=True
     ):
         # an earlier primary's lies there only if it has landed at this one
-        if number not in earlier and (at, number) not in never:
+        here = number not in earlier and number not in rotten
+        if here and (at, number) not in never:
             yield at, number, True
     for number in t.of("truth.carried_there", database)["file"].tolist():
         yield 0, number, True

@@ -338,7 +338,13 @@ class _Chain:
         )
 
 
+def rotten_fulls(t: Tables, database: int) -> set[int]:
+    """Return the fulls that hold pages which had rotted: no way leads back over one of them."""
+    return set(t.of("truth.backup_rotten", database)["file"].tolist())
+
+
 def _at_the_store(t: Tables, database: int) -> Iterator[Turn]:
+    rotten = rotten_fulls(t, database)
     landed = t.of("truth.landed", database)
     for at, number, intact in zip(
         landed["time_us"].tolist(),
@@ -346,7 +352,7 @@ def _at_the_store(t: Tables, database: int) -> Iterator[Turn]:
         landed["intact"].tolist(),
         strict=True,
     ):
-        yield at, number, bool(intact)
+        yield at, number, bool(intact) and number not in rotten
     yield from lost_at(t, database, "secondary")
 
 

@@ -34,6 +34,7 @@ from dr_sim.measures.summary.curves import (
 from dr_sim.measures.summary.failovers import failovers_summary
 from dr_sim.measures.summary.mistakes import mistakes_summary
 from dr_sim.measures.summary.orders import orders_refused
+from dr_sim.measures.summary.rot import rot_summary
 from dr_sim.measures.summary.types import (
     BacklogSummary,
     CopySummary,
@@ -93,7 +94,8 @@ def summarise(whole: Whole) -> Summary:
         legs=_legs(whole),
         failovers=failovers,
         orders_refused=orders_refused(whole),
-        mistakes=mistakes_summary(whole, failovers),
+        mistakes=mistakes_summary(whole, failovers)
+        + rot_summary(whole, failovers),
         exposure=exposure_summary(whole),
         exposure_before=exposure_part(whole, "exposure_before"),
         exposure_after=exposure_part(whole, "exposure_after"),

@@ -24,7 +24,7 @@ from dr_sim.scenario.model import Scenario
 
 
 @dataclass(frozen=True, slots=True)
-class _Right:
+class Right:
     """A mistake that was put right: when (None: not yet at the run's end), and where from.
     copied_back_bytes None: a failover left it behind.
     """
@@ -83,7 +83,7 @@ def _mistake(
         right_us=None if right is None else right.at_us,
         degraded_us=until_us
         - made_us
-        - _down_us(failovers, made_us, until_us),
+        - down_us(failovers, made_us, until_us),
         place="" if right is None else right.place,
         copied_back_bytes=None
         if right is None
@@ -127,7 +127,7 @@ def _same(t: Tables, kind: str, mistake: Row) -> Iterator[Row]:
 
 def _left_behind(
     one: tuple[Leg, Tables], row: Row, failovers: Sequence[FailoverSummary]
-) -> _Right | None:
+) -> Right | None:
     """Return how a failover left the mistake behind."""
     leg, t = one
     promoted = {
@@ -141,17 +141,17 @@ def _left_behind(
     for failover in of_leg:
         at_us = failover.served_again_us
         if not failover.by_itself and at_us is not None:
-            return _Right(at_us, failover.new_primary)
-    return _Right(None, leg.secondary)
+            return Right(at_us, failover.new_primary)
+    return Right(None, leg.secondary)
 
 
-def _copied_back(whole: Whole, leg: Leg, row: Row) -> _Right | None:
+def _copied_back(whole: Whole, leg: Leg, row: Row) -> Right | None:
     """Return how what the mistake destroyed was copied back."""
     for beside, t in whole.at(leg):
         for copied in _same(t, "truth.copied_back", row):
             at_us = beside.begins_us + copied.time_us
             size = copied.values["nominal_bytes"]
-            return _Right(at_us, beside.secondary, size)
+            return Right(at_us, beside.secondary, size)
     return None
 
 
@@ -164,7 +164,7 @@ def _given_up(whole: Whole, leg: Leg, row: Row) -> Iterator[str]:
                 yield beside.secondary
 
 
-def _down_us(
+def down_us(
     failovers: Sequence[FailoverSummary], from_us: int, until_us: int
 ) -> int:
     """Return how long the service was down between two instants."""

@@ -293,15 +293,27 @@ class RefusedOrder:
     what: str = "to fail over"
 
 
+@dataclass(frozen=True, slots=True)
+class RotFound:
+    """Facts about pages that have rotted. damaged_bytes: their size. noticed_by: what read
+    them first, '' if nothing did. fulls: how many fulls were made that hold them.
+    """
+
+    damaged_bytes: int
+    noticed_by: str
+    fulls: int
+
+
 @dataclass(slots=True)
 class MistakeSummary:
-    """A wrong change that was committed. gone: a failover left it behind. copied_back_bytes: so
-    much was copied back from a database that was restored beside the service. place: where the way
-    back was. given_up: places where such a restore was given up. noticed_us: when somebody noticed
-    it. right_us: when users had again what it had destroyed. lasted_us: how long they had not, at
-    least that where right_us is None. degraded_us: the same, the time in which the service was down
-    left out. tenants: whose data it destroyed. stopped: those of them of whom nobody could work.
-    stops_database, stops_service: nobody else could work there, either.
+    """A wrong change that was committed; with rot, pages that have rotted at the primary. gone: a
+    failover left it behind. copied_back_bytes: so much was copied back from a database that was
+    restored beside the service. place: where the way back was. given_up: places where such a
+    restore was given up. noticed_us: when somebody noticed it. right_us: when users had again what
+    it had destroyed. lasted_us: how long they had not, at least that where right_us is None.
+    degraded_us: the same, the time in which the service was down left out. tenants: whose data it
+    destroyed. stopped: those of them of whom nobody could work. stops_database, stops_service:
+    nobody else could work there, either.
     """
 
     time_us: int
@@ -319,6 +331,7 @@ class MistakeSummary:
     stopped: list[str] = field(default_factory=list)
     stops_database: bool = False
     stops_service: bool = False
+    rot: RotFound | None = None
 
 
 # ---- how each database stands (measures/standing.py)

@@ -4,6 +4,7 @@ R11).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -272,6 +273,8 @@ def could_be_taken(
     """Return whether the last that was said of a backup before that row is that it is whole.
     kinds: of the rows that say anything of it.
     """
+    if _has_rotted(story, database, name, seq):
+        return False
     last_seq, last_kind = -1, ""
     for kind in kinds:
         rows = story.of(kind, database)
@@ -281,9 +284,19 @@ def could_be_taken(
     return last_kind == "seen.Validated"
 
 
+def _has_rotted(story: Story, database: int, name: int, seq: int) -> bool:
+    """Return whether people had said, before that row, that a full holds rotten pages."""
+    return any(
+        said.entity == database
+        and said.seq < seq
+        and story.text(name) in json.loads(said.values["fulls"])
+        for said in story.rows("seen.PagesRot")
+    )
+
+
 def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
-    """A full replaces a copy only if it leads further, with what follows on it here, or if somebody
-    has ordered to restore it again up to an earlier instant.
+    """A full replaces a copy only if it leads further, with what follows on it here, if somebody
+    has ordered to restore it again up to an earlier instant, or if it holds pages that have rotted.
     """
     for row in (
         story.rows("seen.Restore") if _replaces_anything(story) else ()
@@ -317,8 +330,16 @@ def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
 
 
 def _is_ordered_back(story: Story, restore: Row) -> bool:
-    """Return whether somebody had ordered, before that restore, to restore its database again."""
-    return any(
+    """Return whether somebody had ordered, before that restore, to restore its database again, or
+    had said that its pages have rotted.
+    """
+    rotten = any(
+        said.seq < restore.seq
+        and said.values["copy"]
+        and said.entity == restore.entity
+        for said in story.rows("seen.PagesRot")
+    )
+    return rotten or any(
         order.seq < restore.seq
         and order.values["anew"]
         and order.values["target"] in ("", restore.values["database"])

@@ -209,6 +209,13 @@ def writes_refused_text(database: str, error: str) -> str:
     return f"For database [{database}] the primary refuses writes. {_provided(error)}"
 
 
+def pages_rot_text(database: str, error: str) -> str:
+    return (
+        f"For database [{database}] pages have rotted at the primary, and full backups since then "
+        f"may hold them. {_provided(error)}"
+    )
+
+
 # ---- a failover
 def not_recovered_text(database: str, error: str) -> str:
     return f"Database [{database}] could not be recovered at the secondary. {_provided(error)}"

@@ -69,6 +69,9 @@ class AlertId(enum.IntEnum):
     LANDED_LATE = 23  # logs land later than they should, where none is restored at once
     GOES_BACK = 25  # a failover is left, and the old primary that it stopped serves again
     NOT_UNFENCED = 26  # that primary does not serve again yet
+    PAGES_ROT = (
+        27  # pages at the primary have rotted, with the engine's error
+    )
     FULL_OVERDUE = 24  # no full has come to a store as scheduled, while other backups have
 
 
@@ -94,6 +97,7 @@ class Danger(enum.StrEnum):
     PRIMARY_INCREMENTAL = "primary incremental"
     PRIMARY_LOG = "primary log"
     PRIMARY_WRITES = "primary writes"
+    PRIMARY_PAGES = "primary pages"
     NOT_RECOVERED = "recover"
     LEFT_BEHIND = "left behind"
     ONLY_WAY = "only way"

@@ -228,6 +228,7 @@ _DANGERS = {
     PrimaryTrouble.FULL: Danger.PRIMARY_FULL,
     PrimaryTrouble.INCREMENTAL: Danger.PRIMARY_INCREMENTAL,
     PrimaryTrouble.LOG: Danger.PRIMARY_LOG,
+    PrimaryTrouble.PAGES: Danger.PRIMARY_PAGES,
     PrimaryTrouble.WRITES: Danger.PRIMARY_WRITES,
 }
 _HEALED_BY = {  # a backup of that kind ends these dangers
@@ -249,10 +250,14 @@ def tell_primary_error(
     alert_id = AlertId.BACKUP_FAILED
     if e.what == PrimaryTrouble.WRITES:
         alert_id = AlertId.WRITES_REFUSED
+    elif e.what == PrimaryTrouble.PAGES:
+        alert_id = AlertId.PAGES_ROT
 
     def text(error: str) -> str:
         if alert_id is AlertId.WRITES_REFUSED:
             return texts.writes_refused_text(db.name, error)
+        if alert_id is AlertId.PAGES_ROT:
+            return texts.pages_rot_text(db.name, error)
         return texts.backup_failed_text(db.name, e.what, error)
 
     error = said(e.error_number, e.error_text)

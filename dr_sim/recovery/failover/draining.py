@@ -270,7 +270,12 @@ def call_off(
     if drain.has_disconnected:
         out.append(AdmitReaders(db.name))
     for file in drain.given_up:
-        if file.content is Content.LOST and file.name in db.files:
+        rotten = file.name in db.rotten
+        if (
+            file.content is Content.LOST
+            and file.name in db.files
+            and not rotten
+        ):
             db.files.take_up_again(file)
     latest_us = e.mono_us + db.rules.retry_us
     for file in db.files.values():

@@ -25,6 +25,7 @@ _OVER = (
     Danger.LEFT_BEHIND,
     Danger.UNPROTECTED,
     Danger.ONLY_WAY,
+    Danger.PRIMARY_PAGES,
 )
 """The dangers that end once a database is online here."""
 

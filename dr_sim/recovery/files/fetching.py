@@ -157,8 +157,11 @@ class Fetching:
 
     def _given_up(self, name: str) -> bool:
         file = self._db.files.get(name)
-        return name in self.useless or (
-            file is not None and file.content is Content.LOST
+        aside = name in self._db.rotten
+        return (
+            aside
+            or name in self.useless
+            or (file is not None and file.content is Content.LOST)
         )
 
     def _best(

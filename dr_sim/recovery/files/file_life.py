@@ -51,6 +51,7 @@ class FileEvent(enum.StrEnum):
     FAILED_UNNEEDED = "failed validation, and nothing waits for it"
     REFUSED = "refused by the engine"
     GIVEN_UP = "given up"
+    SET_ASIDE = "set aside: people know that its pages have rotted"
     TAKEN_UP_AGAIN = "taken up again"
     GONE = "gone"
     # events that change the need
@@ -83,6 +84,7 @@ CONTENT: Transitions[Content, FileEvent] = Transitions(
             _E.FAILED: Content.BAD,
             _E.FAILED_UNNEEDED: Content.LOST,
             _E.REFUSED: Content.CHECKING,
+            _E.SET_ASIDE: Content.LOST,
             _E.GIVEN_UP: Content.LOST,
             _E.GONE: Content.ABSENT,
         },
@@ -91,6 +93,7 @@ CONTENT: Transitions[Content, FileEvent] = Transitions(
             _E.PASSED: Content.WHOLE,
             _E.FAILED: Content.BAD,
             _E.REFUSED: Content.CHECKING,
+            _E.SET_ASIDE: Content.LOST,
             _E.GONE: Content.ABSENT,
         },
         # a second answer may come: a file may be hashed twice at the same time
@@ -100,6 +103,7 @@ CONTENT: Transitions[Content, FileEvent] = Transitions(
             _E.FAILED: Content.BAD,
             _E.FAILED_UNNEEDED: Content.LOST,
             _E.REFUSED: Content.CHECKING,
+            _E.SET_ASIDE: Content.LOST,
             _E.GIVEN_UP: Content.LOST,
             _E.GONE: Content.ABSENT,
         },
@@ -109,6 +113,7 @@ CONTENT: Transitions[Content, FileEvent] = Transitions(
             _E.FAILED: Content.BAD,
             _E.FAILED_UNNEEDED: Content.LOST,
             _E.REFUSED: Content.CHECKING,
+            _E.SET_ASIDE: Content.LOST,
             _E.GIVEN_UP: Content.LOST,
             _E.TAKEN_UP_AGAIN: Content.BAD,
             _E.GONE: Content.ABSENT,

@@ -486,6 +486,14 @@ class HeldFiles:
         if failure is not None:
             file.failure = failure
 
+    def set_aside(self, file: File) -> None:
+        """Record that a full is of no use, though its hash is right: its pages have rotted."""
+        if file.content in (Content.LOST, Content.UNREAD):
+            return
+        self._move(file, FileEvent.SET_ASIDE)
+        self.bad.pop(file.name, None)
+        self.shelves.spoil()
+
     def take_up_again(self, file: File) -> None:
         """Take the file up again: the failover in which it was given up has been called off."""
         self._move(file, FileEvent.TAKEN_UP_AGAIN)

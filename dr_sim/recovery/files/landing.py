@@ -90,7 +90,9 @@ def validated(
     first_time = files.passed(file, header, db.state)
     if first_time and db.alerts.begun:
         telling.primary_is_well(db, header, out)
-    if file.kind is not LOG:
+    if file.name in db.rotten:
+        files.set_aside(file)
+    elif file.kind is not LOG:
         _other_is_whole(db, file, first_time, e, out)
     elif file.done:
         db.alerts.over(file.name, out)

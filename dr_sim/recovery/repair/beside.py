@@ -41,7 +41,7 @@ from dr_sim.recovery.commands import (
     RestoreBeside,
 )
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import LOG
+from dr_sim.recovery.files.files import FULL, LOG
 from dr_sim.recovery.repair.beside_table import (
     BESIDE,
     BesideEvent,
@@ -67,15 +67,17 @@ class Beside:
     """The restore of one database beside the service.
 
     stop_before_utc_us: everything before that instant is wanted. state: where the database on the
-    server stands. steps: names of the backups that are restored next. meets: with the last of them
-    all is there. in_hand: the backup that is being restored, '' if none. useless: backups that were
-    refused. waits_since_us: since when a log is missing, -1 if none is.
+    server stands. full: what it was restored from. steps: names of the backups that are restored
+    next. meets: with the last of them all is there. in_hand: the backup that is being restored, ''
+    if none. useless: backups that were refused. waits_since_us: since when a log is missing, -1 if
+    none is.
     """
 
     __slots__ = (
         "_db",
         "_key",
         "_phase",
+        "full",
         "in_hand",
         "meets",
         "state",
@@ -98,6 +100,7 @@ class Beside:
 
     def _begin_empty(self) -> None:
         self.state = _EMPTY
+        self.full = ""
         self.steps: list[str] = []
         self.in_hand = ""
         self.useless: set[str] = set()
@@ -171,8 +174,21 @@ class Beside:
         self.state = RestoreState(
             e.fork, e.redo_lsn, e.differential_base_lsn
         )
+        if self._is_full(self.in_hand):
+            self.full = self.in_hand
         self.in_hand = ""
+        self.rot_is_known()
         self.go_on(e, out)
+
+    def rot_is_known(self) -> None:
+        """Plan again where the full on the server holds pages that have rotted."""
+        if self.full in self._db.rotten:
+            self.state, self.full = _EMPTY, ""
+            self.steps, self.meets = [], False
+
+    def _is_full(self, name: str) -> bool:
+        file = self._db.files.get(name)
+        return file is not None and file.kind is FULL
 
     def refused(
         self, e: events.NotRestoredBeside, out: list[Command]

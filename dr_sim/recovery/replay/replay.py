@@ -49,7 +49,8 @@ from dr_sim.recovery.files.files import (
     kind_of,
 )
 from dr_sim.recovery.files.remake import Remake
-from dr_sim.recovery.repair import besides, standby
+from dr_sim.recovery.files.rotten import RottenFulls
+from dr_sim.recovery.repair import besides, rot, standby
 from dr_sim.recovery.repair.beside import Beside
 from dr_sim.recovery.repair.repair import Repair
 from dr_sim.recovery.repair.ways import Ways
@@ -105,6 +106,7 @@ class DatabaseReplay:
         "remake",
         "repair",
         "replaces",
+        "rotten",
         "rules",
         "state",
         "stop_before_utc_us",
@@ -135,6 +137,7 @@ class DatabaseReplay:
         restored = self.last is not None and bool(self.last.name)
         self.had_copy = restored or bool(saved.get(self._copy_key))
         self.files = HeldFiles(name, saved)
+        self.rotten = RottenFulls(name, saved)
         self.alerts = AlertBook(name, rules.critical_after_us, saved)
         self.watch = Watch(self)
         self.log_window = LogWindow(self)
@@ -176,6 +179,7 @@ class DatabaseReplay:
             if self.replay_waits:  # else a restore is saved soon
                 out.append(Save(self._copy_key, "1"))
         self._take_up(e, seen, out)
+        rot.set_aside(self)
         gone = [
             d
             for d in self.alerts.begun
@@ -237,6 +241,9 @@ class DatabaseReplay:
         ):
             kept.give_up_copy(self, out)
             return
+        if self.rotten.copy and self.state.exists:
+            rot.begin_again(self, e, out)
+            return  # whatever is at hand was handed over there
         if waiting.stopped(self):
             return
         file = self.ways.next_step(mono_us) if self.ways.steps else None
@@ -540,5 +547,7 @@ ON_EVENT: dict[
     events.ShareAnswered: answers.share_answered,
     events.PrimaryError: telling.tell_primary_error,
     events.CopySeen: standby.copy_seen,
+    events.PagesRot: rot.said,
+    events.PagesSound: rot.sound_again,
     **besides.ON_EVENT,
 }

@@ -51,6 +51,7 @@ def _other_restored(
     """Handle a full or an incremental that was restored."""
     db.has_copy()
     if file.kind is FULL:
+        db.rotten.copy_comes_from(file.name, out)
         db.progress.full_restored(e.mono_us)
     for danger in (Danger.ROOM, Danger.UNPROTECTED, Danger.SET_UP):
         db.alerts.over(danger, out)

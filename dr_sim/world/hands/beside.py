@@ -40,6 +40,7 @@ class CopyingBack:
     stops: the instants that people try, one after the other; the last is that of the mistake.
     lost_bytes, cost: what is copied, and how long that takes. given_up: called when the backups do
     not lead there, or the place is lost. others: tells whether another way could be tried then.
+    copied: called when it is done, in place of the record of a mistake that is put right.
     """
 
     stops: list[StopBeside]
@@ -47,6 +48,7 @@ class CopyingBack:
     cost: BackupCost
     given_up: Callable[[], None]
     others: Callable[[], bool]
+    copied: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -337,12 +339,15 @@ class BesideHands:
         copy = self._copies.pop(index, None)
         if copy is None:
             return  # people have gone over to another way
-        context.note(
-            "truth.copied_back",
-            index,
-            copy.stops[0].commits,
-            copy.lost_bytes,
-        )
+        if copy.copied is not None:
+            copy.copied()
+        else:
+            context.note(
+                "truth.copied_back",
+                index,
+                copy.stops[0].commits,
+                copy.lost_bytes,
+            )
         self._ready_us.pop(index, None)
         self._copied_back.add(index)
         self._driver.answer(life, e.CopiedBack, database)

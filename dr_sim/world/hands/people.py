@@ -138,6 +138,19 @@ class PeopleHands:
         self.expect(OrderedFailover(operator, planned))
         self.order(e.FailoverOrdered, operator, planned)
 
+    def order_failover_and(self, order: OrderedFailover) -> None:
+        """Order a failover; if it brings nothing online, that says what is done then."""
+        self.expect(order)
+        self.order(e.FailoverOrdered, order.operator, order.planned)
+
+    def tell(self, what: type[Event], *values: Any) -> None:
+        """Tell the recovery manager something that is no order: it refuses nothing. If it is down,
+        or dies of it, it is told when it is back.
+        """
+        self._driver.tell_new(what, *values)
+        if self._driver.machine is None:
+            self._orders.append(partial(self.tell, what, *values))
+
     def expect(self, order: OrderedFailover) -> None:
         """Note a failover that is about to be ordered."""
         self._failover = order

@@ -37,7 +37,9 @@ class BackupFile:
         "nominal_bytes",
         "number",
         "replaced_by",
+        "rotten",
         "sent_bytes",
+        "set_aside",
         "state",
         "validated",
     )
@@ -74,6 +76,8 @@ class BackupFile:
         self.hollow = (
             False  # its job reported success, but it holds no backup
         )
+        self.rotten = False  # a full, with pages that had rotted
+        self.set_aside = False  # people know it, and nobody uses it again
         self.modified_utc_us = 0
         # what arrived at the secondary under this name, if not itself
         self.replaced_by: BackupFile | None = None
@@ -113,6 +117,11 @@ class BackupFile:
     def whole(self) -> bool:
         """Return whether it was finished and holds a backup."""
         return self.made is not None and not self.hollow
+
+    @property
+    def of_use(self) -> bool:
+        """Return whether it is whole, and people have not set it aside."""
+        return self.whole and not self.set_aside
 
     @property
     def manifest(self) -> bytes | None:

@@ -347,6 +347,9 @@ class BackupJobs:
         if kind in db.hollow and job.order.of_schedules:
             mishaps.finish_hollow(self._primary, job)
             return
+        rotten = kind is Kind.FULL and db.rot is not None
+        if rotten and db.rot is not None and db.rot.backup_reads(job):
+            return
         utc = context.primary_utc_us()
         header = job.op.finish(commits, lsn, utc).header
         if kind is Kind.LOG and self._primary.log_space.limit_bytes(db):
@@ -358,7 +361,15 @@ class BackupJobs:
             self.note_base(db)
         if kind is Kind.LOG and not header.copy_only:
             db.crosses_fork = False
-        context.witness.made(now, db.index, file.number, header, commits)
+        if rotten:
+            context.witness.made_rotten(
+                db.index, file.number, header, commits
+            )
+            file.rotten = True
+        else:
+            context.witness.made(
+                now, db.index, file.number, header, commits
+            )
         context.journal.append(
             _FINISHED,
             now,
@@ -372,6 +383,8 @@ class BackupJobs:
             file.nominal_bytes,
             context.journal.texts[file.name],
         )
+        if rotten and db.rot is not None:
+            db.rot.full_made(file)
         self.ended(db, job)
         self.offer(job)
         if job.order.answer is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind
+from dr_sim.engines.port import EngineError
 from dr_sim.scenario.model import BackupCost
 from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.primary.primary_database import Job
@@ -49,9 +50,15 @@ def no_room(primary: Primary, job: Job) -> None:
     """Let the job fail because the share is full: it reports the engine's error, its partial file
     is deleted, and no log is truncated.
     """
+    path = job.context.at_primary(job.file)
+    error = job.context.primary_engine.no_space("backup", path=path)
+    fails(primary, job, error)
+
+
+def fails(primary: Primary, job: Job, error: EngineError) -> None:
+    """Let the job fail with that error: its partial file is deleted, and no log is truncated."""
     context, db, file = job.context, job.db, job.file
-    path = context.at_primary(file)
-    error = context.primary_engine.no_space("backup", path=path)
+    path = job.path
     if job.flow is not None:
         primary.disks[db.spec.machine].stop(job.flow)
     job.op.abort(0)

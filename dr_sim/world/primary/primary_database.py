@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.shelf import Shelf
@@ -57,6 +57,16 @@ class Order:
     def of_schedules(self) -> bool:
         """Return whether it belongs to the chain that the database's schedules make."""
         return not self.elsewhere and self.only_for is None
+
+
+class Rot(Protocol):
+    """Pages of a database that have rotted."""
+
+    def backup_reads(self, job: Job) -> bool:
+        """Return whether a full that has read them fails over them."""
+
+    def full_made(self, file: BackupFile) -> None:
+        """Note a full that holds them."""
 
 
 class Job:
@@ -115,6 +125,7 @@ class PrimaryDatabase:
         "named_us",
         "own_running",
         "paused",
+        "rot",
         "running",
         "shelf",
         "show_next_ppm",
@@ -156,6 +167,7 @@ class PrimaryDatabase:
         )
         # it was: there are none until a full or an incremental begins a new chain (4214)
         self.log_broken = False
+        self.rot: Rot | None = None  # a fault: pages of it have rotted
         self.failed = ""  # the failure class that took it
         self.data_lost = False  # its disks do not hold it any more
         self.down = (

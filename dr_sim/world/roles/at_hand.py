@@ -129,7 +129,7 @@ def _on_the_path(
         file: BackupFile = each.file
         header = file.header
         if (
-            file.whole
+            file.of_use
             and file.content is file
             and leads_to(header.fork, header.last_lsn, lineage.fork, forks)
         ):

@@ -58,6 +58,7 @@ from dr_sim.world.roles.seeding import seed, take_over
 from dr_sim.world.roles.succession import Heir
 from dr_sim.world.roles.together import hear_primary, shared_context
 from dr_sim.world.roles.unfencing import Unfencing
+from dr_sim.world.rot import say_what_is_known
 from dr_sim.world.secondary.secondary import Secondary
 from dr_sim.world.secondary.standby_copies import Break
 from dr_sim.world.stores.kept_chain import manager_goes_on
@@ -370,6 +371,8 @@ class Pair:
             )
             self._catch_up(roles.heirs)
         self.protection.begin()
+        if roles.heirs is not None:
+            say_what_is_known(self)
         beside()
         self.directory.start()
         if self.cloud is not None and not roles.number:

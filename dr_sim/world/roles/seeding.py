@@ -156,7 +156,14 @@ def _carry(
                 _read(context.primary_files, context.at_primary(file))
             )
         carried.append(
-            Carried(file.number, file.header, file.commits, there, here)
+            Carried(
+                file.number,
+                file.header,
+                file.commits,
+                there,
+                here,
+                file.rotten,
+            )
         )
         context.note(
             "truth.carried",

@@ -177,9 +177,11 @@ def _copy_beside(
 def _stands_at(
     context: Context, db: PrimaryDatabase, lineage: Lineage
 ) -> bool:
-    """Return whether the old primary's database is left restoring exactly where the new begins."""
+    """Return whether the old primary's database is left restoring exactly where the new begins.
+    One whose pages have rotted is always seeded again.
+    """
     engine, name = context.primary_engine, db.spec.name
-    if db.spec.log.kind == "none":
+    if db.spec.log.kind == "none" or db.rot is not None:
         return False
     parent = lineage.parents[lineage.fork].left
     state = engine.state(name)

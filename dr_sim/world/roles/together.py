@@ -42,6 +42,12 @@ class Witnesses(Witness):
         for witness in self.each:
             witness.made(t, db, file, header, commits)
 
+    def made_rotten(
+        self, db: int, file: int, header: BackupHeader, commits: int
+    ) -> None:
+        for witness in self.each:
+            witness.made_rotten(db, file, header, commits)
+
     def damaged(self, t: int, db: int, file: int, where: str) -> None:
         for witness in self.each:
             witness.damaged(t, db, file, where)

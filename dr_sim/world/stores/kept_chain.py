@@ -85,7 +85,7 @@ def kept_chain(
     def wanted(file: BackupFile) -> bool:
         header = file.header
         return (
-            file.whole
+            file.of_use
             and file.content is file
             and leads_to(header.fork, header.last_lsn, lineage.fork, forks)
         )

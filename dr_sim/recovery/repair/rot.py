@@ -1,0 +1,51 @@
+"""The consequences of pages that rot at the primary: what people say of fulls and of the copy here
+is applied (W3).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import Command, Event
+from dr_sim.recovery import events
+from dr_sim.recovery.alerts.alerts import Danger
+from dr_sim.recovery.files import kept
+from dr_sim.recovery.repair import standby
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay.replay import DatabaseReplay
+
+
+def said(
+    db: DatabaseReplay, e: events.PagesRot, out: list[Command]
+) -> None:
+    """Set the fulls aside that people name; restore the copy again if it holds such pages."""
+    db.rotten.said(e, out)
+    set_aside(db)
+    db.beside.rot_is_known()
+    if db.rules.keeps:
+        kept.begin(db, e, out)  # no full may be left
+    db.advance(e, out)
+
+
+def sound_again(
+    db: DatabaseReplay, e: events.PagesSound, out: list[Command]
+) -> None:
+    """Note that the primary's pages are sound again. What people have said of fulls stays true."""
+    db.alerts.over(Danger.PRIMARY_PAGES, out)
+
+
+def set_aside(db: DatabaseReplay) -> None:
+    """Set those of the fulls here aside that people have named."""
+    for name in db.rotten.names:
+        file = db.files.get(name)
+        if file is not None:
+            db.files.set_aside(file)
+
+
+def begin_again(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Restore the copy again: it holds pages that have rotted."""
+    db.lose_copy()
+    standby.begin_again(db, e, out)
+    if db.files.in_hand is None:
+        db.advance(e, out)
