@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.engines.commits import MASK, content, mark
+from dr_sim.engines.commits import MASK, content, mark, rot
 from dr_sim.engines.port import WitnessReading
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.plain import summary_json
@@ -316,6 +316,49 @@ def break_beside_with_other_commits(w: Watch) -> None:
     w.witness.copies_back(9, 0, 1, WitnessReading(2, 12345), 2)
 
 
+def rotten_full(w: Watch, n0: int, n1: int) -> int:
+    w.headers.append(header(FULL, 10 * n0, 10 * n1))
+    file = len(w.headers) - 1
+    w.witness.made_rotten(0, file, w.headers[file], n1)
+    w.witness.landed(w.clock, 0, file, True)
+    return file
+
+
+def with_rot(n: int) -> int:
+    return (mark(DB, 1, n) + rot(DB)) & MASK
+
+
+def break_rot_handed_over(w: Watch) -> None:
+    full = rotten_full(w, 1, 2)
+    w.witness.rot_is_known(0)
+    w.hand_over(full)
+
+
+def break_rot_promoted(w: Watch) -> None:
+    full = rotten_full(w, 1, 2)
+    w.hand_over(full)
+    w.restored(full, digest=with_rot(2))
+    w.witness.rot_is_known(0)
+    w.promote(2, digest=with_rot(2))
+
+
+def break_prefix_by_more_than_rot(w: Watch) -> None:
+    full = rotten_full(w, 1, 2)
+    w.hand_over(full)
+    w.restored(full, digest=with_rot(2) ^ 1)
+
+
+def break_prefix_by_rot_that_no_full_held(w: Watch) -> None:
+    log = w.made(LOG, 1, 2)
+    w.hand_over(log)
+    w.restored(log, digest=with_rot(2))
+
+
+def break_beside_with_rot(w: Watch) -> None:
+    w.witness.rot_is_known(0)
+    w.witness.copies_back(9, 0, 1, WitnessReading(2, with_rot(2)), 2)
+
+
 def break_unacknowledged(w: Watch) -> None:
     w.restore(w.made(LOG, 1, 3))
     w.promote(3, acknowledged=2)
@@ -362,6 +405,36 @@ def test_each_breach_is_found_and_nothing_else(w: Watch, case: str) -> None:
 def test_every_invariant_has_a_case() -> None:
     for invariant in INVARIANTS:
         assert any(case.startswith(invariant) for case in BREAKS), invariant
+
+
+def test_rot_that_nobody_knows_breaks_nothing_and_no_way_leads_over_it(w: Watch) -> None:
+    """The copy is restored from a full that holds rotten pages, and from a log: nobody could know.
+    It survives nothing, and that it was promoted is told.
+    """
+    full = rotten_full(w, 1, 2)
+    w.hand_over(full)
+    w.restored(full, digest=with_rot(2))
+    assert w.witness.holds_rot(0)
+    assert w.witness.survivable(0, "site") == (1, 0)
+    log = w.made(LOG, 2, 3)
+    w.hand_over(log)
+    w.restored(log, digest=with_rot(3))
+    assert w.witness.survivable(0, "site") == (1, 0)
+    w.promote(3, digest=with_rot(3))
+    assert w.broken == []
+    assert [row[3] for row in w.rows if row[0] == "truth.rot_promoted"] == [(3,)]
+
+
+def test_a_sound_full_takes_the_rot_away(w: Watch) -> None:
+    sound, rotten = w.made(FULL, 0, 1), rotten_full(w, 1, 2)
+    w.hand_over(rotten)
+    w.restored(rotten, digest=with_rot(2))
+    w.witness.rot_is_known(0)
+    w.restore(sound)
+    assert not w.witness.holds_rot(0)
+    w.restore(w.made(LOG, 1, 2))
+    w.promote(2)
+    assert w.broken == []
 
 
 def test_a_restore_beside_with_all_before_the_mistake_breaks_nothing(w: Watch) -> None:

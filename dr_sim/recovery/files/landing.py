@@ -91,7 +91,7 @@ def validated(
     if first_time and db.alerts.begun:
         telling.primary_is_well(db, header, out)
     if file.name in db.rotten:
-        files.set_aside(file)
+        _came_with_rot(db, file, first_time, e, out)
     elif file.kind is not LOG:
         _other_is_whole(db, file, first_time, e, out)
     elif file.done:
@@ -122,6 +122,20 @@ def validated(
             e, out
         )  # the chain may have waited for this file; advance waits for the restore
     db.advance(e, out)
+
+
+def _came_with_rot(
+    db: DatabaseReplay,
+    file: File,
+    first_time: bool,
+    e: Event,
+    out: list[Command],
+) -> None:
+    """Set a full aside that holds rotten pages. It has come as scheduled all the same."""
+    if first_time:
+        for watch in db.overdue:
+            watch.whole(file, e, out)
+    db.files.set_aside(file)
 
 
 def _other_is_whole(
