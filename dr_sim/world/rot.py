@@ -34,6 +34,7 @@ from dr_sim.world.hands.people import OrderedFailover
 from dr_sim.world.primary import backup_mishaps
 
 if TYPE_CHECKING:
+    from dr_sim.world.kernel.context import Context
     from dr_sim.world.primary.backup_file import BackupFile
     from dr_sim.world.primary.primary_database import Job, PrimaryDatabase
     from dr_sim.world.roles.pair import Pair
@@ -117,11 +118,9 @@ class RottenPages:
         self._notice("a backup")
         return True
 
-    def full_made(self, file: BackupFile) -> None:
-        """Note a full that holds these pages."""
-        self._lead.shared.note(
-            "truth.backup_rotten", self._index, file.number
-        )
+    def full_made(self, file: BackupFile, context: Context) -> None:
+        """Note a full that holds these pages. context: in which it is recorded."""
+        context.note("truth.backup_rotten", self._index, file.number)
         self._fulls.append(file)
         if self._known:
             self._say(False)

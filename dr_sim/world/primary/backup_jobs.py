@@ -384,7 +384,7 @@ class BackupJobs:
             context.journal.texts[file.name],
         )
         if rotten and db.rot is not None:
-            db.rot.full_made(file)
+            db.rot.full_made(file, context)
         self.ended(db, job)
         self.offer(job)
         if job.order.answer is not None:

@@ -65,8 +65,8 @@ class Rot(Protocol):
     def backup_reads(self, job: Job) -> bool:
         """Return whether a full that has read them fails over them."""
 
-    def full_made(self, file: BackupFile) -> None:
-        """Note a full that holds them."""
+    def full_made(self, file: BackupFile, context: Context) -> None:
+        """Note a full that holds them. context: in which it is recorded."""
 
 
 class Job:
