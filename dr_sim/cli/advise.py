@@ -18,7 +18,7 @@ from dr_sim.cli.options import (
 )
 from dr_sim.cli.playing import as_asked, finished_is_kept
 from dr_sim.errors.bugs import EXIT_BUG
-from dr_sim.files.output import show
+from dr_sim.files.output import show, show_as_is
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
@@ -68,7 +68,7 @@ def _advise(a: argparse.Namespace) -> int:
     ):
         found = advise(asked, playing, folder, progress)
     if a.json:
-        show(
+        show_as_is(
             json.dumps(
                 found.to_json(),
                 indent=1,

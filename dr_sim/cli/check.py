@@ -22,6 +22,7 @@ from dr_sim.files.output import (
     check_outputs,
     printable,
     show,
+    show_as_is,
     write_together,
 )
 from dr_sim.units import UnitError
@@ -190,7 +191,7 @@ def _check(a: argparse.Namespace) -> int:
         if a.github or os.environ.get("GITHUB_ACTIONS") == "true"
         else ()
     ):
-        show(line)
+        show_as_is(line)
     return found.exit_code
 
 

@@ -21,7 +21,7 @@ from dr_sim.cli.options import (
 )
 from dr_sim.cli.playing import as_asked, managed
 from dr_sim.errors import bugs, input_error
-from dr_sim.files.output import show
+from dr_sim.files.output import show, show_as_is
 
 
 def add_compare(commands: Any) -> None:
@@ -123,7 +123,7 @@ def _compare(a: argparse.Namespace) -> int:
     folder = a.out or comparison_folder(found.a.scenario, found.b.scenario)
     names = write_comparison(found, (str(a.a), str(a.b)), folder)
     if a.json:
-        show(found.differences.to_json(orient="records", indent=1))
+        show_as_is(found.differences.to_json(orient="records", indent=1))
     else:
         show(comparison(found, str(a.a), str(a.b), everything=a.all))
         show(f"\n{folder}/  {' '.join(names)}")
@@ -136,7 +136,7 @@ def _policies(a: argparse.Namespace) -> int:
     from dr_sim.experiments.comparing.policies import policy_table
 
     broken: list[bugs.Broken] = []
-    show(
+    show_as_is(
         policy_table(
             a.scenarios,
             a.set,

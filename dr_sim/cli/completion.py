@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from dr_sim.cli.help import commands_of
-from dr_sim.files.output import show
+from dr_sim.files.output import show_as_is
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
@@ -25,7 +25,7 @@ def add_completion(commands: Any) -> None:
 def _completion(a: argparse.Namespace) -> int:
     from argcomplete.shell_integration import shellcode
 
-    show(shellcode(["dr-sim"], shell=a.shell))
+    show_as_is(shellcode(["dr-sim"], shell=a.shell))
     return 0
 
 

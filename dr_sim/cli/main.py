@@ -38,7 +38,7 @@ from dr_sim.cli.scenario_files import add_files
 from dr_sim.cli.sweep import add_sweep
 from dr_sim.cli.ways import add_ways
 from dr_sim.errors import DrSimError, bugs
-from dr_sim.files.output import mute, printable, show
+from dr_sim.files.output import mute, printable, show_as_is
 from dr_sim.files.reading import outside_allowed
 from dr_sim.version import VERSION
 
@@ -155,7 +155,7 @@ def _in_printing(error: OSError) -> bool:
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     module: str = frame.f_globals["__name__"]
     printed = module == __name__ or module.startswith(f"{__package__}.")
-    return printed or frame.f_code is show.__code__
+    return printed or frame.f_code is show_as_is.__code__
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:

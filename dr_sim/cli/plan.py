@@ -8,7 +8,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.cli.options import add_json, value_of
-from dr_sim.files.output import json_text, show
+from dr_sim.files.output import json_text, show, show_as_is
 
 
 def add_plan(commands: Any) -> None:
@@ -102,7 +102,7 @@ def _plan(a: argparse.Namespace) -> int:
     )
     answers = restore_plan.plan_restore(a.history, question)
     if a.json:
-        show(json_text(plan_shown.as_json(answers, a.history)))
+        show_as_is(json_text(plan_shown.as_json(answers, a.history)))
     else:
         show(plan_shown.as_text(answers))
     return plan_shown.exit_code(answers)

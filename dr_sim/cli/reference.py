@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.errors import InputError, input_error
 from dr_sim.files.output import show
+from dr_sim.formatting.layout import width
 
 if TYPE_CHECKING:
     from dr_sim.loading.reference import Key
 
-_NARROW, _WIDE = 60, 100
 _MOST_MEANT = 3  # names in one question
 
 
@@ -110,12 +109,9 @@ def default_text(key: Key) -> str:
 
 def wrapped(head: str, text: str) -> list[str]:
     """Lines of a text behind a head, as wide as the terminal allows."""
-    width = min(
-        _WIDE, max(_NARROW, shutil.get_terminal_size((80, 24)).columns)
-    )
     return textwrap.wrap(
         text,
-        width,
+        width(),
         initial_indent=head,
         subsequent_indent=" " * len(head),
         break_on_hyphens=False,

@@ -19,7 +19,7 @@ from dr_sim.cli.options import (
 from dr_sim.cli.playing import as_asked, kept, warn_of_overload
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import input_error
-from dr_sim.files.output import json_rows, json_text, show
+from dr_sim.files.output import json_rows, json_text, show, show_as_is
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
@@ -104,7 +104,7 @@ def _run(a: argparse.Namespace) -> int:
             runs.write_results(result, folder, drawing)
         took = seconds()
     if a.json:
-        shown = json_rows(runs.full_summary(result))
+        show_as_is(json_rows(runs.full_summary(result)))
     else:
         shown = screen(
             result.summary,
@@ -114,8 +114,7 @@ def _run(a: argparse.Namespace) -> int:
             took,
             folder,
         )
-        shown = coloured(shown) if in_colour() else shown
-    show(shown)
+        show(coloured(shown) if in_colour() else shown)
     return result.verdict.exit_code
 
 
@@ -158,7 +157,7 @@ def _run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     until.some_of(found)
     write_distribution(found, folder)
     if a.json:
-        show(json_text(found.summary()))
+        show_as_is(json_text(found.summary()))
     else:
         shown = screen(found, a.scenario, time.monotonic() - began, folder)
         show(coloured(shown) if in_colour() else shown)

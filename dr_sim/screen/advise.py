@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dr_sim.experiments.advising.advice import Advice, Tried, money_text
 from dr_sim.experiments.advising.costs import cost_now
 from dr_sim.experiments.judging.judge import LineVerdict
 from dr_sim.experiments.judging.words import shown_value_and_bound
+from dr_sim.formatting.layout import table_lines
 
 MOST_SETS = 8
 """Sets of several changes that are shown: the best."""
@@ -39,7 +38,7 @@ def _table(advice: Advice) -> list[str]:
         for tried in advice.together[:MOST_SETS]
     ]
     hidden = len(advice.together) - MOST_SETS
-    lines = _aligned(rows)
+    lines = table_lines(rows)
     if hidden > 0:
         lines.append(f"{hidden} more sets (--json has all)")
     return lines
@@ -62,8 +61,3 @@ def _cost(tried: Tried) -> str:
     if tried.cost is None:
         return "?"
     return f"+{money_text(tried.cost)}" if tried.cost else "+0"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -30,6 +30,7 @@ from dr_sim.experiments.replications.estimates import (
 )
 from dr_sim.experiments.replications.intervals import Interval
 from dr_sim.experiments.replications.sample import STOPPED
+from dr_sim.formatting.layout import table_lines
 from dr_sim.formatting.numbers import figures, signed_text
 from dr_sim.formatting.words import counted, span
 from dr_sim.measures.verdict import Outcome
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from dr_sim.experiments.comparing.paired import PairedDifference
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
-_WIDE = 23
-_HEAD = len(" exposure database ")
 
 
 def screen(
@@ -119,14 +118,6 @@ def _head(
     )
 
 
-def _row(head: str, cells: list[str]) -> str:
-    """Return a line of a table; two cells are never without a space between them."""
-    wide = _WIDE - 1
-    return f"{head:<{_HEAD}}" + "".join(
-        f"{cell:<{wide}} " for cell in cells
-    )
-
-
 def _per_run(found: Distribution) -> Iterator[str]:
     classes = list(
         dict.fromkeys(
@@ -150,8 +141,8 @@ def _per_run(found: Distribution) -> Iterator[str]:
         title = f"FAILOVERS  {failed}"
         if failure_class == STOPPED:
             title = "MISTAKES  nobody could work"
-        yield _row(f"{title}, in {runs:,} of {found.n:,} runs", [])
-        yield _row("", [*_STATISTICS, "most"])
+        yield f"{title}, in {runs:,} of {found.n:,} runs"
+        rows = [["", *_STATISTICS, "most"]]
         for measure in (
             "data_loss",
             "outage",
@@ -171,22 +162,24 @@ def _per_run(found: Distribution) -> Iterator[str]:
             if "." in measure and not most:
                 continue
             name = measure.replace("outage.", "  ").replace("_", " ")
-            yield _row(f" {name}", [*cells, clock(round(most))])
+            rows.append([name, *cells, clock(round(most))])
+        yield from table_lines(rows, indent=1)
 
 
 def _over_time(found: Distribution) -> Iterator[str]:
-    rows = [
-        ("exposure", c, f" exposure {c}")
+    of_measures = [
+        ("exposure", c, f"exposure {c}")
         for c in ("site", "host", "database")
-    ] + [("replay_lag", "", " replay lag")]
+    ] + [("replay_lag", "", "replay lag")]
     shown = [
         r
-        for r in rows
+        for r in of_measures
         if curves_of(found.samples, r[0], Question(r[0], "", r[1]))
     ]
     if not shown:
         return
-    yield _row("OVER ALL TIME", [*_STATISTICS, "most"])
+    yield "OVER ALL TIME"
+    rows = [["", *_STATISTICS, "most"]]
     for measure, failure_class, name in shown:
         most = answer(
             found.samples, Question(f"{measure}.max", "", failure_class)
@@ -195,7 +188,8 @@ def _over_time(found: Distribution) -> Iterator[str]:
             _cell(found, f"{measure}.{s}", failure_class)
             for s in _STATISTICS
         ]
-        yield _row(name, [*cells, clock(round(most))])
+        rows.append([name, *cells, clock(round(most))])
+    yield from table_lines(rows, indent=1)
 
 
 def _cell(found: Distribution, measure: str, failure_class: str) -> str:
@@ -282,9 +276,7 @@ def comparison(
         f"{counted(n, 'replication')} of both under the same random events, seed {scenario.seed}",
         "",
     ]
-    out.append(
-        f"{'':<32}{'A':>10}{'B':>10}   {'B - A':<33}{'runs that differ':<18}chance"
-    )
+    rows = [["", "A", "B", "B - A", "runs that differ", "chance"]]
     most = len(shown) if everything else _MOST_ROWS
     for d in shown[:most]:
         i = d.interval
@@ -311,10 +303,9 @@ def comparison(
             else figures(d.p, 2)
         )
         a_text, b_text = mean_texts(d)
-        out.append(
-            f"{name:<31} {a_text:>10}{b_text:>10}   {change:<32} "
-            f"{f'{d.differing} of {d.pairs}':<18}{chance}"
-        )
+        runs = f"{d.differing} of {d.pairs}"
+        rows.append([name, a_text, b_text, change, runs, chance])
+    out += table_lines(rows, right=(1, 2))
     if not shown:
         out.append("no measure differs in any replication")
     more = 0 if everything else len(all_differing) - len(shown[:most])

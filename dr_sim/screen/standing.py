@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from dr_sim.files.output import argument
+from dr_sim.formatting.layout import table_lines
 from dr_sim.measures.standing import (
     CauseRemedy,
     longest_phase,
@@ -26,6 +27,18 @@ from dr_sim.units import clock
 
 MOST_ROWS = 12
 _WIDEST_NAME = 24
+_HEAD = (
+    "",
+    "data loss",
+    "outage",
+    "p50",
+    "p99",
+    "max",
+    "then",
+    "lag p99",
+    "alerts",
+    "worst cause",
+)
 NOT_MET = {"fail", "unknown"}
 MOST_EXPLAINED = (
     3  # causes, each by the worst database that misses a line by it
@@ -40,27 +53,9 @@ def standing_table(summary: Summary) -> list[str]:
     if len(rows) <= 2:
         return []
     shown = rows[: 1 + MOST_ROWS]
-    wide = min(_WIDEST_NAME, max(len(row.database) for row in shown))
-    wide = max(wide, len("service"))
-    out = [
-        "DATABASES  worst first; exposure (site): p50, p99, max before the first failure, then max",
-        f" {'':<{wide}}  {'data loss':<15} {'outage':<15} {'p50':>7}  {'p99':>7}  {'max':>7}"
-        f"  {'then':>7}  {'lag p99':>7}  {'alerts':>7}  worst cause",
-    ]
-    for row in shown:
-        name = row.database or "service"
-        cut = name if len(name) <= wide else f"{name[: wide - 1]}…"
-        missed = (
-            f" ({row.alerts_missed} missed)" if row.alerts_missed else ""
-        )
-        if row.misses:
-            missed += f"; misses {', '.join(row.misses)}"
-        out.append(
-            f" {cut:<{wide}}  {_target(row.data_loss):<15} {_target(row.outage):<15}"
-            f" {_time(row.before.p50_us):>7}  {_time(row.before.p99_us):>7}"
-            f"  {_time(row.before.max_us):>7}  {_time(row.after.max_us):>7}"
-            f"  {_time(row.lag.p99_us):>7}  {row.alerts_raised:>7,}  {row.cause}{missed}"
-        )
+    note = "worst first; exposure (site): p50, p99, max before the first failure, then max"
+    cells = [_HEAD, *(_row(row) for row in shown)]
+    out = [f"DATABASES  {note}", *table_lines(cells, range(3, 9), indent=1)]
     if len(rows) > len(shown):
         out.append(
             f" {len(rows) - len(shown)} more; the page shows all of them"
@@ -68,6 +63,31 @@ def standing_table(summary: Summary) -> list[str]:
     if note := own_targets(rows):
         out.append(f" {note}")
     return out
+
+
+def _row(row: DatabaseStanding) -> list[str]:
+    """Return the cells of one database, or of the service."""
+    name = row.database or "service"
+    cut = (
+        name
+        if len(name) <= _WIDEST_NAME
+        else f"{name[: _WIDEST_NAME - 1]}…"
+    )
+    missed = f" ({row.alerts_missed} missed)" if row.alerts_missed else ""
+    if row.misses:
+        missed += f"; misses {', '.join(row.misses)}"
+    return [
+        cut,
+        _target(row.data_loss),
+        _target(row.outage),
+        _time(row.before.p50_us),
+        _time(row.before.p99_us),
+        _time(row.before.max_us),
+        _time(row.after.max_us),
+        _time(row.lag.p99_us),
+        f"{row.alerts_raised:,}",
+        f"{row.cause}{missed}",
+    ]
 
 
 def own_targets(rows: Sequence[DatabaseStanding]) -> str:

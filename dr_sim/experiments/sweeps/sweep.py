@@ -30,6 +30,7 @@ from dr_sim.experiments.sweeps.edge import Best, Edge, edge_of, met
 from dr_sim.experiments.sweeps.sweep_answer import SweepVerdict, answers
 from dr_sim.experiments.sweeps.table_text import table_cells
 from dr_sim.formatting.cell import in_cell
+from dr_sim.formatting.layout import table_lines
 from dr_sim.formatting.numbers import in_order
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.asked_model import Sweep, SweepAnswer
@@ -452,10 +453,4 @@ def table_text(swept: Swept, measures: Sequence[str]) -> str:
     for point, found in zip(swept.points, swept.distributions, strict=True):
         values = [point.values[key] for key in swept.keys]
         lines.append([*values, *table_cells(found, measures)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_padded(line, widths) for line in lines)
-
-
-def _padded(line: Sequence[str], widths: Sequence[int]) -> str:
-    """Return a line of a text table."""
-    return "  ".join(map(str.ljust, line, widths)).rstrip()
+    return "\n".join(table_lines(lines, names=len(swept.keys)))
