@@ -26,6 +26,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Screens are read line by line, as from a pipe: pytest-xdist names a terminal of 80 columns.
+os.environ.pop("COLUMNS", None)
+
 # A submission must not fail for what somebody else's draw would have found; the long suite does the
 # finding. No deadlines: a shared machine may be slow.
 settings.register_profile("same", derandomize=True, deadline=None, print_blob=True)

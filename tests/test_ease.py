@@ -20,9 +20,9 @@ from dr_sim.errors import InputError
 from dr_sim.experiments.replications import executor, store
 from dr_sim.experiments.replications.sample import Sample
 from dr_sim.files.output import argument, json_rows
+from dr_sim.formatting.layout import table_lines
 from dr_sim.loading import load_scenario
 from dr_sim.record import journal_file
-from dr_sim.screen.distribution import _row
 from dr_sim.screen.progress import part_of
 from tests.at_length import some_or_all
 
@@ -195,9 +195,11 @@ def test_the_bar_goes_on_while_pages_are_drawn() -> None:
 
 def test_columns_of_a_table_on_screen_do_not_touch() -> None:
     long = "120 h 04 [100 h 04, 130 h 37]"
-    assert _row(" data loss", [long, "4:32"]).rstrip().endswith(f" {long} 4:32")
-    even = _row("", ["1 h 04 [57:55, 1 h 37]", "4:32"])
-    assert even.index("4:32") == _row("", ["2:47", "4:32"]).index("4:32")
+    head, wide, short = table_lines(
+        [["", "p50", "most"], ["a", long, "4:32"], ["b", "2:47", "9:01"]]
+    )
+    assert wide.endswith(f" {long}  4:32")
+    assert head.index("most") == wide.index("4:32") == short.index("9:01")
 
 
 def test_a_line_of_json_holds_one_item_of_a_list() -> None:

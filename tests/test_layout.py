@@ -68,9 +68,16 @@ def test_a_line_that_fits_stays_as_it_is() -> None:
     assert fitted(text) == text
 
 
-def test_text_for_a_file_is_not_as_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_for_a_file_is_not_divided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS")
     monkeypatch.setattr("sys.__stdout__", None)
+    line = "Why: " + "word " * 100 + "end"
+    assert fitted(line) == line
+    assert len(table_lines([["", *"abc"], ["x" * 60, *["y" * 60] * 3]])) == 2
+
+
+def test_a_wide_terminal_is_not_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     assert layout.width() == layout.WIDEST
 
 
@@ -177,7 +184,6 @@ def test_screens_of_commands_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text = played(words, tmp_path, capsys, monkeypatch)
-    assert len(text.splitlines()) >= 1
     # a command that people copy keeps its words, and a path is a word
     assert too_long(text.replace(str(SCENARIOS), "").replace(str(ROOT), "")) == []
 
@@ -185,6 +191,6 @@ def test_screens_of_commands_fit(
 def test_a_screen_that_is_not_fitted_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dr_sim.files.output.fitted", lambda text: text)
+    monkeypatch.setattr("dr_sim.cli.printing.fitted", lambda text: text)
     text = played(["run", "quickstart.yaml", "--no-report"], tmp_path, capsys, monkeypatch)
     assert too_long(text)

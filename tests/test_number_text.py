@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr_sim.formatting.numbers import figures, number_text, number_texts, value_and_bound
+from dr_sim.experiments.comparing.paired import in_words
+from dr_sim.formatting.numbers import bracketed, figures, number_text, number_texts, value_and_bound
 
 S = 1_000_000
 
@@ -48,3 +49,16 @@ def test_a_missed_bound_never_looks_met() -> None:
     assert value_and_bound(900 * S, 900 * S, True, "us") == ("15:00", "at most 15:00")
     assert value_and_bound(900 * S + 400_000, 900 * S, True, "us") == ("15:00.4", "at most 15:00.0")
     assert value_and_bound(None, 900 * S, True, "us") == ("unknown", "at most 15:00")
+
+
+def test_an_interval_without_an_end_is_said_in_words() -> None:
+    assert bracketed("4:41", "5:10") == "[4:41, 5:10]"
+    assert bracketed("0:00", "?") == "[0:00 or more]"
+    assert bracketed("?", "5:10") == "[5:10 or less]"
+    assert bracketed("?", "?") == "[not known yet]"
+
+
+def test_a_measure_is_named_in_words() -> None:
+    assert in_words("exposure_before.p99") == "exposure before the first failure.p99"
+    assert in_words("exposure.above_900000000_us") == "exposure above 15:00"
+    assert in_words("data_loss.mean") == "data loss.mean"

@@ -17,8 +17,9 @@ from dr_sim.cli.options import (
     add_set,
 )
 from dr_sim.cli.playing import as_asked, finished_is_kept
+from dr_sim.cli.printing import show
 from dr_sim.errors.bugs import EXIT_BUG
-from dr_sim.files.output import show, show_as_is
+from dr_sim.files.output import show_as_is
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario

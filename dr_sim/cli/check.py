@@ -17,11 +17,11 @@ from dr_sim.cli.options import (
     duration,
 )
 from dr_sim.cli.playing import as_asked, warn_of_overload
+from dr_sim.cli.printing import show
 from dr_sim.experiments.judging import tolerance as tolerances
 from dr_sim.files.output import (
     check_outputs,
     printable,
-    show,
     show_as_is,
     write_together,
 )

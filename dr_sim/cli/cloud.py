@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.cli.options import add_seed, add_set, count
+from dr_sim.cli.printing import show
 from dr_sim.errors import input_error
-from dr_sim.files.output import show
 
 _NEEDS = ("starlette", "uvicorn")
 

@@ -20,8 +20,9 @@ from dr_sim.cli.options import (
     add_steps,
 )
 from dr_sim.cli.playing import as_asked, managed
+from dr_sim.cli.printing import show
 from dr_sim.errors import bugs, input_error
-from dr_sim.files.output import show, show_as_is
+from dr_sim.files.output import show_as_is
 
 
 def add_compare(commands: Any) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.cli.options import add_manager, count, duration
 from dr_sim.cli.playing import managed
+from dr_sim.cli.printing import show
 from dr_sim.errors import input_error
-from dr_sim.files.output import show
 from dr_sim.formatting.words import counted
 
 if TYPE_CHECKING:

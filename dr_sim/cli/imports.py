@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from dr_sim import units
 from dr_sim.cli.help import next_step
 from dr_sim.cli.options import value_of
+from dr_sim.cli.printing import show
 from dr_sim.errors import input_error
-from dr_sim.files.output import keep_apart, read_bytes, show, write_together
+from dr_sim.files.output import keep_apart, read_bytes, write_together
 
 if TYPE_CHECKING:
     from dr_sim.importers.import_history import Imported

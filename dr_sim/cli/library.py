@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dr_sim.cli.printing import show
 from dr_sim.cli.reference import unknown, wrapped
 from dr_sim.errors import input_error
-from dr_sim.files.output import argument, show, write_together
+from dr_sim.files.output import argument, write_together
 
 
 def add_library(commands: Any) -> None:

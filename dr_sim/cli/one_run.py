@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.cli.options import add_manager
 from dr_sim.cli.playing import managed
+from dr_sim.cli.printing import show
 from dr_sim.errors import input_error
 from dr_sim.errors.bugs import BUILT_IN
-from dr_sim.files.output import show, write_together
+from dr_sim.files.output import write_together
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario

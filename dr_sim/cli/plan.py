@@ -8,7 +8,8 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.cli.options import add_json, value_of
-from dr_sim.files.output import json_text, show, show_as_is
+from dr_sim.cli.printing import show
+from dr_sim.files.output import json_text, show_as_is
 
 
 def add_plan(commands: Any) -> None:

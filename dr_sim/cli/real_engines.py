@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dr_sim.cli.printing import show
 from dr_sim.engines.sides import ENGINES
 from dr_sim.errors import input_error
-from dr_sim.files.output import check_place, show, write_together
+from dr_sim.files.output import check_place, write_together
 
 
 def add_engines(commands: Any) -> None:

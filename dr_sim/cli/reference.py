@@ -7,9 +7,9 @@ import difflib
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from dr_sim.cli.printing import show
 from dr_sim.errors import InputError, input_error
-from dr_sim.files.output import show
-from dr_sim.formatting.layout import width
+from dr_sim.formatting.layout import WIDEST, width
 
 if TYPE_CHECKING:
     from dr_sim.loading.reference import Key
@@ -108,10 +108,10 @@ def default_text(key: Key) -> str:
 
 
 def wrapped(head: str, text: str) -> list[str]:
-    """Lines of a text behind a head, as wide as the terminal allows."""
+    """Return the lines of a text behind a head, as wide as the terminal allows."""
     return textwrap.wrap(
         text,
-        width(),
+        min(width(), WIDEST),
         initial_indent=head,
         subsequent_indent=" " * len(head),
         break_on_hyphens=False,

@@ -17,9 +17,10 @@ from dr_sim.cli.options import (
     add_set,
 )
 from dr_sim.cli.playing import as_asked, kept, warn_of_overload
+from dr_sim.cli.printing import show
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import input_error
-from dr_sim.files.output import json_rows, json_text, show, show_as_is
+from dr_sim.files.output import json_rows, json_text, show_as_is
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario

@@ -16,9 +16,9 @@ from dr_sim.cli.options import (
     add_set,
 )
 from dr_sim.cli.playing import as_asked, finished_is_kept, warn_of_overload
+from dr_sim.cli.printing import show
 from dr_sim.errors import input_error
 from dr_sim.errors.bugs import EXIT_BUG
-from dr_sim.files.output import show
 
 
 def add_sweep(commands: Any) -> None:

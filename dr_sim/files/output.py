@@ -22,7 +22,6 @@ from typing import Any
 from dr_sim.errors import input_error
 from dr_sim.files.making import folder_made, making, why_not
 from dr_sim.files.reading import read_regular
-from dr_sim.formatting.layout import fitted
 
 # of one file that is read whole: a history of a million backups has a third of that
 MOST_BYTES = 2**30
@@ -103,14 +102,9 @@ def _holds_more(value: Any) -> bool:
     )
 
 
-def show(text: str) -> None:
-    """Print what a person reads: its lines fit the screen."""
-    show_as_is(fitted(text))
-
-
 def show_as_is(text: str) -> None:
-    """Print what a program reads, or a table that fits already; a reader who has gone away
-    (| head) changes nothing of what was found, nor of its exit code.
+    """Print a text as it is, for a program to read; a reader who has gone away (| head) changes
+    nothing of what was found, nor of its exit code. `cli.printing.show`: for a person.
     """
     try:
         print(printable(text), flush=True)

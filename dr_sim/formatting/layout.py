@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 WIDEST = 120
-"""Columns that are used at the most: people lose the line in longer ones."""
+"""Columns of a terminal that are used at the most: people lose the line in longer ones."""
 _NARROWEST = 40
+_ENDLESS = 100_000
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # one word: a command, which people copy; an interval; a number with its unit
 _WORD = re.compile(r"`[^`]*`\S*|\[[^\]`]{1,24}\]\S*|\d[\d.,]* %\S*|\S+")
@@ -27,16 +28,22 @@ _LEAST_LAST = 24
 
 
 def width() -> int:
-    """Return the columns of the terminal; the most where the output goes to a file or a pipe."""
-    found = shutil.get_terminal_size((WIDEST, 24)).columns
+    """Return the columns that a line may have. A file or a pipe has no end: programs read it line
+    by line.
+    """
+    found = shutil.get_terminal_size((_ENDLESS, 24)).columns
+    if found == _ENDLESS:
+        return _ENDLESS
     return min(WIDEST, max(_NARROWEST, found))
 
 
 def fitted(text: str) -> str:
     """Return a text whose lines fit the screen."""
     wide = width()
-    lines = text.split("\n")
-    return "\n".join(part for line in lines for part in _parts(line, wide))
+    out: list[str] = []
+    for line in text.split("\n"):
+        out += _parts(line, wide)
+    return "\n".join(out)
 
 
 def _parts(line: str, wide: int) -> list[str]:
@@ -104,8 +111,7 @@ def table_lines(
     """
     wide = width() - indent
     widths = [
-        max(_length(cell) for cell in column)
-        for column in zip(*rows, strict=True)
+        max(map(_length, column)) for column in zip(*rows, strict=True)
     ]
     widths[0] = _name_width(widths, wide)
     out: list[str] = []

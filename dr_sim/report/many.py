@@ -14,7 +14,12 @@ from dr_sim.experiments.judging.judge import LineVerdict
 from dr_sim.experiments.replications.distribution import Distribution
 from dr_sim.experiments.replications.estimates import CONFIDENCE
 from dr_sim.figures.many import many_charts, seconds
-from dr_sim.formatting.numbers import figures, value_and_bound, value_text
+from dr_sim.formatting.numbers import (
+    bracketed,
+    figures,
+    value_and_bound,
+    value_text,
+)
 from dr_sim.formatting.words import span
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
@@ -180,8 +185,10 @@ def _cell(row: Any, statistic: str) -> str:
     estimate = seconds(row["estimate"], "?")
     if statistic == "max":
         return estimate
-    interval = f"{seconds(row['low'], '?')}, {seconds(row['high'], '?')}"
-    return f"{estimate} [{interval}]"
+    interval = bracketed(
+        seconds(row["low"], "?"), seconds(row["high"], "?")
+    )
+    return f"{estimate} {interval}"
 
 
 def _missed(found: Distribution) -> Iterator[str]:

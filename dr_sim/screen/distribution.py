@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from dr_sim.errors.bugs import breaker
 from dr_sim.experiments.comparing.paired import (
     differing,
+    in_words,
     is_sure,
     mean_texts,
     ranked,
-    readable,
     without_parts,
 )
 from dr_sim.experiments.judging.words import line_text
@@ -31,7 +31,7 @@ from dr_sim.experiments.replications.estimates import (
 from dr_sim.experiments.replications.intervals import Interval
 from dr_sim.experiments.replications.sample import STOPPED
 from dr_sim.formatting.layout import table_lines
-from dr_sim.formatting.numbers import figures, signed_text
+from dr_sim.formatting.numbers import bracketed, figures, signed_text
 from dr_sim.formatting.words import counted, span
 from dr_sim.measures.verdict import Outcome
 from dr_sim.scenario.sla_measures import (
@@ -194,7 +194,9 @@ def _over_time(found: Distribution) -> Iterator[str]:
 
 def _cell(found: Distribution, measure: str, failure_class: str) -> str:
     i = answer(found.samples, Question(measure, "", failure_class)).interval
-    return f"{clock(round(i.estimate))} [{_end(i.low)}, {_end(i.high)}]"
+    return (
+        f"{clock(round(i.estimate))} {bracketed(_end(i.low), _end(i.high))}"
+    )
 
 
 def _end(us: float) -> str:
@@ -284,7 +286,7 @@ def comparison(
             filter(
                 None,
                 (
-                    readable(d.measure),
+                    in_words(d.measure),
                     d.database,
                     d.tenant,
                     d.failure_class,
@@ -292,8 +294,8 @@ def comparison(
             )
         )
         change = (
-            f"{signed_text(i.estimate, d.unit)} [{signed_text(i.low, d.unit)}, "
-            f"{signed_text(i.high, d.unit)}]"
+            f"{signed_text(i.estimate, d.unit)} "
+            f"{bracketed(signed_text(i.low, d.unit), signed_text(i.high, d.unit))}"
         )
         chance = (
             ""
@@ -349,7 +351,7 @@ def headline(found: Comparison) -> str:
             unsure += 1
             continue
         size = signed_text(abs(d.interval.estimate), d.unit).lstrip("+-")
-        words = f"{readable(measure).replace('_', ' ')} by {size}"
+        words = f"{in_words(measure)} by {size}"
         (better if d.interval.estimate < 0 else worse).append(words)
     told = []
     if better:

@@ -13,8 +13,8 @@ from dr_sim.experiments.comparing.paired import (
     PairedDifference,
     differences,
     differing,
+    in_words,
     ranked,
-    readable,
     table_of,
     without_parts,
 )
@@ -129,7 +129,7 @@ class Comparison:
                     filter(
                         None,
                         (
-                            readable(d.measure),
+                            in_words(d.measure),
                             d.database,
                             d.tenant,
                             d.failure_class,
@@ -141,9 +141,7 @@ class Comparison:
                     100 * float(x) / float(d.a)
                     for x in (i.estimate, i.low, i.high)
                 )
-                out.append(
-                    MeasureChange(name.replace("_", " "), at, low, high)
-                )
+                out.append(MeasureChange(name, at, low, high))
         return out
 
     def interval(

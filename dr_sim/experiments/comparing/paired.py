@@ -222,11 +222,21 @@ def mean_texts(d: PairedDifference) -> list[str]:
     ]
 
 
-def readable(measure: str) -> str:
-    """'exposure.above_900000000_us', as samples keep it: 'exposure above 15:00'."""
+_IN_WORDS = {
+    "exposure_before": "exposure before the first failure",
+    "exposure_after": "exposure from the first failure on",
+    "ways_open_before": "ways open before the first failure",
+}
+"""Measures whose names do not say by themselves what they are."""
+
+
+def in_words(measure: str) -> str:
+    """Return a measure as people read it: of 'exposure.above_900000000_us', as samples keep it,
+    'exposure above 15:00'.
+    """
     head, _, limit = measure.partition(".above_")
-    return (
-        f"{head} above {clock(int(limit.removesuffix('_us')))}"
-        if limit
-        else measure
-    )
+    head, dot, statistic = head.partition(".")
+    words = _IN_WORDS.get(head, head) + dot + statistic
+    if limit:
+        words += f" above {clock(int(limit.removesuffix('_us')))}"
+    return words.replace("_", " ")

@@ -503,7 +503,7 @@ def _runs(told: int, of: int) -> str:
 
 
 def _undecided(found: LineVerdict, censored: int = 0) -> str:
-    straddles = "the interval straddles the bound"
+    straddles = "not decided: the interval lies on both sides of the bound"
     if found.more:
         runs = "run" if found.more == 1 else "runs"
         about = f"{_at_two_digits(found.more):,} more {runs}"
@@ -513,7 +513,7 @@ def _undecided(found: LineVerdict, censored: int = 0) -> str:
             f"{censored} of {found.n} runs ended before it was known: more runs would not "
             "decide, a longer 'run_for' may"
         )
-    return f"{straddles}; it is on the line"
+    return f"{straddles}, and more runs would hardly decide"
 
 
 def _at_two_digits(runs: int) -> int:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 
 from dr_sim.experiments.judging.judge import LineVerdict
-from dr_sim.formatting.numbers import value_and_bound, value_text
+from dr_sim.formatting.numbers import (
+    bracketed,
+    value_and_bound,
+    value_text,
+)
 from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.measures.verdict import UNITS
 from dr_sim.scenario.asked_model import SlaLine
@@ -75,8 +79,9 @@ def shown_value_and_bound(v: LineVerdict) -> tuple[str, str]:
     )
     if alone:
         return value, bound
+    ends = _number(v.low, v.unit), _number(v.high, v.unit)
     return (
-        f"{value} [{_number(v.low, v.unit)}, {_number(v.high, v.unit)}]",
+        f"{value} {bracketed(*ends)}",
         bound,
     )
 
