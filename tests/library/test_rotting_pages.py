@@ -9,6 +9,8 @@ import pytest
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.types import MistakeSummary
+from dr_sim.recovery.files.rotten import RottenFulls
+from dr_sim.recovery.repair import rot
 from dr_sim.runs.run import Result, run
 
 SECOND = 1_000_000
@@ -52,10 +54,10 @@ def test_a_standby_that_logs_feed_is_sound(tmp_path: Path) -> None:
     """
     result = outcome(tmp_path, STANDBY, rots("queried: 20 h, decided: 10 min, then: failover"))
     assert result.summary.violations == []
-    rot, (failover,) = rot_of(result), result.summary.failovers
-    assert rot.rot is not None and (rot.rot.noticed_by, rot.rot.fulls) == ("a query", 1)
-    assert rot.noticed_us == 34 * HOUR
-    assert rot.gone and rot.place == "near" and rot.right_us == failover.served_again_us
+    found, (failover,) = rot_of(result), result.summary.failovers
+    assert found.rot is not None and (found.rot.noticed_by, found.rot.fulls) == ("a query", 1)
+    assert found.noticed_us == 34 * HOUR
+    assert found.gone and found.place == "near" and found.right_us == failover.served_again_us
     assert failover.data_loss_us == 0
     assert failover.seeded_anew == ["app"]
     assert not list(result.journal.rows("truth.rot_promoted"))
@@ -82,9 +84,9 @@ def test_sound_pages_are_copied_back_beside_the_service(tmp_path: Path) -> None:
     result = outcome(tmp_path, STORE, rots("checked: 20 h, then: restore_pages"), days=3)
     assert result.summary.violations == []
     assert result.summary.failovers == []
-    rot = rot_of(result)
-    assert rot.rot is not None and rot.rot.noticed_by == "a check"
-    assert rot.copied_back_bytes == 8_000 and rot.place == "vault"
+    found = rot_of(result)
+    assert found.rot is not None and found.rot.noticed_by == "a check"
+    assert found.copied_back_bytes == 8_000 and found.place == "vault"
     # the full of Wed 01:00 is sound again
     assert len(fulls_in(result, "truth.backup_rotten")) == 1
 
@@ -94,10 +96,10 @@ def test_a_backup_that_verifies_fails_and_notices(tmp_path: Path) -> None:
     what = "backups_verify: true, then: failover"
     result = outcome(tmp_path, STANDBY, rots(what))
     assert result.summary.violations == []
-    rot = rot_of(result)
-    assert rot.rot is not None and (rot.rot.noticed_by, rot.rot.fulls) == ("a backup", 0)
+    found = rot_of(result)
+    assert found.rot is not None and (found.rot.noticed_by, found.rot.fulls) == ("a backup", 0)
     (failed,) = result.journal.rows("truth.backup_failed")
-    assert failed.values["number"] == 3043 and failed.time_us == rot.noticed_us
+    assert failed.values["number"] == 3043 and failed.time_us == found.noticed_us
     alerts = [a for a in result.journal.rows("seen.RaiseAlert") if a.values["event_id"] == 9]
     assert alerts and "3043 BACKUP 'app' detected an error on page" in alerts[0].values["text"]
 
@@ -143,8 +145,8 @@ def test_who_does_not_notice_serves_rot(tmp_path: Path) -> None:
     result = outcome(tmp_path, STANDBY, rots("queried: 20 h, then: failover"), WIPED, lost)
     assert result.summary.violations == []
     assert len(list(result.journal.rows("truth.rot_promoted"))) == 1
-    rot = rot_of(result)
-    assert not rot.gone and rot.right_us is None and rot.noticed_us is None
+    found = rot_of(result)
+    assert not found.gone and found.right_us is None and found.noticed_us is None
 
 
 def test_exposure_counts_no_rotten_full(tmp_path: Path) -> None:
@@ -158,6 +160,55 @@ def test_exposure_counts_no_rotten_full(tmp_path: Path) -> None:
     before, after = sound.summary.exposure.max_us, rotten.summary.exposure.max_us
     assert before is not None and before < HOUR
     assert after is not None and after > 2 * 24 * HOUR
+
+
+def test_a_store_s_own_fulls_hold_them_too(tmp_path: Path) -> None:
+    """The vault takes a full of its own on Mon 16:00, and the schedule one on Tue 01:00."""
+    own = STORE.replace("retention: 7 days", "schedule: {full: daily 16:00}")
+    copies = own.replace("{vault", "{near: {}, vault")
+    result = outcome(tmp_path, copies, rots("queried: 20 h, then: restore_pages"))
+    assert result.summary.violations == []
+    found = rot_of(result)
+    assert found.rot is not None and found.rot.fulls == 2
+    assert found.copied_back_bytes == 8_000
+
+
+# ---- planted bugs
+RESTORES = "queried: 20 h, decided: 10 min, then: restore"
+CRASH = "{at: Tue 10:12, manager_crash: {}}"
+
+
+def broken_by(result: Result) -> set[str]:
+    return {violation.invariant for violation in result.summary.violations}
+
+
+def test_a_manager_that_does_not_listen_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RottenFulls, "said", lambda self, e, out: None)
+    assert "rot" in broken_by(outcome(tmp_path, STORE, rots(RESTORES)))
+
+
+def test_a_manager_that_forgets_in_a_restart_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies while it waits for its machine, and resumes the failover."""
+    sound = outcome(tmp_path, STORE, rots(RESTORES), CRASH)
+    assert sound.summary.violations == []
+    monkeypatch.setattr(RottenFulls, "_save", lambda self, out: None)
+    assert "rot" in broken_by(outcome(tmp_path, STORE, rots(RESTORES), CRASH))
+
+
+def test_a_manager_that_keeps_a_rotten_copy_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy is restored again for some 10 min; without that the loss of the site serves found."""
+    events = rots("queried: 20 h, decided: 10 min"), WIPED, "{at: Tue 12:00, lose: site}"
+    sound = outcome(tmp_path, STANDBY, *events)
+    assert sound.summary.violations == []
+    assert not list(sound.journal.rows("truth.rot_promoted"))
+    monkeypatch.setattr(rot, "begin_again", lambda db, e, out: None)
+    assert "rot" in broken_by(outcome(tmp_path, STANDBY, *events))
 
 
 @pytest.mark.parametrize(

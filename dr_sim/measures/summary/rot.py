@@ -52,11 +52,12 @@ def _rot(
     if right is not None and right.at_us is not None:
         ends_us = right.at_us
     noticed = _first(t, "truth.rot_noticed", row, until_us)
-    fulls = [
-        full
-        for full in _since(t, "truth.backup_rotten", row)
+    fulls = {
+        full.values["file"]
+        for _, there in whole.at(leg)
+        for full in _since(there, "truth.backup_rotten", row)
         if full.time_us < until_us
-    ]
+    }
     by = "" if noticed is None else noticed.values["by"]
     return MistakeSummary(
         begun_us,
