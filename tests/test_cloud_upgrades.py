@@ -99,7 +99,7 @@ def test_an_upgrade_deploys_moves_and_retires(tmp_path: Path) -> None:
     assert found.degraded == [] and all(each.over for each in found.to_goal)
     assert found.counts["removed"] == 28
     # at B the mirrored move waits behind deployments, for the same four scripts at one time
-    assert told(of) == [("drift", "1 changes")]
+    assert told(of) == [("drift", "1 change")]
     up = {m.image for m in of.pairs[0].cloud.hardware.machines.values()}  # type: ignore[union-attr]
     assert up == {"web 12.4"}
 

@@ -17,6 +17,11 @@ OWN_JOBS = ("put", "set", "move")
 """The beginnings of the names of jobs that are of no caller's request."""
 
 
+def counted(n: int, thing: str) -> str:
+    """Return a number of things in words: '1 machine', '12 machines'."""
+    return f"{n} {thing}{'s' * (n != 1)}"
+
+
 def parts_names(text: str) -> bool:
     """Return whether such a character is in a text."""
     return not _SEPARATORS.isdisjoint(text)

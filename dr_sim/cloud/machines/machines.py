@@ -62,6 +62,7 @@ from dr_sim.cloud.machines.vm_records import Side, VmRecords
 from dr_sim.cloud.machines.vm_repair import VmRepair
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.telling import Telling
+from dr_sim.cloud.texts import counted
 from dr_sim.cloud.words import (
     ImageWord,
     JobKind,
@@ -474,7 +475,7 @@ class MachineManager:
         vm.physical = ""
         if vm.tries >= self.config.attempts:
             self._records.move(vm, VmMove.GIVEN_UP, out)
-            about = f"{vm.name} at {vm.site}, after {vm.tries} attempts"
+            about = f"{vm.name} at {vm.site}, after {counted(vm.tries, 'attempt')}"
             out.commands.append(
                 Notify(vm.network, Notice.NOT_DEPLOYED, about, out.utc_us)
             )

@@ -11,7 +11,14 @@ from dr_sim.cloud.machines.machine_config import MachinesConfig
 from dr_sim.cloud.machines.vm_records import Side
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.telling import StateOfThings, Telling
+from dr_sim.cloud.texts import counted
 from dr_sim.cloud.words import Notice
+
+
+def _machines_are(count: int, of: str) -> str:
+    """Return '1 machine of web is', '12 machines of web are'."""
+    are = "is" if count == 1 else "are"
+    return f"{counted(count, 'machine')} of {of} {are}"
 
 
 class Shortages:
@@ -25,9 +32,7 @@ class Shortages:
         """Tell how many machines are beyond what the network may have at a site."""
         network, site = side
         most = self._config.most.get(network)
-        about = (
-            f"{beyond} machines of {network} are beyond {most} at {site}"
-        )
+        about = f"{_machines_are(beyond, network)} beyond {most} at {site}"
         self._tell(
             network, Notice.AT_LIMIT, ("limit", *side), beyond, about, out
         )
@@ -41,7 +46,7 @@ class Shortages:
                 continue
             count, site = over.get(tenant, 0), side[1]
             about = (
-                f"{count} machines of {tenant} are beyond {quota} at {site}"
+                f"{_machines_are(count, tenant)} beyond {quota} at {site}"
             )
             key = ("quota", network, tenant, site)
             self._tell(network, Notice.AT_QUOTA, key, count, about, out)
@@ -54,9 +59,9 @@ class Shortages:
         """
         for farm in self._config.farms:
             count = waiting.get((farm.network, farm.name), 0)
-            about = (
-                f"{count} machines of {farm.name} have no room at {site}"
-            )
+            have = "has" if count == 1 else "have"
+            machines = counted(count, "machine")
+            about = f"{machines} of {farm.name} {have} no room at {site}"
             key = ("room", site, farm.name)
             self._tell(farm.network, Notice.NO_ROOM, key, count, about, out)
 

@@ -17,6 +17,7 @@ from dr_sim.cloud.machines.vm import Vm, VmMove, VmState
 from dr_sim.cloud.machines.vm_records import Side, VmRecords
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.telling import StateOfThings, Telling
+from dr_sim.cloud.texts import counted
 from dr_sim.cloud.words import Notice
 
 _PPM = 1_000_000
@@ -71,7 +72,7 @@ class VmRepair:
         failed = sum(vm.state is VmState.FAILED for vm in there)
         many = failed * _PPM > self._config.most_silent_ppm * len(there)
         about = (
-            f"{failed} of {len(there)} machines at {side[1]}: "
+            f"{failed} of {counted(len(there), 'machine')} at {side[1]}: "
             "none is replaced"
         )
         self._telling.tell(

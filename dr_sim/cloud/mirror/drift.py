@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dr_sim.cloud.commands import Notify, ReportDrift
 from dr_sim.cloud.out import Out
+from dr_sim.cloud.texts import counted
 from dr_sim.cloud.words import Notice
 from dr_sim.machines import SetAlarm
 
@@ -43,7 +44,10 @@ class DriftWatch:
         if since and out.utc_us - since >= self._limit_us:
             out.commands.append(
                 Notify(
-                    self._network, Notice.DRIFT, f"{changes} changes", since
+                    self._network,
+                    Notice.DRIFT,
+                    counted(changes, "change"),
+                    since,
                 )
             )
             self._set_alarm(out.mono_us + self._retry_us, out)
