@@ -163,14 +163,17 @@ class Outside:
         del self._entries[index]
         monitor, now = self._monitors[index], self._context.now_us
         name = monitor.config.name
-        state = self._context.secondary_engine.state(name)
-        by_hand = state.exists and not state.restoring
-        if by_hand or index in self._online_us:
+        if index in self._online_us:
             # it has been promoted: log shipping between the two has ended, even if that site has
             # been lost since
             del self._monitors[index]
             return
+        state = self._context.secondary_engine.state(name)
         sight = self._sight(index)
+        if state.exists and not state.restoring:
+            # somebody has brought it online by mistake: it is no secondary before it is restored
+            self._plan(index, sight)
+            return
         alerts = monitor.look(now, sight)
         somebody_acts = bool(alerts and self._people.on_alert)
         for alert in alerts:

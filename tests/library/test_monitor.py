@@ -5,6 +5,7 @@ and no text is untrue.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -198,3 +199,23 @@ events: [{at: 42 min, order_failover: dba}, {at: 54 min, lose: site}]
     )
     assert len(result.summary.failovers) == 2
     assert told(result, BACKUP_OVERDUE) == []
+
+
+BY_MISTAKE = """\
+name: by_mistake
+run_for: 4 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 7980 s, standby_broken: {database: crm, how: brought online}}
+- {at: 3 h, slow_restore: {by: 2000, duration: 2 h}}
+"""
+
+
+def test_a_copy_that_was_brought_online_by_mistake_is_watched_once_it_is_restored_anew(
+    tmp_path: Path,
+) -> None:
+    """It is no secondary from 2:13 to 2:16. A later delay is told of, with and without lanes."""
+    result = made(tmp_path, BY_MISTAKE)
+    assert told(result) and told(result)[0] > 3 * 60 * MINUTE
+    assert run(replace(result.scenario, steps=True)).digest == result.digest
