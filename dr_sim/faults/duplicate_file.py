@@ -66,6 +66,8 @@ def _copy(world: Pair, file: BackupFile) -> None:
     context = world.context
     if not file.at_primary or file.made is None:
         return
+    if not world.primary.is_of_schedules(file):
+        return  # the folder of the second tool is another one
     db = world.primary.databases[file.database]
     taken = {*db.named, *context.by_name[file.database]}
     name = backup_name(
@@ -87,8 +89,9 @@ def _copy(world: Pair, file: BackupFile) -> None:
     )
     world.primary.made(db, copy, context.now_us)
     for pair in world.together:
-        its = pair.context.by_name[file.database][copy.name]
-        pair.replication.offer(its)
+        its = pair.context.by_name[file.database].get(copy.name)
+        if its is not None:
+            pair.replication.offer(its)
 
 
 KIND = EventKind(

@@ -227,3 +227,26 @@ def test_a_kind_that_no_store_takes_is_deleted_at_the_primary_without_a_breach(
         and (row.values["where"], row.values["why"]) == ("primary", "retention")
         for row in gone
     )
+
+
+OWN_FIRST = "{vault: {store: {schedule: {full: daily 16:00}}}, tape: {store: {}}}"
+OWN_LAST = "{tape: {store: {}}, vault: {store: {schedule: {full: daily 16:00}}}}"
+FAULTS = [
+    "missing_file: {database: crm, kind: full}",
+    "missing_file: crm",
+    "duplicate_file: {database: crm, name: other}",
+    "corrupt_at_rest: {database: crm, where: primary, files: 9}",
+    "paused_backups: {database: crm, duration: 4 h}",
+]
+
+
+@pytest.mark.parametrize(
+    "copies", [OWN_FIRST, OWN_LAST], ids=["own chain first", "own chain second"]
+)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_at_the_primary_meet_both_chains(tmp_path: Path, copies: str, fault: str) -> None:
+    """An hour before the full of either chain, with the loss of the site after both."""
+    events = f'{{at: "Mon 15:00", {fault}}}, {{at: "Tue 00:30", {fault}}}, '
+    events += '{at: "Tue 19:07", lose: site}'
+    result = played(tmp_path, copies, events=events)
+    assert failover(result)["data_loss_us"] < HOUR

@@ -98,6 +98,11 @@ class BackupFile:
         return self.replaced_by or self
 
     @property
+    def at_home(self) -> BackupFile:
+        """Return the file as the primary knows it."""
+        return self
+
+    @property
     def properties(self) -> tuple[int, int]:
         """Return the size and the time of last write, as a share lists them."""
         return self.nominal_bytes, self.modified_utc_us
@@ -211,6 +216,10 @@ class TwinFile(BackupFile):
     def __init__(self, of: BackupFile) -> None:
         self._of = of
         _lies_not_yet(self)
+
+    @property
+    def at_home(self) -> BackupFile:
+        return self._of
 
 
 @dataclass(frozen=True, slots=True)

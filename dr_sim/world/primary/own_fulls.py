@@ -86,4 +86,4 @@ class OwnFullsAtPrimary:
             mine = file.kind is Kind.FULL and not file.carried
             there = file.at_primary and file.name not in uncopied
             if mine and there and file.modified_utc_us < old_us:
-                self._primary.delete_only_for(context, file, RETENTION)
+                self._primary.delete(file, RETENTION)

@@ -92,6 +92,8 @@ class Primary:
         self._standing: set[tuple[int, Kind]] = set()
         # by database: its next log, on the agenda
         self._log_dues: dict[int, tuple[int, Entry]] = {}
+        # fulls of stores' own schedules in the share, by number: who knows each
+        self._own_fulls: dict[int, Context] = {}
         # may play whole lives of logs at once
         self.express: Callable[[PrimaryDatabase], int] | None = None
         # called when a backup of that database takes the ordinary steps
@@ -242,16 +244,12 @@ class Primary:
         """Record that a full of a store's own schedule lies in the share, whole or not."""
         file.at_primary = True
         self.share.put(file.nominal_bytes)
+        self._own_fulls[file.number] = only_for.context
         only_for.context.keep(file)
 
-    def delete_only_for(
-        self, context: Context, file: BackupFile, why: str
-    ) -> None:
-        """Delete a full of a store's own schedule from the share."""
-        file.at_primary = False
-        self.share.remove(file.nominal_bytes)
-        context.primary_files.delete(context.at_primary(file))
-        context.file_gone(file, "primary", why)
+    def is_of_schedules(self, file: BackupFile) -> bool:
+        """Return whether a file in the share is of the databases' schedules, not of a store's."""
+        return file.number not in self._own_fulls
 
     # ---- writes, and until when
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:
@@ -351,10 +349,18 @@ class Primary:
 
     def delete(self, file: BackupFile, why: str) -> None:
         """Delete a file from the primary's share."""
-        if file.at_primary:
+        file = file.at_home
+        if not file.at_primary:
+            return
+        context = self._own_fulls.pop(file.number, None)
+        if context is None:
             self.let_go((file,))
             context = self.context.of_kind(file.kind)
-            context.file_gone(file, "primary", why)
+        else:
+            file.at_primary = False
+            self.share.remove(file.nominal_bytes)
+            context.primary_files.delete(context.at_primary(file))
+        context.file_gone(file, "primary", why)
 
     def let_run_go(self, files: FilesOfRun) -> None:
         """Forget the logs of a run that lay in the share."""

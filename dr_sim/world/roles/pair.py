@@ -540,7 +540,8 @@ class Pair:
     def _offer_to_all(self, file: BackupFile) -> None:
         """Offer a file of the primary, which is finished or can be seen, to each standby."""
         others = self.together
-        if self.shared.first_chain is None:  # it is a file of this pair
+        if self.shared.by_name is self.context.by_name:
+            # it is a file of this pair
             self._offer(file)
             others = others[1:]
         for pair in others:

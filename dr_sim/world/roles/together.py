@@ -103,9 +103,12 @@ def _with_two_chains(
     ground: Ground, context: Context, roles: Roles
 ) -> Context:
     """Return the context of a primary whose logs go to all places, and its fulls and incrementals
-    to those without fulls of their own. No place knows all its files, so they are known by
-    themselves. context: of the first place.
+    to those without fulls of their own. context: of the first place. If it does not know all files
+    of the schedules, the primary knows them by itself.
     """
+    by_name = context.by_name
+    if has_own_fulls(context):
+        by_name = [ByName() for _ in by_name]
     journal = SharedJournal(ground.journal, roles.numbers)
     shared = replace(
         context,
@@ -113,7 +116,7 @@ def _with_two_chains(
         clock=context.clock.recorded_in(journal),
         witness=Witnesses([]),
         beside=[],
-        by_name=[ByName() for _ in context.by_name],
+        by_name=by_name,
     )
     shared.first_chain = replace(
         shared,
@@ -128,7 +131,8 @@ def _add(shared: Context, context: Context) -> None:
     """Let one more place have what the primary does in a context."""
     assert isinstance(shared.witness, Witnesses)
     shared.witness.each.append(context.witness)
-    shared.beside.append(context)
+    if context.by_name is not shared.by_name:
+        shared.beside.append(context)
 
 
 def hear_primary(lead: Pair) -> None:
