@@ -61,7 +61,8 @@ def standings(whole: Whole, summary: Summary) -> list[DatabaseStanding]:
         row = next(row for row in each if row.database == name)
         measures = [each.line.measure for each in lines]
         row.misses = list(dict.fromkeys(measures))
-    each.sort(key=_badness, reverse=True)
+    named = _named_in_failover(summary)
+    each.sort(key=lambda row: _badness(row, named), reverse=True)
     seen = _seen(whole)
     sought = each if summary.failovers else each[:MOST_CAUSES_SOUGHT]
     for row in sought:
@@ -187,9 +188,20 @@ def _parts(failover: FailoverSummary, name: str) -> Sequence[CostSummary]:
     )
 
 
-def _badness(row: DatabaseStanding) -> tuple[int, int, int, int]:
-    """The worse, the larger. What is equal as far as a table shows it is equal here; then the time
-    before the first failure decides, since after it all lack the same.
+def _named_in_failover(summary: Summary) -> str:
+    """Return the database that the section of the costliest failover names; '' without one."""
+    costliest = max(
+        summary.failovers, key=lambda f: f.data_loss_us or 0, default=None
+    )
+    return "" if costliest is None else costliest.worst_database
+
+
+def _badness(
+    row: DatabaseStanding, named: str
+) -> tuple[int, int, bool, int, int]:
+    """The worse, the larger. What is equal as far as a table shows it is equal here; then the
+    database that is named beside the failover is the worst, so that the screen names one. Then the
+    time before the first failure decides, since after it all lack the same.
     """
     ranks = {NO_TARGET: 0, "pass": 1, "unknown": 2, "fail": 3}
     outcome = max(ranks[row.data_loss.outcome], ranks[row.outage.outcome])
@@ -199,6 +211,7 @@ def _badness(row: DatabaseStanding) -> tuple[int, int, int, int]:
     return (
         outcome,
         cost,
+        row.database == named,
         _peak_us(row) // MINUTE_US,
         row.before.max_us or 0,
     )

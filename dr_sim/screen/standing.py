@@ -165,11 +165,11 @@ def _of_data(measure: str) -> bool:
 def _one_a_cause(
     rows: Sequence[DatabaseStanding],
 ) -> list[DatabaseStanding]:
-    """Return the first of each cause, and of the first few causes."""
-    by_cause: dict[str, DatabaseStanding] = {}
+    """Return the first of each cause of a measure, and of the first few causes."""
+    by_cause: dict[tuple[str, str], DatabaseStanding] = {}
     for row in rows:
         if row.cause and row.cause_us is not None:
-            by_cause.setdefault(row.cause, row)
+            by_cause.setdefault((row.cause, row.explained), row)
     return list(by_cause.values())[:MOST_EXPLAINED]
 
 

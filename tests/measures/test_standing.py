@@ -9,7 +9,7 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.causes.causes import Causes
-from dr_sim.measures.standing import remedy, standings
+from dr_sim.measures.standing import _badness, remedy, standings
 from dr_sim.measures.summary.types import DatabaseStanding, Summary, TargetMet
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.verdict import Judged, Outcome
@@ -283,3 +283,24 @@ def test_every_database_that_misses_a_line_of_the_service_is_marked(
     _, *rows = run(load_scenario(path)).summary.standings
     found = {row.database: row.misses for row in rows}
     assert found == {"quiet": [], "slow": missed, "slower": missed}
+
+
+@pytest.mark.parametrize("first", ["loud", "quiet", "slow"])
+def test_of_equal_losses_the_database_that_the_failover_names_is_the_worst(
+    found: tuple[list[DatabaseStanding], Summary], first: str
+) -> None:
+    """The others have a higher exposure, which decides only where no failover names one."""
+    rows = [replace(found[0][1], database=name, misses=[]) for name in ("loud", "quiet", "slow")]
+    calm = replace(rows[0].before, max_us=0)
+    rows = [replace(r, before=calm, after=calm) if r.database == first else r for r in rows]
+    assert max(rows, key=lambda row: _badness(row, first)).database == first
+    assert max(rows, key=lambda row: _badness(row, "")).database != first
+
+
+def test_a_larger_loss_is_worse_than_the_one_that_the_failover_names(
+    found: tuple[list[DatabaseStanding], Summary],
+) -> None:
+    row = found[0][1]
+    more = replace(row.data_loss, value_us=(row.data_loss.value_us or 0) + MINUTE_US)
+    larger = replace(row, database="larger", data_loss=more)
+    assert _badness(larger, row.database) > _badness(row, row.database)
