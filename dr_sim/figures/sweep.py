@@ -277,7 +277,7 @@ def value_places(values: list[str]) -> tuple[list[float], bool]:
 _MET, _MISSED, _OPEN, _PLAIN = (
     "meets the SLA",
     "misses it",
-    "? the interval straddles it",
+    "? not decided",
     "",
 )
 _TINTS = {_MET: "mint", _MISSED: "orange", _OPEN: "yellow", _PLAIN: "sky"}
