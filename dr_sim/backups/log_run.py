@@ -181,7 +181,7 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
     and to make the objects of one run costs the same however many files there are.
     """
 
-    __slots__ = ("_held", "_in_order", "_last_of", "_runs_of")
+    __slots__ = ("_bound", "_held", "_in_order", "_last_of", "_runs_of")
 
     def __init__(self, in_order: bool = True) -> None:
         # of a run, which is its own key: the function that makes the object of each place
@@ -191,6 +191,9 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         self._runs_of: dict[Any, list[LogRun]] = {}
         # and the last key in them: nearly all that is looked for in vain comes after it
         self._last_of: dict[Any, Key] = {}
+        # no run of any database holds a key beyond this one, nor has ever held one; None before
+        # there has been a run
+        self._bound: Any = None
 
     def _key(self, run: LogRun, i: int) -> Key:
         raise NotImplementedError
@@ -223,7 +226,7 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
             return False
         self._held[run] = make
         self._runs_of.setdefault(series, []).append(run)
-        self._last_of[series] = self._last_key(run)
+        self._ends_with(series, run)
         return True
 
     def hold_as_runs(
@@ -253,8 +256,14 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
             return []
         parts = [*part_at.values()]
         self._runs_of.setdefault(series, []).extend(parts)
-        self._last_of[series] = self._last_key(parts[-1])
+        self._ends_with(series, parts[-1])
         return parts
+
+    def _ends_with(self, series: Any, run: LogRun) -> None:
+        """Note that a run is now the last one of its database."""
+        last = self._last_of[series] = self._last_key(run)
+        if self._bound is None or last > self._bound:
+            self._bound = last
 
     def _put_in_place(self, run: LogRun, make: Callable[[int], T]) -> None:
         """Hold a run in the place of its logs, which are held one after the other."""
@@ -456,8 +465,10 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
     def get(self, key: Key, otherwise: T | D) -> T | D: ...
     def get(self, key: Key, otherwise: Any = None) -> Any:
         found = self._held.get(key)
-        if found is not None or not self._runs_of:
-            return otherwise if found is None else found
+        if found is not None:
+            return found
+        if not self._runs_of or key > self._bound:
+            return otherwise
         run = self._run_of(key)
         if run is None:
             return otherwise
@@ -484,7 +495,8 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         return found
 
     def __setitem__(self, key: Key, value: T) -> None:
-        if self._runs_of and key not in self._held:
+        # what is new nearly always comes after all runs
+        if self._runs_of and key <= self._bound and key not in self._held:
             self._spread_at(key)
         self._held[key] = value
 
@@ -502,7 +514,9 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
     def __contains__(self, key: object) -> bool:
         if key in self._held:
             return True
-        return bool(self._runs_of) and self._run_of(key) is not None
+        if not self._runs_of or key > self._bound:
+            return False
+        return self._run_of(key) is not None
 
     def __len__(self) -> int:
         runs = self.runs
@@ -532,6 +546,7 @@ class _Table(MutableMapping[Key, T], Generic[Key, T]):
         self._held.clear()
         self._runs_of.clear()
         self._last_of.clear()
+        self._bound = None
 
 
 class ByName(_Table[str, T]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from dr_sim.backups.log_run import FEWEST, ByName, ByNumber, LogRun, LogsAlike
@@ -95,6 +97,42 @@ def test_runs_of_several_databases_lie_in_one_folder() -> None:
     assert found[run(N, N, "bar").name(2)] == str(N + 2)
     assert len(found.runs) == 3
     assert found.look(run(N).name(2)) == str(N + 2)
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+@pytest.mark.parametrize("seed", range(40))
+def test_runs_of_several_databases_that_come_and_go_are_as_single_files(
+    seed: int, in_order: bool
+) -> None:
+    luck = random.Random(seed)
+    found, single = table(in_order=in_order), {"a full": "full"}
+    next_of = {"ant": 0, "bee": 0, "cat": 0}
+    names = [*single]
+    for step in range(40):
+        doing, name = luck.randrange(6), luck.choice(names)
+        if doing < 2:
+            database = luck.choice([*next_of])
+            added = run(next_of[database], luck.randint(FEWEST, N), database)
+            next_of[database] += len(added)
+            found.add_run(added, lambda i, each=added: each.name(i))  # type: ignore[misc]
+            single |= {each: each for each in added.names()}
+            names += added.names()
+        elif doing == 2:
+            found[name] = single[name] = f"written in step {step}"
+        elif doing == 3:
+            assert found.pop(name, None) == single.pop(name, None)
+        elif doing == 4:
+            found.spread()
+        elif found.runs:
+            gone = luck.choice(found.runs)
+            found.let_go(gone)
+            single = {each: it for each, it in single.items() if each not in gone.names()}
+        assert (name in found) == (name in single)
+        assert found.look(name) == single.get(name)
+        if luck.random() < 0.2:
+            assert found.get(name) == single.get(name)
+        assert sorted(found) == sorted(single)
+    assert dict(found.items()) == single
 
 
 def test_whoever_holds_a_run_as_one_thing_is_told_when_it_is_spread() -> None:
