@@ -11,6 +11,7 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
+from dr_sim.measures.outage_now.ways import ways_at
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.recovery.repair.refusals import SETUP_ERRORS, needs_somebody, passes_here
 from dr_sim.runs.run import Result, run
@@ -73,6 +74,18 @@ def test_a_failover_stops_before_that_log_and_says_so() -> None:
     assert [r.values["event_id"] for r in after if r.values["event_id"] in (3, 6)] == [3, 6]
     assert "[48] here but damaged, refused or behind a hole" in after[-1].values["text"]
     assert summary_json(result.summary)["violations"] == []
+
+
+@pytest.mark.parametrize(
+    ("repaired", "foretold_us"),
+    # in the middle of the drain, which ends about 14:01:53; and an hour too late
+    [("239 min 20 s", MINUTE), ("5 h", 4 * HOUR + MINUTE), ("", 4 * HOUR + MINUTE)],
+)
+def test_what_the_standby_would_lose_is_foretold(repaired: str, foretold_us: int) -> None:
+    """All that was written since the log of 10:00 was cut, although it has landed."""
+    result = changed("file_added", repaired=repaired)
+    (way,) = ways_at(result.whole, result.whole.legs[0], at(1, "14:01"), "site")
+    assert way.loss_us == failover(result)["data_loss_us"] == foretold_us
 
 
 def test_somebody_who_acts_sets_it_right_at_once() -> None:

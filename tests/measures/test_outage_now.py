@@ -86,6 +86,17 @@ BACKLOGS = {
         "{database: crm, repaired_after: 100 min}}\n",
     "a hole that nobody has bridged": BASE + "replay: {age: 4 h, window: 4 h}\nevents:\n"
         "  - {at: 61 min, second_log_job: crm}\n",
+    "what leads over a hole takes long": BASE + "replay: {on_hole: bridge}\nevents:\n"
+        "  - {at: 61 min, second_log_job: crm}\n"
+        "  - {at: 70 min, slow_restore: {by: 1000, duration: 15 min}}\n",
+    "what leads over a lost log takes long": BASE + "replay: {on_hole: bridge}\nevents:\n"
+        "  - {at: 61 min, missing_file: crm}\n"
+        "  - {at: 70 min, slow_restore: {by: 1000, duration: 15 min}}\n",
+    "what leads over a hole waits for readers": BASE + "replay: {on_hole: bridge}\nevents:\n"
+        "  - {at: 61 min, second_log_job: crm}\n"
+        "  - {at: 62 min, readers: {database: crm, duration: 100 min}}\n",
+    "a full leads over a hole": BASE + "replay: {on_hole: resync}\nevents:\n"
+        "  - {at: 61 min, missing_file: crm}\n",
     "a full reaches past the logs": BASE.replace("full: none", "log: every 1 h, full: daily 01:00"),
     "an incremental reaches past them": BASE.replace(
         "full: none, incremental: none",

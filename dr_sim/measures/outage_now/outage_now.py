@@ -19,7 +19,9 @@ t) between the instants at which something lands, begins or is restored (falling
 sampled. Without a restored copy there is no way over until a full has landed; its restore comes
 before the logs'. A full or an incremental that reaches past all logs there is restored beside them
 (past_the_logs.py). What waits behind a hole, behind a file that was damaged or deleted, or behind a
-change that the secondary is not set up for is left behind, as a failover would leave it.
+change that the secondary is not set up for is left behind, as a failover would leave it. A full or
+an incremental that has landed and leads over a hole is restored, and then what follows it
+(over_a_hole.py).
 
 If the host or a database is lost, the primary's share is left: what is finished there continues to
 be copied and is waited for, up to failover.drain_limit, and the fence is obeyed. Of a lost database

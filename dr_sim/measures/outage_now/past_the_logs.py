@@ -45,6 +45,16 @@ class BesideTheLogs:
         there = (place >= 0) & (times < self.until_us[place])
         return np.where(there, self.takes_us[place], 0)
 
+    def without(self, files: Ints) -> BesideTheLogs:
+        """Return it without these backups, by their file ids."""
+        kept = ~among(self.file, files)
+        return BesideTheLogs(
+            self.from_us[kept],
+            self.until_us[kept],
+            self.takes_us[kept],
+            self.file[kept],
+        )
+
 
 def past_the_logs(
     t: Tables,

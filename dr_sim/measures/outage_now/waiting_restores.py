@@ -20,6 +20,11 @@ from dr_sim.measures.outage_now.after_the_end import (
     lands_us,
     restore_under_way,
 )
+from dr_sim.measures.outage_now.over_a_hole import (
+    in_order,
+    leads_over,
+    without_what_is_passed,
+)
 from dr_sim.measures.outage_now.past_the_logs import (
     BesideTheLogs,
     past_the_logs,
@@ -103,9 +108,10 @@ def past_logs_of(
 ) -> BesideTheLogs:
     """Return what a failover restores beside the logs of a copy."""
     files = _files(t, database, 0)
-    return past_the_logs(
+    beside = past_the_logs(
         t, scenario, database, files, cost_us(scenario, files)
     )
+    return beside.without(leads_over(t, database, files))
 
 
 def lives_of(t: Tables, scenario: Scenario, database: int) -> list[Life]:
@@ -166,9 +172,10 @@ def _jobs(
         else restored["redo_lsn"]
     )
     logs = files["kind"] == Kind.LOG
-    # fulls and incrementals count if they were restored
+    # fulls and incrementals count if they were restored, or lead over a hole
     first = among(files["file"], restored["file"]) & ~logs
     if past is not None:
+        first |= among(files["file"], leads_over(t, database, files))
         first &= ~among(files["file"], past.file)
     else:
         first |= _a_full_that_could_be(files, restored, begin_us, end_us)
@@ -177,13 +184,7 @@ def _jobs(
         files["last_lsn"] <= files["first_lsn"]
     )  # nothing to restore in it
     wanted = (logs & ~empty & (files["last_lsn"] > from_lsn)) | first
-    files = pick(files, wanted)
-    order = np.lexsort((files["kind"] == Kind.LOG, files["last_lsn"]))
-    files = (
-        pick(files, np.zeros(0, np.bool_))
-        if not len(order)
-        else {k: v[order] for k, v in files.items()}
-    )
+    files = without_what_is_passed(in_order(pick(files, wanted)))
     replay = _ReplayedFiles(files, restored, reached)
     return _timed(t, scenario, database, replay, (begin_us, end_us))
 

@@ -20,6 +20,8 @@ import numpy as np
 from dr_sim.backups.model import Kind
 from dr_sim.formatting.words import counted, size
 from dr_sim.measures.causes.causes import Causes
+from dr_sim.measures.causes.happenings import turns_of
+from dr_sim.measures.exposure.exposure import NEVER_US
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.outage_now.outage_from_store import WayBack, ways_back
 from dr_sim.measures.outage_now.outage_now import outage_at
@@ -157,6 +159,10 @@ def _way(
     if failure_class in (HOST, DATABASE):
         left_us = _left_behind_us(whole, one, t_us, failure_class)
         lost_us = max(lost_us, left_us)
+    if scenario.store is None:
+        drained_us = t_us + takes_us - way_over(t, scenario).after_us
+        refused_us = _refused_here_us(one, t_us, drained_us)
+        lost_us = max(lost_us, refused_us)
     return WaySummary(leg.secondary, how, POSSIBLE, why, lost_us, takes_us)
 
 
@@ -187,6 +193,38 @@ def _left_behind_us(
             if not has_tail or _last_cut_us(t, database, t_us) > lacking_us:
                 lost_us = max(lost_us, t_us - lacking_us)
     return lost_us
+
+
+def _refused_here_us(
+    one: tuple[Leg, Tables], t_us: int, drained_us: int
+) -> int:
+    """Return what a standby loses at an instant because it is not set up for a change at the
+    primary: all backups that were begun after the change are refused, although they have landed.
+    drained_us: when the drain ends; whoever acts later is too late.
+    """
+    leg, t = one
+    lost_us = 0
+    for number, database in enumerate(leg.scenario.databases):
+        begun_us = t.of("truth.backup_begin", number)["time_us"]
+        for from_us, until_us in _not_set_up(one, database.name):
+            if from_us <= t_us and until_us > drained_us:
+                cut_us = int(begun_us[begun_us < from_us].max(initial=0))
+                lost_us = max(lost_us, t_us - cut_us)
+    return lost_us
+
+
+def _not_set_up(
+    one: tuple[Leg, Tables], database: str
+) -> list[tuple[int, int]]:
+    """Return when the standby was not set up for what that database contains."""
+    leg, t = one
+    found: list[tuple[int, int]] = []
+    for row in turns_of(t, leg.scenario, Explains.NOT_SET_UP, database):
+        if row.values["begins"]:
+            found.append((row.time_us, NEVER_US))
+        elif found:
+            found[-1] = found[-1][0], row.time_us
+    return found
 
 
 def _last_cut_us(t: Tables, database: int, t_us: int) -> int:
