@@ -44,7 +44,7 @@ ALERT_MARKS = {  # by their event ids in docs/alerts.md: sign (shapes.SIGNS), co
     24: ("thin", PURPLE, "no full came"),
     25: ("left", SKY, "the failover goes back"),
     26: ("right", BLUE, "the old primary does not serve yet"),
-    27: ("square", ORANGE, "rotten pages at the primary"),
+    27: ("bar", BLUE, "rotten pages at the primary"),
     14420: ("star", ORANGE, "monitor: no backup"),
     14421: ("hourglass", RED, "monitor: out of sync"),
 }

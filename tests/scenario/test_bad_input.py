@@ -847,6 +847,7 @@ ABOUT_LOGS = {
     "half_written": "",
     "missing_file": "",
     "recovery_model": ", duration: 5 min",
+    "rotting_pages": "",
     "second_log_job": "",
 }
 SOME_LOGS = (

@@ -69,7 +69,7 @@ class BackupJobs:
         return self.begin_order(db, Order(kind, answer, tail))
 
     def begin_order(self, db: PrimaryDatabase, order: Order) -> str:
-        context = self._context_of(order)
+        context = self.context_of(order)
         refused = self._refused_by_the_rules(db, order.kind)
         if refused is not None:
             words = refused.text
@@ -112,7 +112,7 @@ class BackupJobs:
         self._tell_refused(db, order, error)
         return REFUSED
 
-    def _context_of(self, order: Order) -> Context:
+    def context_of(self, order: Order) -> Context:
         """Return the context in which a backup is recorded."""
         if order.only_for is not None:
             return order.only_for.context
@@ -228,10 +228,9 @@ class BackupJobs:
         db.files_made += 1
         h = op.header
         file = BackupFile(number, db.index, name, h, commits, now)
-        job = Job(db, op, file, order, self._context_of(order))
-        job.path = path
+        job = Job(db, op, file, order, path)
         db.begins(job)
-        job.context.journal.append(
+        self.context_of(order).journal.append(
             _BEGIN,
             now,
             db.index,
@@ -331,7 +330,7 @@ class BackupJobs:
         if self._primary.share.overfull and self._needs_room(job):
             mishaps.no_room(self._primary, job)
             return
-        context = job.context
+        context = self.context_of(job.order)
         db = job.db
         now: int = context.agenda._now
         file = job.file
@@ -347,8 +346,8 @@ class BackupJobs:
         if kind in db.hollow and job.order.of_schedules:
             mishaps.finish_hollow(self._primary, job)
             return
-        rotten = kind is Kind.FULL and db.rot is not None
-        if rotten and db.rot is not None and db.rot.backup_reads(job):
+        rot = db.rot if kind is Kind.FULL else None
+        if rot is not None and rot.backup_reads(job):
             return
         utc = context.primary_utc_us()
         header = job.op.finish(commits, lsn, utc).header
@@ -361,7 +360,7 @@ class BackupJobs:
             self.note_base(db)
         if kind is Kind.LOG and not header.copy_only:
             db.crosses_fork = False
-        if rotten:
+        if rot is not None:
             context.witness.made_rotten(
                 db.index, file.number, header, commits
             )
@@ -383,8 +382,8 @@ class BackupJobs:
             file.nominal_bytes,
             context.journal.texts[file.name],
         )
-        if rotten and db.rot is not None:
-            db.rot.full_made(file, context)
+        if rot is not None:
+            rot.full_made(file, context)
         self.ended(db, job)
         self.offer(job)
         if job.order.answer is not None:
@@ -394,7 +393,8 @@ class BackupJobs:
         """Offer the file of a job that has ended to those whom it is for, whole or not."""
         order, file = job.order, job.file
         if order.elsewhere:  # nothing of it was ever in our share
-            job.context.file_gone(file, "primary", "elsewhere")
+            context = self.context_of(order)
+            context.file_gone(file, "primary", "elsewhere")
         elif order.only_for is not None:
             order.only_for.offer(file)
         else:

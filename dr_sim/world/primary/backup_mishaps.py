@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 def cut_off(primary: Primary, job: Job) -> None:
     """Kill the job now, with the part of its bytes that it has read."""
-    context, db, file = job.context, job.db, job.file
+    db, file = job.db, job.file
+    context = primary.backups.context_of(job.order)
     done = job.amount
     if job.flow is not None:
         done -= primary.disks[db.spec.machine].stop(job.flow)
@@ -50,14 +51,16 @@ def no_room(primary: Primary, job: Job) -> None:
     """Let the job fail because the share is full: it reports the engine's error, its partial file
     is deleted, and no log is truncated.
     """
-    path = job.context.at_primary(job.file)
-    error = job.context.primary_engine.no_space("backup", path=path)
+    context = primary.backups.context_of(job.order)
+    path = context.at_primary(job.file)
+    error = context.primary_engine.no_space("backup", path=path)
     fails(primary, job, error)
 
 
 def fails(primary: Primary, job: Job, error: EngineError) -> None:
     """Let the job fail with that error: its partial file is deleted, and no log is truncated."""
-    context, db, file = job.context, job.db, job.file
+    db, file = job.db, job.file
+    context = primary.backups.context_of(job.order)
     path = job.path
     if job.flow is not None:
         primary.disks[db.spec.machine].stop(job.flow)
@@ -86,7 +89,8 @@ def finish_hollow(primary: Primary, job: Job) -> None:
     """Finish a job that reports success and has written a file, with its hash, that holds
     nothing.
     """
-    context, file = job.context, job.file
+    file = job.file
+    context = primary.backups.context_of(job.order)
     if file.kind in job.db.believed:
         _believe(primary, job)
     else:
@@ -111,7 +115,8 @@ def _believe(primary: Primary, job: Job) -> None:
     """Let the server believe that the backup was made: it frees the log, and later incrementals may
     be based on it.
     """
-    context, db, file = job.context, job.db, job.file
+    db, file = job.db, job.file
+    context = primary.backups.context_of(job.order)
     commits, lsn = (
         (file.commits, 0) if file.kind is Kind.LOG else primary.catch_up(db)
     )

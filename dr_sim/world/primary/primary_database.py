@@ -72,16 +72,7 @@ class Rot(Protocol):
 class Job:
     """One backup that is being made."""
 
-    __slots__ = (
-        "amount",
-        "context",
-        "db",
-        "file",
-        "flow",
-        "op",
-        "order",
-        "path",
-    )
+    __slots__ = ("amount", "db", "file", "flow", "op", "order", "path")
 
     def __init__(
         self,
@@ -89,14 +80,13 @@ class Job:
         op: Backup,
         file: BackupFile,
         order: Order,
-        context: Context,
+        path: str,
     ) -> None:
         self.db = db
-        self.context = context  # in which it is recorded
+        self.path = path  # where it writes
         self.op = op
         self.file = file
         self.order = order
-        self.path = ""  # where it writes
         self.flow: Flow | None = None
         self.amount = (
             0  # the bytes that it reads before it ends, or before it dies
