@@ -25,55 +25,26 @@ from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import Size
 from dr_sim.scenario.fields.values import CopyCost, Tenants
 from dr_sim.scenario.kind import PRIMARY, EventKind, RestOfScenario
-from dr_sim.scenario.mistakes import NOTHING, MistakeWay
-from dr_sim.units import format_duration, format_size
+from dr_sim.scenario.mistakes import MistakeWay
+from dr_sim.scenario.ways_back import (
+    NOTHING,
+    WAYS,
+    more_than_all,
+    schema_of,
+    to_no_standby,
+    unknown_place,
+    ways_of,
+)
+from dr_sim.units import format_duration
 
 if TYPE_CHECKING:
     from dr_sim.world.kernel.occurrence import Occurrence
 
-_WORDS = (NOTHING, *MistakeWay)
-_NAMES = [str(word) for word in _WORDS]
-
-
-def _ways(value: Any) -> tuple[MistakeWay, ...]:
-    """Read one way, or a list of ways that are tried one after the other."""
-    words = value if isinstance(value, (list, tuple)) else [value]
-    if value == []:
-        raise refuse(
-            f"no way back is written; write {NOTHING}, or leave it out"
-        )
-    for word in words:
-        if word not in _WORDS:
-            raise refuse(
-                f"{str(word)[:40]!r} is no way back; {did_you_mean(str(word), _NAMES)}"
-            )
-    if NOTHING in words and len(words) > 1:
-        raise refuse(f"{NOTHING} goes with no other way; leave it out")
-    return tuple(MistakeWay(word) for word in words if word != NOTHING)
-
-
-def _written(ways: Sequence[MistakeWay]) -> str | list[str]:
-    words = [str(way) for way in ways] or [NOTHING]
-    return words[0] if len(words) == 1 else words
-
-
 Ways = Annotated[
     tuple[MistakeWay, ...],
-    PlainValidator(_ways),
-    Quantity("ways back", _written),
-    WithJsonSchema(
-        {
-            "description": "a way back, or several that are tried one after the other",
-            "anyOf": [
-                {"enum": list(_WORDS)},
-                {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {"enum": [str(way) for way in MistakeWay]},
-                },
-            ],
-        }
-    ),
+    PlainValidator(partial(ways_of, MistakeWay)),
+    WAYS,
+    WithJsonSchema(schema_of(MistakeWay)),
 ]
 
 
@@ -216,38 +187,22 @@ def happen(event: Occurrence, params: Mistake) -> None:
 
 def check(params: Mistake, around: RestOfScenario) -> list[str]:
     """Refuse a way back that no place of the scenario has, and tenants who have no data there."""
-    places = (*around.stores, *around.standbys)
-    place = params.place
-    if place is not None and place not in places:
-        return [
-            f"there is no copy {place[:40]!r}; {did_you_mean(place, places)}"
-        ]
+    if wrong := unknown_place(params.place, around):
+        return wrong
     found = _strangers(params, around.tenants.get(params.database, ()))
-    size = around.sizes.get(params.database)
-    if params.lost and size and params.lost > size:
-        found.append(
-            f"lost: {format_size(params.lost)} is more than {params.database} holds "
-            f"({format_size(size)}); write less"
-        )
+    found += more_than_all("lost", params.lost, params.database, around)
     if params.misjudged and around.engine not in ("", "model"):
         found.append(
             f"misjudged: {around.engine} stops where a transaction has ended; leave out "
             "engine.kind, or misjudged"
         )
     for way in params.then:
-        has_way = around.standbys
+        there = around.standbys
         if way is not MistakeWay.FAILOVER_BEFORE:
-            has_way = places
-        if not has_way:
-            found.append(
-                f"then: {way} is to a standby, and there is none; write "
-                f"{MistakeWay.RESTORE_BEFORE}"
-            )
-        elif place is not None and place not in has_way:
-            found.append(
-                f"then: {way} is to a standby, and {place} is a store; write "
-                f"{MistakeWay.RESTORE_BEFORE}, or place: {has_way[0]}"
-            )
+            there = (*around.stores, *around.standbys)
+        found += to_no_standby(
+            way, params.place, there, MistakeWay.RESTORE_BEFORE
+        )
     return found
 
 

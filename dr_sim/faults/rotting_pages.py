@@ -4,7 +4,6 @@ reads them later, and a way back is tried.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +12,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from dr_sim.scenario.fields.fields import (
     Params,
-    Quantity,
     default,
-    did_you_mean,
     refuse,
 )
 from dr_sim.scenario.fields.laws import Law
@@ -23,57 +20,26 @@ from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import Size
 from dr_sim.scenario.fields.values import CopyCost
 from dr_sim.scenario.kind import PRIMARY, EventKind, RestOfScenario
-from dr_sim.scenario.mistakes import NOTHING
 from dr_sim.scenario.rot import RotWay
-from dr_sim.units import format_size
+from dr_sim.scenario.ways_back import (
+    NOTHING,
+    WAYS,
+    more_than_all,
+    schema_of,
+    to_no_standby,
+    unknown_place,
+    ways_of,
+)
 
 if TYPE_CHECKING:
     from dr_sim.world.kernel.occurrence import Occurrence
 
 PAGE_BYTES = 8192  # of SQL Server and of PostgreSQL, unless built otherwise
-_WORDS = (NOTHING, *RotWay)
-_NAMES = [str(word) for word in _WORDS]
-
-
-def _ways(value: Any) -> tuple[RotWay, ...]:
-    """Read one way, or a list of ways that are tried one after the other."""
-    words = value if isinstance(value, (list, tuple)) else [value]
-    if value == []:
-        raise refuse(
-            f"no way back is written; write {NOTHING}, or leave it out"
-        )
-    for word in words:
-        if word not in _WORDS:
-            raise refuse(
-                f"{str(word)[:40]!r} is no way back; {did_you_mean(str(word), _NAMES)}"
-            )
-    if NOTHING in words and len(words) > 1:
-        raise refuse(f"{NOTHING} goes with no other way; leave it out")
-    return tuple(RotWay(word) for word in words if word != NOTHING)
-
-
-def _written(ways: Sequence[RotWay]) -> str | list[str]:
-    words = [str(way) for way in ways] or [NOTHING]
-    return words[0] if len(words) == 1 else words
-
-
 Ways = Annotated[
     tuple[RotWay, ...],
-    PlainValidator(_ways),
-    Quantity("ways back", _written),
-    WithJsonSchema(
-        {
-            "description": "a way back, or several that are tried one after the other",
-            "anyOf": [
-                {"enum": list(_WORDS)},
-                {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {"enum": [str(way) for way in RotWay]},
-                },
-            ],
-        }
-    ),
+    PlainValidator(partial(ways_of, RotWay)),
+    WAYS,
+    WithJsonSchema(schema_of(RotWay)),
 ]
 
 
@@ -178,31 +144,15 @@ def check(params: RottingPages, around: RestOfScenario) -> list[str]:
             f"the pages of a real {around.engine} are not changed by dr_sim; leave out "
             "engine.kind, or this event"
         ]
-    places = (*around.stores, *around.standbys)
-    place = params.place
-    if place is not None and place not in places:
-        return [
-            f"there is no copy {place[:40]!r}; {did_you_mean(place, places)}"
-        ]
-    found = []
-    size = around.sizes.get(params.database)
-    if size and params.damaged > size:
-        found.append(
-            f"damaged: {format_size(params.damaged)} is more than {params.database} holds "
-            f"({format_size(size)}); write less"
+    if wrong := unknown_place(params.place, around):
+        return wrong
+    found = more_than_all(
+        "damaged", params.damaged, params.database, around
+    )
+    if RotWay.FAILOVER in params.then:
+        found += to_no_standby(
+            RotWay.FAILOVER, params.place, around.standbys, RotWay.RESTORE
         )
-    for way in params.then:
-        if way is not RotWay.FAILOVER:
-            continue
-        if not around.standbys:
-            found.append(
-                f"then: {way} is to a standby, and there is none; write {RotWay.RESTORE}"
-            )
-        elif place is not None and place not in around.standbys:
-            found.append(
-                f"then: {way} is to a standby, and {place} is a store; write "
-                f"{RotWay.RESTORE}, or place: {around.standbys[0]}"
-            )
     return found
 
 

@@ -11,7 +11,3 @@ class MistakeWay(enum.StrEnum):
     FAILOVER_BEFORE = "failover_before"
     RESTORE_BEFORE = "restore_before"
     RESTORE_BESIDE = "restore_beside"
-
-
-NOTHING = "nothing"
-"""The word for no way at all."""
