@@ -101,12 +101,9 @@ class Witness:
         (a rehearsal's, for example): it is not part of this history.
         """
         d = self._databases[db]
-        if d.promoted:
+        f = _of_this_history(d, file, header, commits)
+        if f is None:
             return
-        if header.fork != d.primary_fork:
-            d.foreign[file] = header.fork
-            return
-        f = d.files[file] = SurvivingFile(header, commits)
         d.lies_somewhere(f)
         if f.kind is not _LOG:
             if f.kind is _FULL and not f.copy_only:
@@ -124,13 +121,9 @@ class Witness:
         database that is restored from it is the primary's history.
         """
         d = self._databases[db]
-        if d.promoted:
-            return
-        if header.fork != d.primary_fork:
-            d.foreign[file] = header.fork
-            return
-        f = d.files[file] = SurvivingFile(header, commits)
-        f.primary, f.rotten = False, True
+        f = _of_this_history(d, file, header, commits)
+        if f is not None:
+            f.primary, f.rotten = False, True
 
     def rot_is_known(self, db: int) -> None:
         """Record that people have said which fulls hold such pages, and have looked at the copy.
@@ -624,3 +617,16 @@ class Witness:
     ) -> None:
         self.violations.append(Violation(t, d.index, invariant, detail))
         self._emit("truth.violation", t, d.index, (invariant, detail))
+
+
+def _of_this_history(
+    d: History, file: int, header: BackupHeader, commits: int
+) -> SurvivingFile | None:
+    """Note a backup that is finished at the primary; None: it is not part of the history."""
+    if d.promoted:
+        return None
+    if header.fork != d.primary_fork:
+        d.foreign[file] = header.fork
+        return None
+    f = d.files[file] = SurvivingFile(header, commits)
+    return f

@@ -12,7 +12,7 @@ are down for all of that time, and the others are not touched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dr_sim.measures.legs import Leg
 from dr_sim.measures.outcome.tenants import databases_of
@@ -48,12 +48,20 @@ def mistakes_summary(
     whole: Whole, failovers: Sequence[FailoverSummary]
 ) -> list[MistakeSummary]:
     """Return each mistake of the run."""
-    found = []
+    return [
+        _mistake(whole, one, row, failovers)
+        for one, row in rows_in_time(whole, "truth.mistake")
+    ]
+
+
+def rows_in_time(
+    whole: Whole, kind: str
+) -> Iterator[tuple[tuple[Leg, Tables], Row]]:
+    """Yield the rows of a kind in each leg that came before the next one began."""
     for leg, t in whole.each:
-        for row in t.rows("truth.mistake"):
+        for row in t.rows(kind):
             if whole.still_in(leg, row.time_us):
-                found.append(_mistake(whole, (leg, t), row, failovers))
-    return found
+                yield (leg, t), row
 
 
 def _mistake(
@@ -63,38 +71,53 @@ def _mistake(
     failovers: Sequence[FailoverSummary],
 ) -> MistakeSummary:
     leg, t = one
-    made_us = leg.begins_us + row.time_us
     right = _left_behind(one, row, failovers) or _copied_back(
         whole, leg, row
     )
-    until_us = whole.end_us
-    if right is not None and right.at_us is not None:
-        until_us = right.at_us
     noticed = next(_same(t, "truth.mistake_noticed", row), None)
     whose = _whose(t, leg.scenario, row)
-    return MistakeSummary(
-        made_us,
-        leg.scenario.databases[row.entity].name,
-        row.values["what"],
-        gone=right is not None and right.copied_back_bytes is None,
-        noticed_us=None
-        if noticed is None
-        else leg.begins_us + noticed.time_us,
-        right_us=None if right is None else right.at_us,
-        degraded_us=until_us
-        - made_us
-        - down_us(failovers, made_us, until_us),
-        place="" if right is None else right.place,
-        copied_back_bytes=None
-        if right is None
-        else right.copied_back_bytes,
+    return replace(
+        became_of(whole, leg, row, noticed, right, failovers),
+        what=row.values["what"],
         given_up=list(_given_up(whole, leg, row)),
-        lasted_us=until_us - made_us,
         tenants=whose.tenants,
         stopped=whose.stopped,
         stops_database=whose.stops_database,
         stops_service=whose.stops_service,
     )
+
+
+def became_of(
+    whole: Whole,
+    leg: Leg,
+    row: Row,
+    noticed: Row | None,
+    right: Right | None,
+    failovers: Sequence[FailoverSummary],
+) -> MistakeSummary:
+    """Return when it was noticed and put right, and for how long the service was up without what
+    it destroyed. row: of the instant at which it happened. What it was is left empty.
+    """
+    begun_us = leg.begins_us + row.time_us
+    until_us = whole.end_us
+    if right is not None and right.at_us is not None:
+        until_us = right.at_us
+    found = MistakeSummary(
+        begun_us,
+        leg.scenario.databases[row.entity].name,
+        what="",
+        gone=right is not None and right.copied_back_bytes is None,
+        lasted_us=until_us - begun_us,
+    )
+    down_us = _down_us(failovers, begun_us, until_us)
+    found.degraded_us = found.lasted_us - down_us
+    if noticed is not None:
+        found.noticed_us = leg.begins_us + noticed.time_us
+    if right is not None:
+        found.right_us = right.at_us
+        found.place = right.place
+        found.copied_back_bytes = right.copied_back_bytes
+    return found
 
 
 def _whose(t: Tables, scenario: Scenario, row: Row) -> _Whose:
@@ -137,6 +160,11 @@ def _left_behind(
     kept = promoted.get(row.entity)
     if kept is None or kept > row.values["commit"]:
         return None
+    return by_a_failover(leg, failovers)
+
+
+def by_a_failover(leg: Leg, failovers: Sequence[FailoverSummary]) -> Right:
+    """Return how the failover at the end of a leg put it right."""
     of_leg = [f for f in failovers if f.leg == leg.number]
     for failover in of_leg:
         at_us = failover.served_again_us
@@ -164,7 +192,7 @@ def _given_up(whole: Whole, leg: Leg, row: Row) -> Iterator[str]:
                 yield beside.secondary
 
 
-def down_us(
+def _down_us(
     failovers: Sequence[FailoverSummary], from_us: int, until_us: int
 ) -> int:
     """Return how long the service was down between two instants."""

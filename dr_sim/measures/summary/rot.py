@@ -9,9 +9,15 @@ from the instant at which they rot.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dr_sim.measures.legs import Leg
-from dr_sim.measures.summary.mistakes import Right, down_us
+from dr_sim.measures.summary.mistakes import (
+    Right,
+    became_of,
+    by_a_failover,
+    rows_in_time,
+)
 from dr_sim.measures.summary.types import (
     FailoverSummary,
     MistakeSummary,
@@ -28,12 +34,10 @@ def rot_summary(
     whole: Whole, failovers: Sequence[FailoverSummary]
 ) -> list[MistakeSummary]:
     """Return each time that pages of a database have rotted."""
-    found = []
-    for leg, t in whole.each:
-        for row in t.rows("truth.rot"):
-            if whole.still_in(leg, row.time_us):
-                found.append(_rot(whole, (leg, t), row, failovers))
-    return found
+    return [
+        _rot(whole, one, row, failovers)
+        for one, row in rows_in_time(whole, "truth.rot")
+    ]
 
 
 def _rot(
@@ -44,13 +48,9 @@ def _rot(
 ) -> MistakeSummary:
     leg, t = one
     until_us = _next_us(t, row)
-    begun_us = leg.begins_us + row.time_us
     right = _pages_restored(whole, one, row) or _left_behind(
-        whole, one, row, failovers
+        one, row, failovers
     )
-    ends_us = whole.end_us
-    if right is not None and right.at_us is not None:
-        ends_us = right.at_us
     noticed = _first(t, "truth.rot_noticed", row, until_us)
     fulls = {
         full.values["file"]
@@ -59,23 +59,9 @@ def _rot(
         if full.time_us < until_us
     }
     by = "" if noticed is None else noticed.values["by"]
-    return MistakeSummary(
-        begun_us,
-        leg.scenario.databases[row.entity].name,
-        WHAT,
-        gone=right is not None and right.copied_back_bytes is None,
-        noticed_us=None
-        if noticed is None
-        else leg.begins_us + noticed.time_us,
-        right_us=None if right is None else right.at_us,
-        degraded_us=ends_us
-        - begun_us
-        - down_us(failovers, begun_us, ends_us),
-        place="" if right is None else right.place,
-        copied_back_bytes=None
-        if right is None
-        else right.copied_back_bytes,
-        lasted_us=ends_us - begun_us,
+    return replace(
+        became_of(whole, leg, row, noticed, right, failovers),
+        what=WHAT,
         tenants=list(leg.scenario.databases[row.entity].tenants),
         rot=RotFound(row.values["nominal_bytes"], by, len(fulls)),
     )
@@ -130,7 +116,6 @@ def _pages_restored(
 
 
 def _left_behind(
-    whole: Whole,
     one: tuple[Leg, Tables],
     row: Row,
     failovers: Sequence[FailoverSummary],
@@ -140,10 +125,4 @@ def _left_behind(
     promoted = _since(t, "truth.promoted", row)
     if not promoted or _since(t, "truth.rot_promoted", row):
         return None
-    for failover in failovers:
-        at_us = failover.served_again_us
-        if failover.leg != leg.number or failover.by_itself:
-            continue
-        if at_us is not None:
-            return Right(at_us, failover.new_primary)
-    return Right(None, leg.secondary)
+    return by_a_failover(leg, failovers)
