@@ -60,7 +60,7 @@ REFUSING: tuple[Mutant, ...] = (
         "full_of_later_counts", "R14",
         "a full that was finished after an instant counts as one before it",
         "recovery/replay/waiting.py",
-        "        and file.modified_utc_us <= at_utc_us\n",
-        "        and file.modified_utc_us >= at_utc_us\n",
+        "        file.modified_utc_us <= at_utc_us for",
+        "        file.modified_utc_us >= at_utc_us for",
     ),
 )  # fmt: skip

@@ -119,9 +119,8 @@ class Drain:
         self.waiting: dict[str, int] = {}
         # names of damaged files: how often each was asked for again in this drain
         self._sent: Counter[str] = Counter()
-        self._late: set[str] = (
-            set()
-        )  # files that are awaited beyond the limit
+        # files that are awaited beyond the limit
+        self._late: set[str] = set()
         self._without_tail = False
         self._shut_us = -1  # when readers were last disconnected
         # names of what was on its way when it was given up; backups that had yet to be taken then
@@ -348,11 +347,7 @@ class Drain:
             return False
         if db.stop_before_utc_us and db.state.exists:
             return False  # nothing beyond this point is wanted
-        full_here = any(
-            file.kind is FULL and file.content is Content.WHOLE
-            for file in db.files.values()
-        )
-        if not db.state.exists and not full_here:
+        if not db.state.exists and not db.files.whole_fulls:
             return True
         may_lack = db.config.log_interval_us and not db.log_window.one_came
         stuck = bool(db.files.pending) or self._rebuilds or may_lack
@@ -459,17 +454,12 @@ class Drain:
     @property
     def checks(self) -> bool:
         """Tell whether a file that may lead further is here and is being checked."""
-        db = self._db
-        needed = (
-            bool(db.files.pending)
-            or not db.state.exists
-            or not db.config.log_interval_us
-        )
+        needed, _ = self._leads_further()
         return any(
             (needed or file.kind is LOG)
             and not file.done
             and file.content is Content.CHECKING
-            for file in db.files.values()
+            for file in self._db.files.values()
         )
 
     def still_left(self, besides: set[str]) -> int:

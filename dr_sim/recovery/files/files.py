@@ -247,6 +247,15 @@ class HeldFiles:
         """Return all files but the logs in runs, each of which is whole and restored."""
         return self._by_name.apart()
 
+    @property
+    def whole_fulls(self) -> list[File]:
+        """Return the fulls that are here and whole."""
+        return [
+            file
+            for file in self.not_in_runs()
+            if file.kind is FULL and file.content is Content.WHOLE
+        ]
+
     def with_runs(self) -> Iterator[File | LogRun]:
         """Go through all files; the logs of a run, each of which is whole and restored, are one
         thing.

@@ -146,10 +146,8 @@ def _hole(db: DatabaseReplay) -> _Hole | None:
     """Return the first hole after the newest full."""
     ends = [
         file.header.last_lsn
-        for file in db.files.values()
-        if file.kind is FULL
-        and file.content is Content.WHOLE
-        and file.header is not None
+        for file in db.files.whole_fulls
+        if file.header is not None
     ]
     if not ends:
         return None
@@ -207,9 +205,7 @@ def hopes_on(db: DatabaseReplay, file: File) -> bool:
 def _is_passed(db: DatabaseReplay, file: File) -> bool:
     """Return whether a whole full that was begun after that file was finished is here."""
     return any(
-        other.kind is FULL
-        and other.content is Content.WHOLE
-        and other.header is not None
+        other.header is not None
         and other.header.started_utc_us >= file.modified_utc_us
-        for other in db.files.values()
+        for other in db.files.whole_fulls
     )

@@ -210,14 +210,11 @@ def resume(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     repair = db.repair
     if db.rules.keeps or repair.asked:
         return
-    if not db.state.exists:
-        names = list(db.files)
-    elif repair.on and repair.policy is OnHole.RESYNC:
-        names = [repair.name]
-    else:
-        return
-    files = [file for name in names if (file := db.files.get(name))]
-    if any(f.kind is FULL and f.content is Content.WHOLE for f in files):
+    fulls = db.files.whole_fulls
+    if db.state.exists:
+        resync = repair.on and repair.policy is OnHole.RESYNC
+        fulls = [f for f in fulls if resync and f.name == repair.name]
+    if fulls:
         db.advance(e, out)
 
 

@@ -24,7 +24,7 @@ from dr_sim.recovery.alerts.alerts import Danger
 from dr_sim.recovery.commands import LookAtCopy, Validate
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, LOG, File
+from dr_sim.recovery.files.files import LOG, File
 from dr_sim.recovery.repair import repairs
 from dr_sim.recovery.replay.limits import DAY_US, elapsed_us
 from dr_sim.recovery.timers import Timer
@@ -142,10 +142,8 @@ def look_into_logs(db: DatabaseReplay, out: list[Command]) -> None:
     stop_utc_us = db.stop_before_utc_us
     fulls = [
         file.header
-        for file in db.files.not_in_runs()
-        if file.kind is FULL
-        and file.content is Content.WHOLE
-        and file.header is not None
+        for file in db.files.whole_fulls
+        if file.header is not None
         and (not stop_utc_us or file.modified_utc_us <= stop_utc_us)
     ]
     if not fulls:

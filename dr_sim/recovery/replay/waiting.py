@@ -15,7 +15,7 @@ from dr_sim.backups.model import BackupHeader
 from dr_sim.machines import Command, SetAlarm
 from dr_sim.recovery.alerts.alerts import Danger
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, LOG, File, kind_of
+from dr_sim.recovery.files.files import LOG, File, kind_of
 from dr_sim.recovery.replay.limits import next_multiple_us
 from dr_sim.recovery.timers import Timer
 
@@ -142,10 +142,7 @@ def holds_later(db: DatabaseReplay, at_utc_us: int) -> bool:
 def has_full_before(db: DatabaseReplay, at_utc_us: int) -> bool:
     """Return whether a whole full lies here that holds nothing of that instant or later."""
     return any(
-        file.kind is FULL
-        and file.content is Content.WHOLE
-        and file.modified_utc_us <= at_utc_us
-        for file in db.files.values()
+        file.modified_utc_us <= at_utc_us for file in db.files.whole_fulls
     )
 
 
