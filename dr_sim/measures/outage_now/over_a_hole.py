@@ -25,10 +25,13 @@ def leads_over(t: Tables, database: int, files: Files) -> Ints:
     """Return the backups that lead over a hole behind which a log has landed, as file ids; those of
     them that were restored are among them.
     """
+    ordered = in_order(files)
+    holes = _holes(ordered)
+    if not holes:
+        return np.zeros(0, np.int64)
     kept = t.of("truth.survivable", database)
     kept = pick(kept, t.has_text(kept["class"], "site"))
     restored = t.of("truth.restored", database)["file"]
-    ordered = in_order(files)
     logs = ordered["kind"] == Kind.LOG
     here = ordered["landed_us"] < NEVER_US
     usable = among(ordered["landed_us"], kept["time_us"])
@@ -38,7 +41,7 @@ def leads_over(t: Tables, database: int, files: Files) -> Ints:
     furthest = int(landed_logs.max(initial=-1))
     found: list[int] = []
     reached = 0  # how many of the files are looked at
-    for hole in _holes(ordered):
+    for hole in holes:
         if hole < reached:
             continue
         over = np.flatnonzero(usable[hole:]) + hole
