@@ -25,6 +25,7 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.lane import express, past_logs, quiet_logs
 from dr_sim.world.own_logic import builders
+from dr_sim.world.roles.pair import Pair
 from dr_sim.world.world import World
 
 from .build import DAY, MINUTE, ONE, ran, rows, scenario, violations, within
@@ -67,8 +68,8 @@ def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
         return [each if type(each) in PLAIN else picture(each, above) for each in thing]
     if isinstance(thing, (set, frozenset)):
         return sorted(thing)
-    if callable(thing):
-        return None
+    if callable(thing) or isinstance(thing, Pair):
+        return None  # what state_of() looks at of a pair is named there
     names = slots_of(type(thing)) | getattr(thing, "__dict__", {}).keys()
     names -= REMEMBERED
     held = {name: getattr(thing, name) for name in names}
