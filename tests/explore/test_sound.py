@@ -422,6 +422,14 @@ events:
 - {at: 28 h, corrupt_at_rest: {files: 9}}
 - {at: 29 h, standby_broken: {database: crm}}
 """,
+    # People have named a full before it is here. It is set aside when it has come; a restart knows
+    # it as it is.
+    "a full with rotten pages that comes after people have named it": """\
+run_for: 12 h
+databases: {crm: {size: 1 GB, full: every 4 h}}
+link: {bandwidth: 20 Mbit/s}
+events: [{at: 230 min, rotting_pages: {database: crm, queried: 11 min}}]
+""",
 }
 
 

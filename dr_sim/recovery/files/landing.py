@@ -133,9 +133,19 @@ def _came_with_rot(
 ) -> None:
     """Set a full aside that holds rotten pages. It has come as scheduled all the same."""
     if first_time:
-        for watch in db.overdue:
-            watch.whole(file, e, out)
+        _has_come(db, file, e, out)
     db.files.set_aside(file)
+
+
+def _has_come(
+    db: DatabaseReplay, file: File, e: Event, out: list[Command]
+) -> None:
+    """Note that a full or an incremental has come, with the right hash."""
+    assert file.header is not None
+    text = header_text(file.header)
+    out.append(Save(f"header/{db.name}/{file.name}", text))
+    for watch in db.overdue:
+        watch.whole(file, e, out)
 
 
 def _other_is_whole(
@@ -149,11 +159,7 @@ def _other_is_whole(
     header = file.header
     assert header is not None
     if first_time:
-        out.append(
-            Save(f"header/{db.name}/{file.name}", header_text(header))
-        )
-        for watch in db.overdue:
-            watch.whole(file, e, out)
+        _has_come(db, file, e, out)
         if file.kind is FULL:
             kept.full_is_whole(db, file, e, out)
     db.remake.validated(file.kind, header, out)
