@@ -48,13 +48,16 @@ def number_text(x: float, unit: str, figures_more: int = 0) -> str:
     return f"{x:,.0f}" if x == round(x) else figures(x, 3 + figures_more)
 
 
+def open_ended(low: str, high: str) -> str:
+    """Return an interval of two shown values in words where an end is unknown ('?'); else ''."""
+    if high == "?":
+        return "not known yet" if low == "?" else f"{low} or more"
+    return f"{high} or less" if low == "?" else ""
+
+
 def bracketed(low: str, high: str) -> str:
     """Return an interval of two shown values; in words where an end is unknown ('?')."""
-    if high == "?":
-        return "[not known yet]" if low == "?" else f"[{low} or more]"
-    if low == "?":
-        return f"[{high} or less]"
-    return f"[{low}, {high}]"
+    return f"[{open_ended(low, high) or f'{low}, {high}'}]"
 
 
 def signed_text(x: float, unit: str) -> str:

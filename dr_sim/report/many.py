@@ -17,6 +17,7 @@ from dr_sim.figures.many import many_charts, seconds
 from dr_sim.formatting.numbers import (
     bracketed,
     figures,
+    open_ended,
     value_and_bound,
     value_text,
 )
@@ -131,10 +132,8 @@ def _line(v: LineVerdict) -> SlaText:
 def interval_text(low: float | None, high: float | None, unit: str) -> str:
     """Return an interval in words: '4:41 to 5:10', or one value where both ends read the same."""
     least, most = _shown(low, unit), _shown(high, unit)
-    if most == "?":
-        return "not known yet" if least == "?" else f"{least} or more"
-    if least == "?":
-        return f"{most} or less"
+    if told := open_ended(least, most):
+        return told
     return least if least == most else f"{least} to {most}"
 
 
