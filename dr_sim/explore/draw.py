@@ -16,17 +16,18 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from dr_sim.explore.case import Tree
+from dr_sim.explore.case import Tree, load
 from dr_sim.explore.services import Service, Services, kinds_of
 from dr_sim.explore.stories import (
     Event,
     EventStory,
+    has_store,
     named,
     told_of,
     with_options,
@@ -59,6 +60,10 @@ _MOST_EVENTS = 9
 """A case that has so many events is changed by taking one away."""
 _AT_A_FULL = 0.2
 """How often an event falls while a full or an incremental is made, sent or restored."""
+_TRIED = 40
+"""Draws of a kind's parameters after which it is taken for one that fits no copy of a service."""
+_TRIES = 8
+"""How often a case is drawn until it is a scenario."""
 _LEFT = ("Unfence", "EnterPhase", "Save", "AdmitReaders", "RaiseAlert")
 """Commands before which the manager dies then."""
 
@@ -108,9 +113,27 @@ def draw(
     """The case of that number: a service, a few kinds of event, each at an anchored instant."""
     r = random.Random(f"{seed} case {number}")
     base = services[r.randrange(len(services))]
+    mode = mode_of(mode, seed, number)
+    return _that_fits(lambda: _drawn(r, base, services, mode))
+
+
+def _that_fits(drawn: Callable[[], Tree]) -> Tree:
+    """Draw until the result is a scenario, a few times at most. Where there are several copies some
+    events do not go with some of them, and the loader knows that best.
+    """
+    for _ in range(_TRIES):
+        tree = drawn()
+        if "copies" not in tree or load(tree) is not None:
+            break
+    return tree
+
+
+def _drawn(
+    r: random.Random, base: Service, services: Services, mode: CaseMode
+) -> Tree:
+    """Draw a case of a service, which the loader may refuse."""
     tree = deepcopy(base.tree)
     varied(r, tree, services.trees)
-    mode = mode_of(mode, seed, number)
     possible = kinds_for(base, mode)
     if mode is CaseMode.RECOVERABLE:
         base = _early(base)
@@ -174,7 +197,8 @@ def _told(
     events = [_written(r, base, at, r.choice(begins))]
     for written, later in story.follows:
         each = named(written)
-        if each[0] in possible or each[0] in RETURNS.values():
+        returns = each[0] in RETURNS.values() and not has_store(base)
+        if each[0] in possible or returns:
             after = max(0, at + r.choice(later) * SECOND_US)
             events.append(_written(r, base, after, each))
     wrong = [
@@ -256,7 +280,11 @@ def kinds_for(base: Service, mode: CaseMode = CaseMode.BEYOND) -> list[str]:
         and _has_machines_for(kind, base)
     ]
     if "copies" in tree:
-        names = [name for name in names if _befalls(name)]
+        names = [
+            name
+            for name in names
+            if _befalls(name) and _has_a_place(name, tree)
+        ]
     return sorted(names)
 
 
@@ -292,6 +320,17 @@ def _befalls(name: str) -> str:
     return kind.whom(_params(kind, value))
 
 
+def _has_a_place(name: str, tree: Tree) -> bool:
+    """Return whether a copy is there that such an event may affect, with some of its parameters:
+    a store replays nothing, so many kinds do not affect it.
+    """
+    kind = FAULTS[name]
+    if kind.draws is None:
+        return True
+    values = (kind.draws(random.Random(i), "any") for i in range(_TRIED))
+    return any(_places(kind, value, tree) != [] for value in values)
+
+
 def _params(kind: EventKind, value: Any) -> Any:
     """The parameters that people write, as their kind reads them."""
     written = value if isinstance(value, dict) else {kind.scalar: value}
@@ -325,7 +364,7 @@ def _end(
         events.append({"at": instant_text(near), **_what(r, name, base)})
     lost = kind.loses(_params(kind, end[kind.name])) if kind.loses else ""
     returns = RETURNS.get(lost)
-    if returns and r.random() < 0.4:
+    if returns and r.random() < 0.4 and not has_store(base):
         later = at + r.choice([20, 300, 3600, 14_400]) * SECOND_US
         events.append({"at": instant_text(later), returns: {}})
     return events
@@ -346,6 +385,17 @@ def mutate(
     """A case near one that has reached something new: an event more, less, elsewhere or twice.
     moments: when the logic did something rare in its run. Events fall there in most cases.
     """
+    return _that_fits(lambda: _changed(tree, services, r, mode, moments))
+
+
+def _changed(
+    tree: Tree,
+    services: Services,
+    r: random.Random,
+    mode: CaseMode,
+    moments: Sequence[int],
+) -> Tree:
+    """Change a case into one that the loader may refuse."""
     new = deepcopy(tree)
     known = services.like(new)
     base = replace(known, tree=new)
@@ -391,28 +441,42 @@ def _what(r: random.Random, name: str, base: Service) -> Tree:
     """An event of that kind, without its instant; where there are several copies, it affects one
     of those that it may affect.
     """
+    while True:
+        value = _value(r, name, base)
+        places = _places(FAULTS[name], value, base.tree)
+        if places is None:
+            return {name: value}
+        if places:
+            return {name: value, "copy": r.choice(places)}
+
+
+def _value(r: random.Random, name: str, base: Service) -> Any:
+    """Draw the parameters of an event of that kind, as people write them."""
     kind, tree = FAULTS[name], base.tree
     if kind.draws_of_machines is not None:
         assert base.machines is not None
-        return {name: kind.draws_of_machines(r, base.machines)}
+        return kind.draws_of_machines(r, base.machines)
     hosts = tree.get("machines", ())
     if kind.draws_of_host is not None and hosts and r.random() < 0.3:
-        return {name: kind.draws_of_host(r, r.choice(hosts))}
+        return kind.draws_of_host(r, r.choice(hosts))
     assert kind.draws is not None
-    value = kind.draws(r, r.choice(_databases_of(tree, kind.needs_log)))
+    return kind.draws(r, r.choice(_databases_of(tree, kind.needs_log)))
+
+
+def _places(kind: EventKind, value: Any, tree: Tree) -> list[str] | None:
+    """Names the copies of which such an event may affect one; None: it names no copy."""
     copies = tree.get("copies")
     if not copies:
-        return {name: value}
+        return None
     params = _params(kind, value)
     if kind.whom(params) != COPY:
-        return {name: value}
+        return None
     at_stores = kind.at_stores(params)
-    places = [
+    return [
         place
         for place, of in copies.items()
         if at_stores or "store" not in of
     ]
-    return {name: value, "copy": r.choice(places)}
 
 
 def _instant(r: random.Random, base: Service, events: list[Tree]) -> int:

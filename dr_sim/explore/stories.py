@@ -163,7 +163,8 @@ def _has_standbys(base: Service) -> bool:
     return _stores(base) == 0
 
 
-def _has_store(base: Service) -> bool:
+def has_store(base: Service) -> bool:
+    """Return whether a store is among the places behind the primary."""
     return _stores(base) > 0
 
 
@@ -337,7 +338,7 @@ STORIES: tuple[EventStory, ...] = (
          careless_clean_up, second_log_job, mistake),
         _LONG_AFTER,
         dies_before=("Save", "Recopy", "AskShare", "TakeBackup", "Delete", "RaiseAlert"),
-        fits=_has_store,
+        fits=has_store,
     ),
     EventStory(  # an upgrade night
         ((upgrade, None),),

@@ -64,6 +64,37 @@ def test_every_service_and_every_event_that_can_be_drawn_is_a_scenario(tmp_path:
     assert drawn == set(draw.FAULTS)
 
 
+STORE: Tree = {"store": {"retention": "7 days"}}
+CLOUD: Tree = {"cloud": {"mirror": {"every": "5 min"}}}
+SHAPES: dict[str, Tree] = {
+    "stores alone": {"copies": {"vault": STORE, "tape": STORE}},
+    "a store and a cloud manager": {"copies": {"vault": STORE}, **CLOUD},
+    "a standby and a store": {"copies": {"near": {}, "vault": STORE}},
+    "standbys and a cloud manager": {"copies": {"near": {}, "far": {}}, **CLOUD},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_case_that_is_drawn_is_a_scenario_whatever_copies_there_are(shape: str) -> None:
+    tree = {**SMALL, **SHAPES[shape]}
+    base = Service({**tree, "events": []}, tuple(range(0, 9_000_000_000, 300_000_000)))
+    services = Services.of(base)
+    r = random.Random(0)
+    for number in range(60):
+        case = draw.draw(services, 1, number)
+        assert load(case) is not None, case["events"]
+        changed = draw.mutate(case, services, r)
+        assert load(changed) is not None, changed["events"]
+
+
+def test_what_affects_replay_is_not_drawn_where_there_are_stores_alone() -> None:
+    alone = draw.kinds_for(Service({**SMALL, **SHAPES["stores alone"]}, ()))
+    beside = draw.kinds_for(Service({**SMALL, **SHAPES["a standby and a store"]}, ()))
+    assert "readers" in beside and "readers" not in alone
+    assert "order_failover" in alone  # to an instant, from a store
+    assert "corrupt_at_rest" in alone and "lose" in alone
+
+
 def test_a_case_is_a_function_of_its_seed_and_number() -> None:
     services = Services.of(Service({"databases": {"crm": {}}, "cloud": {}}, (5, 70_000_000)))
     cases = [draw.draw(services, 3, n) for n in range(30)]
