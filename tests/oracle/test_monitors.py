@@ -848,6 +848,31 @@ def test_a_full_that_comes_after_a_newer_one_is_not_the_newest(late: bool) -> No
     assert any(older.values["name"] in sentence for sentence in said) is not late
 
 
+@pytest.mark.parametrize("at", ["never", "first", "later"])
+def test_a_full_that_people_call_rotten_is_not_hashed_again_but_the_one_before_it(at: str) -> None:
+    """In KEPT nothing is hashed again. The one before it is of use again from then on."""
+    of, rows = recorded(KEPT)
+    of = replay(reverify_us=60 * MINUTE)(of)
+    checked = [row for row in rows if row.kind == "seen.Validated"]
+    older, newer, *_ = [row for row in checked if row.values["header.kind"] == 0]
+    old_name, new_name = older.values["name"], newer.values["name"]
+    asked = [
+        replace(newer, kind="seen.Validate", values={"database": "crm", "name": old_name},
+                time_us=older.time_us + hours * 60 * MINUTE)
+        for hours in range(1, 13)
+    ]  # fmt: skip
+    rows = sorted([*rows, *asked], key=lambda row: row.time_us)
+    said = {**TOLD, "database": "crm", "fulls": f'["{new_name}"]', "copy": 0}
+    if at != "never":
+        at_us = newer.time_us + (at == "later") * 5 * 60 * MINUTE
+        place = next(i for i, row in enumerate(rows) if row.time_us > at_us)
+        rows.insert(place, Row(0, "seen.PagesRot", at_us, 0, said))
+    found_in = keeping.hashed_again(Story(written(rows), of))
+    names = {each.sentence.split()[0] for each in found_in}
+    assert (old_name in names) == (at != "never")
+    assert (new_name in names) == (at != "first")
+
+
 NOTHING_KEPT = """\
 run_for: 20 min
 databases: {crm: {size: 5 GB}}

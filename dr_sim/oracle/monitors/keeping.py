@@ -22,13 +22,16 @@ from dr_sim.oracle.monitors.story import (
     Ints,
     Story,
     lost_here,
+    rot_said_us,
 )
 from dr_sim.record.journal import Row
 
 
 # ---- R6
 def hashed_again(story: Story) -> Iterator[Breach]:
-    """The newest full is hashed again periodically, where that is configured."""
+    """The newest full is hashed again periodically, where that is configured. One whose pages have
+    rotted, as people say, is of no use: the newest of the others is hashed.
+    """
     every_us = story.scenario.replay.reverify_us
     if not every_us:
         return
@@ -36,28 +39,75 @@ def hashed_again(story: Story) -> Iterator[Breach]:
         rows = story.of("seen.Validated", database)
         fulls = np.flatnonzero(rows["header.kind"] == FULL)
         names, firsts = np.unique(rows["name"][fulls], return_index=True)
-        begun = rows["time_us"][fulls][firsts]
-        finished = rows["header.finished_utc_us"][fulls][firsts]
-        for name, begin_us, finished_us in zip(
-            names.tolist(), begun.tolist(), finished.tolist(), strict=True
+        asked = story.of("seen.Validate", database)
+        for place, name in zip(
+            fulls[firsts].tolist(), names.tolist(), strict=True
         ):
-            # fulls may come in another order than they were taken in, and one may lie here twice,
-            # where an older version of a file has come: one of the two is hashed
-            twice = (finished == finished_us) & (begun > begin_us)
-            newer = begun[(finished > finished_us) | twice]
-            next_us = min([story.end_us, *newer.tolist()])
-            until_us = _kept_until(story, database, name, begin_us, next_us)
-            asked = story.of("seen.Validate", database)
             times = asked["time_us"][asked["name"] == name]
-            inside = times[(times > begin_us) & (times < until_us)].tolist()
-            for at_us, then_us in pairwise([begin_us, *inside, until_us]):
-                due_us = at_us + 2 * every_us + SLACK_US
-                if then_us > due_us and story.quiet_between(at_us, due_us):
+            for begin_us, until_us in _newest(
+                story, database, rows, fulls[firsts], place
+            ):
+                due_us = _not_hashed(
+                    story, times, begin_us, until_us, every_us
+                )
+                if due_us:
                     yield Breach(
-                        "R6", int(rows["seq"][fulls][rows["name"][fulls] == name][0]), due_us,
-                        database, f"{story.text(name)} is kept, and is not hashed again in time",
+                        "R6", int(rows["seq"][place]), due_us, database,
+                        f"{story.text(name)} is kept, and is not hashed again in time",
                     )  # fmt: skip
                     break
+
+
+def _not_hashed(
+    story: Story, times: Ints, begin_us: int, until_us: int, every_us: int
+) -> int:
+    """Return when a full should have been hashed again at the latest, if it was not; 0 if it was.
+    times: when it was hashed. It is the newest between the two instants.
+    """
+    inside = times[(times > begin_us) & (times < until_us)].tolist()
+    for at_us, then_us in pairwise([begin_us, *inside, until_us]):
+        due_us = at_us + 2 * every_us + SLACK_US
+        if then_us > due_us and story.quiet_between(at_us, due_us):
+            return int(due_us)
+    return 0
+
+
+def _newest(
+    story: Story,
+    database: int,
+    rows: dict[str, Ints],
+    fulls: Ints,
+    place: int,
+) -> list[tuple[int, int]]:
+    """Return from when to when a full is the newest that is of use. place: its row. fulls: the row
+    of each full.
+    """
+    begin_us = int(rows["time_us"][place])
+    finished_us = rows["header.finished_utc_us"][place]
+    begun = rows["time_us"][fulls]
+    finished = rows["header.finished_utc_us"][fulls]
+    # fulls may come in another order than they were taken in, and one may lie here twice,
+    # where an older version of a file has come: one of the two is hashed
+    twice = (finished == finished_us) & (begun > begin_us)
+    newer = fulls[(finished > finished_us) | twice]
+    until_us = _kept_until(
+        story, database, int(rows["name"][place]), begin_us, story.end_us
+    )
+    rotten = rot_said_us(story, database)
+    until_us = min(until_us, rotten.get(int(rows["name"][place]), until_us))
+    found, from_us = list[tuple[int, int]](), begin_us
+    order = np.argsort(rows["time_us"][newer], kind="stable")
+    for each in newer[order].tolist():
+        comes_us = int(rows["time_us"][each])
+        said_us = rotten.get(int(rows["name"][each]), story.end_us)
+        if said_us <= comes_us:
+            continue
+        found.append((from_us, min(comes_us, until_us)))
+        from_us = max(from_us, said_us)
+        if from_us >= until_us:
+            break
+    found.append((from_us, until_us))
+    return [(first, last) for first, last in found if first < last]
 
 
 def _kept_until(

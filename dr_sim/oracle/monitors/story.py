@@ -402,6 +402,17 @@ def lost_here(
     )
 
 
+def rot_said_us(story: Story, database: int) -> dict[int, int]:
+    """Return when people said first of each full, by its name, that it holds rotten pages."""
+    first_us: dict[int, int] = {}
+    for said in story.rows("seen.PagesRot"):
+        if said.entity != database:
+            continue
+        for name in json.loads(said.values["fulls"]):
+            first_us.setdefault(story.text_id(name), said.time_us)
+    return first_us
+
+
 def is_restoring(story: Story, database: int, at_us: int) -> bool:
     """Return whether the engine is at a restore that was handed to it in this life. A slow one may
     take a day.
