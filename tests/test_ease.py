@@ -155,17 +155,17 @@ def test_a_comparison_begins_with_what_differs_and_both_verdicts(
     lines = out_of(
         capsys, "compare", "short.yaml", "worse.yaml", "--replications", "3", "-o", "beside"
     ).splitlines()
-    assert lines[0].startswith("B is worse: exposure.mean by ")
+    assert lines[0].startswith("B is worse: exposure mean by ")
     assert lines[2].startswith("A PASS     short.yaml")
     assert lines[3].startswith("B FAIL     worse.yaml  (exposure.max)")
     page = (here / "beside/report.html").read_text(encoding="utf-8")
-    assert "FAIL</span> B is worse: exposure.mean by " in page and '">✗ fail ' in page
+    assert "FAIL</span> B is worse: exposure mean by " in page and '">✗ fail ' in page
     assert "A meets its SLA, B misses its SLA.</p>" in page
     # the other way round it is better, and the same with itself
     lines = out_of(
         capsys, "compare", "worse.yaml", "short.yaml", "--replications", "3"
     ).splitlines()
-    assert lines[0].startswith("B is better: exposure.mean by ") and "less on average" in lines[0]
+    assert lines[0].startswith("B is better: exposure mean by ") and "less on average" in lines[0]
     lines = out_of(
         capsys, "compare", "short.yaml", "short.yaml", "--replications", "3"
     ).splitlines()

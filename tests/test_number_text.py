@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dr_sim.experiments.comparing.paired import in_words
-from dr_sim.formatting.numbers import bracketed, figures, number_text, number_texts, value_and_bound
+from dr_sim.formatting.numbers import (
+    bracketed,
+    figures,
+    interval_beside,
+    number_text,
+    number_texts,
+    value_and_bound,
+    with_interval,
+)
 
 S = 1_000_000
 
@@ -56,9 +64,24 @@ def test_an_interval_without_an_end_is_said_in_words() -> None:
     assert bracketed("0:00", "?") == "[0:00 or more]"
     assert bracketed("?", "5:10") == "[5:10 or less]"
     assert bracketed("?", "?") == "[not known yet]"
+    assert bracketed("5:01", "5:01") == "[5:01]"
+
+
+def test_a_value_stands_alone_where_its_interval_would_say_the_same() -> None:
+    assert with_interval("5:01", "5:01", "5:01") == "5:01"
+    assert with_interval("5:00", "4:41", "5:10") == "5:00 [4:41, 5:10]"
+    assert with_interval("5:00", "5:00", "?") == "5:00 [5:00 or more]"
+    assert with_interval("5:00", "5:01", "5:01") == "5:00 [5:01]"  # the two differ: both are shown
+    assert interval_beside("5:01", "5:01", "5:01") == ""
 
 
 def test_a_measure_is_named_in_words() -> None:
-    assert in_words("exposure_before.p99") == "exposure before the first failure.p99"
+    assert in_words("exposure_before.p99") == "exposure before the first failure p99"
     assert in_words("exposure.above_900000000_us") == "exposure above 15:00"
-    assert in_words("data_loss.mean") == "data loss.mean"
+    assert in_words("data_loss.mean") == "data loss mean"
+    assert in_words("outage.drain.p95") == "outage: drain p95"
+    assert in_words("exposure@far.p50") == "exposure p50 of far alone"
+    assert in_words("exposure@far.off.above_900000000_us") == (
+        "exposure above 15:00 of far.off alone"
+    )
+    assert in_words("alerts_missed") == "alerts missed"

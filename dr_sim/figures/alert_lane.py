@@ -71,7 +71,7 @@ def alert_lane(timeline: Timeline) -> Chart:
         f"one, {missed} missed, {late} answered late; {false} false."
     )
     if not few:
-        told += f" They concern {len(databases)} databases or services, so each kind has one line."
+        told += " They concern too many databases for a line each, so each kind has one."
     if len(drawn) < len(alerts):
         told += " Those of one kind about one database close together are drawn as one."
     return Chart(

@@ -18,7 +18,8 @@ from dr_sim.figures.charts import (
     packed,
     waterfall,
 )
-from dr_sim.figures.many_runs import ManyRuns
+from dr_sim.figures.many_runs import DrawnInterval, ManyRuns
+from dr_sim.formatting.numbers import with_interval
 from dr_sim.scenario.model import FAILURE_CLASSES
 from dr_sim.scenario.sla_measures import (
     PHASES,
@@ -37,14 +38,19 @@ def many_charts(found: ManyRuns) -> list[Chart]:
     return [_exposure(found), *_costs(found), *_phases(found)]
 
 
-def seconds(value_s: float, unlimited: str = "no known limit") -> str:
-    """A duration from 0 on, or what stands for one without an upper limit."""
+def _with_interval(i: DrawnInterval) -> str:
+    """Return an estimate in seconds with its interval: '2:08 [2:05, 2:11]'."""
+    return with_interval(*(seconds(x) for x in (i.estimate, i.low, i.high)))
+
+
+def seconds(value_s: float) -> str:
+    """Return a duration from 0 on; '?' where it has no upper limit."""
     return (
         clock(max(0, round(value_s * SECOND_US)))
         if abs(value_s) < math.inf
         else "0:00"
         if value_s < 0
-        else unlimited
+        else "?"
     )
 
 
@@ -174,9 +180,7 @@ def _phases(found: ManyRuns) -> Iterator[Chart]:
     ]
     if parts:
         told = "; ".join(
-            f"{name} {seconds(means[name].estimate)} (from {seconds(means[name].low)} to "
-            f"{seconds(means[name].high)})"
-            for name, _ in parts
+            f"{name} {_with_interval(means[name])}" for name, _ in parts
         )
         whole = found.interval("outage.mean")
         open_ended = (
@@ -226,9 +230,7 @@ def _costs(found: ManyRuns) -> Iterator[Chart]:
                     LineStyle("interval of a quantile", "black", width=1.5),
                 )
             )
-            told.append(
-                f"{statistic} {seconds(i.estimate)} (from {seconds(i.low)} to {seconds(i.high)})"
-            )
+            told.append(f"{statistic} {_with_interval(i)}")
         spec = {
             "x": x_axis,
             "y": {

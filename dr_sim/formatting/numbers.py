@@ -56,8 +56,23 @@ def open_ended(low: str, high: str) -> str:
 
 
 def bracketed(low: str, high: str) -> str:
-    """Return an interval of two shown values; in words where an end is unknown ('?')."""
-    return f"[{open_ended(low, high) or f'{low}, {high}'}]"
+    """Return an interval of two shown values: '[4:41, 5:10]', '[4:41 or more]' where an end is
+    unknown ('?'), '[5:01]' where both ends read the same.
+    """
+    one = low if low == high else f"{low}, {high}"
+    return f"[{open_ended(low, high) or one}]"
+
+
+def interval_beside(value: str, low: str, high: str) -> str:
+    """Return the interval as it stands beside a shown value; '' where both ends read as the value
+    does.
+    """
+    return "" if value == low == high else bracketed(low, high)
+
+
+def with_interval(value: str, low: str, high: str) -> str:
+    """Return a shown value and its interval: '4:50 [4:41, 5:10]', or '5:01' alone."""
+    return f"{value} {interval_beside(value, low, high)}".rstrip()
 
 
 def signed_text(x: float, unit: str) -> str:

@@ -11,14 +11,14 @@ from dr_sim.experiments.comparing.comparison import Comparison
 from dr_sim.experiments.comparing.paired import (
     PairedDifference,
     differing,
-    in_words,
     mean_texts,
+    named,
     ranked,
 )
 from dr_sim.experiments.judging.words import promise, shown_value_and_bound
 from dr_sim.experiments.replications.distribution import Distribution
 from dr_sim.figures.comparison import comparison_chart
-from dr_sim.formatting.numbers import bracketed, signed_text
+from dr_sim.formatting.numbers import signed_text, with_interval
 from dr_sim.report.page import MARKS, Heading, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.screen.distribution import headline
@@ -115,20 +115,14 @@ def _verdicts(of: Distribution) -> dict[str, str]:
 
 def _row(d: PairedDifference) -> DifferenceRow:
     i = d.interval
-    name = " ".join(
-        filter(
-            None,
-            (in_words(d.measure), d.database, d.tenant, d.failure_class),
-        )
-    )
     a, b = mean_texts(d)
     by, low, high = (
         signed_text(x, d.unit) for x in (i.estimate, i.low, i.high)
     )
     return DifferenceRow(
-        name,
+        named(d),
         a,
         b,
-        f"{by} {bracketed(low, high)}",
+        with_interval(by, low, high),
         f"{d.differing} of {d.pairs}",
     )

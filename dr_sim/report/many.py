@@ -15,9 +15,8 @@ from dr_sim.experiments.replications.distribution import Distribution
 from dr_sim.experiments.replications.estimates import CONFIDENCE
 from dr_sim.figures.many import many_charts, seconds
 from dr_sim.formatting.numbers import (
-    bracketed,
     figures,
-    open_ended,
+    interval_beside,
     value_and_bound,
     value_text,
 )
@@ -117,7 +116,8 @@ def _line(v: LineVerdict) -> SlaText:
     value, bound = value_and_bound(
         v.value, line.bound, line.at_most, v.unit
     )
-    interval = interval_text(v.low, v.high, v.unit)
+    ends = _shown(v.low, v.unit), _shown(v.high, v.unit)
+    interval = interval_beside(value, *ends)
     return SlaText(
         f"{line.measure}{of}",
         value,
@@ -129,14 +129,6 @@ def _line(v: LineVerdict) -> SlaText:
     )
 
 
-def interval_text(low: float | None, high: float | None, unit: str) -> str:
-    """Return an interval in words: '4:41 to 5:10', or one value where both ends read the same."""
-    least, most = _shown(low, unit), _shown(high, unit)
-    if told := open_ended(least, most):
-        return told
-    return least if least == most else f"{least} to {most}"
-
-
 def _shown(value: float | None, unit: str) -> str:
     return (
         "?"
@@ -146,11 +138,20 @@ def _shown(value: float | None, unit: str) -> str:
 
 
 @dataclass(slots=True)
+class EstimateCell:
+    """An estimate in words, its interval, and the number by which a column is sorted."""
+
+    text: str = ""
+    interval: str = ""
+    value: float = -1.0
+
+
+@dataclass(slots=True)
 class TableRow:
     measure: str
     failure_class: str
     n: int
-    cells: list[str]
+    cells: list[EstimateCell]
 
 
 def _estimates(table: pd.DataFrame) -> Iterator[TableRow]:
@@ -166,7 +167,9 @@ def _estimates(table: pd.DataFrame) -> Iterator[TableRow]:
         if is_part and "max" in by and not by["max"]["estimate"]:
             continue  # a phase that no outage had
         cells = [
-            _cell(by[statistic], statistic) if statistic in by else ""
+            _cell(by[statistic], statistic)
+            if statistic in by
+            else EstimateCell()
             for statistic in STATISTICS
         ]
         yield TableRow(
@@ -177,17 +180,16 @@ def _estimates(table: pd.DataFrame) -> Iterator[TableRow]:
         )
 
 
-def _cell(row: Any, statistic: str) -> str:
+def _cell(row: Any, statistic: str) -> EstimateCell:
     """Return an estimate and its interval; the most of these runs has none: nothing bounds it."""
-    if math.isnan(row["estimate"]):
-        return "?"
-    estimate = seconds(row["estimate"], "?")
+    value = row["estimate"]
+    if math.isnan(value):
+        return EstimateCell("?")
+    estimate = seconds(value)
     if statistic == "max":
-        return estimate
-    interval = bracketed(
-        seconds(row["low"], "?"), seconds(row["high"], "?")
-    )
-    return f"{estimate} {interval}"
+        return EstimateCell(estimate, value=value)
+    ends = seconds(row["low"]), seconds(row["high"])
+    return EstimateCell(estimate, interval_beside(estimate, *ends), value)
 
 
 def _missed(found: Distribution) -> Iterator[str]:

@@ -13,6 +13,7 @@ from dr_sim.experiments.comparing.paired import (
     in_words,
     is_sure,
     mean_texts,
+    named,
     ranked,
     without_parts,
 )
@@ -31,7 +32,11 @@ from dr_sim.experiments.replications.estimates import (
 from dr_sim.experiments.replications.intervals import Interval
 from dr_sim.experiments.replications.sample import STOPPED
 from dr_sim.formatting.layout import table_lines
-from dr_sim.formatting.numbers import bracketed, figures, signed_text
+from dr_sim.formatting.numbers import (
+    figures,
+    signed_text,
+    with_interval,
+)
 from dr_sim.formatting.words import counted, span
 from dr_sim.measures.verdict import Outcome
 from dr_sim.scenario.sla_measures import (
@@ -194,8 +199,8 @@ def _over_time(found: Distribution) -> Iterator[str]:
 
 def _cell(found: Distribution, measure: str, failure_class: str) -> str:
     i = answer(found.samples, Question(measure, "", failure_class)).interval
-    return (
-        f"{clock(round(i.estimate))} {bracketed(_end(i.low), _end(i.high))}"
+    return with_interval(
+        clock(round(i.estimate)), _end(i.low), _end(i.high)
     )
 
 
@@ -282,20 +287,8 @@ def comparison(
     most = len(shown) if everything else _MOST_ROWS
     for d in shown[:most]:
         i = d.interval
-        name = " ".join(
-            filter(
-                None,
-                (
-                    in_words(d.measure),
-                    d.database,
-                    d.tenant,
-                    d.failure_class,
-                ),
-            )
-        )
-        change = (
-            f"{signed_text(i.estimate, d.unit)} "
-            f"{bracketed(signed_text(i.low, d.unit), signed_text(i.high, d.unit))}"
+        change = with_interval(
+            *(signed_text(x, d.unit) for x in (i.estimate, i.low, i.high))
         )
         chance = (
             ""
@@ -306,7 +299,7 @@ def comparison(
         )
         a_text, b_text = mean_texts(d)
         runs = f"{d.differing} of {d.pairs}"
-        rows.append([name, a_text, b_text, change, runs, chance])
+        rows.append([named(d), a_text, b_text, change, runs, chance])
     out += table_lines(rows, right=(1, 2))
     if not shown:
         out.append("no measure differs in any replication")

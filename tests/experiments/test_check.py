@@ -166,8 +166,8 @@ def test_a_tenant_s_line_and_its_regression_are_told_by_its_name(
     assert "baseline outage acme" in {c.get("name") for c in Xml.parse("j.xml").iter("testcase")}
     assert main(["compare", str(path), str(path), "--all"]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^outage acme site +2:40 +2:40", out, re.MULTILINE) and re.search(
-        r"^outage globex site +1:00", out, re.MULTILINE
+    assert re.search(r"^outage of acme \(site\) +2:40 +2:40", out, re.MULTILINE) and re.search(
+        r"^outage of globex \(site\) +1:00", out, re.MULTILINE
     )
 
 

@@ -13,7 +13,7 @@ from dr_sim.experiments.comparing.paired import (
     PairedDifference,
     differences,
     differing,
-    in_words,
+    named,
     ranked,
     table_of,
     without_parts,
@@ -125,23 +125,12 @@ class Comparison:
         out = []
         for d in ranked(without_parts(differing(self.found))):
             if d.a > 0 and not isnan(d.interval.estimate):
-                name = " ".join(
-                    filter(
-                        None,
-                        (
-                            in_words(d.measure),
-                            d.database,
-                            d.tenant,
-                            d.failure_class,
-                        ),
-                    )
-                )
                 i = d.interval
                 at, low, high = (
                     100 * float(x) / float(d.a)
                     for x in (i.estimate, i.low, i.high)
                 )
-                out.append(MeasureChange(name, at, low, high))
+                out.append(MeasureChange(named(d), at, low, high))
         return out
 
     def interval(

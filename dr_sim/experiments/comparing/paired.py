@@ -17,6 +17,7 @@ never accused.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -230,13 +231,27 @@ _IN_WORDS = {
 """Measures whose names do not say by themselves what they are."""
 
 
+_STATISTIC = re.compile(r"\.(mean|max|min|p[0-9.]+)$")
+
+
 def in_words(measure: str) -> str:
-    """Return a measure as people read it: of 'exposure.above_900000000_us', as samples keep it,
-    'exposure above 15:00'.
+    """Return a measure as people read it: 'exposure above 15:00' for
+    'exposure.above_900000000_us', as samples keep it; 'exposure p99 of far alone' for
+    'exposure@far.p99'.
     """
     head, _, limit = measure.partition(".above_")
-    head, dot, statistic = head.partition(".")
-    words = _IN_WORDS.get(head, head) + dot + statistic
+    found = _STATISTIC.search(head)
+    statistic = f" {found[1]}" if found else ""
+    head, _, place = head[: found.start() if found else None].partition("@")
+    words = _IN_WORDS.get(head, head).replace(".", ": ").replace("_", " ")
     if limit:
-        words += f" above {clock(int(limit.removesuffix('_us')))}"
-    return words.replace("_", " ")
+        statistic = f" above {clock(int(limit.removesuffix('_us')))}"
+    alone = f" of {place} alone" if place else ""
+    return f"{words}{statistic}{alone}"
+
+
+def named(d: PairedDifference) -> str:
+    """Return what differs: 'exposure p99 of crm (site)'."""
+    of = "".join(f" of {name}" for name in (d.database, d.tenant) if name)
+    lost = f" ({d.failure_class})" if d.failure_class else ""
+    return f"{in_words(d.measure)}{of}{lost}"

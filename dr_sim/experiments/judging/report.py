@@ -20,7 +20,12 @@ from dr_sim.experiments.judging.words import (
     subject,
 )
 from dr_sim.files.output import printable
-from dr_sim.formatting.numbers import figures, number_texts, signed_text
+from dr_sim.formatting.numbers import (
+    figures,
+    number_texts,
+    signed_text,
+    with_interval,
+)
 from dr_sim.formatting.words import counted
 from dr_sim.measures.verdict import Outcome
 
@@ -56,7 +61,7 @@ def change_text(c: Change) -> str:
         else f"1 in {figures(1 / d.p, 2)}"
     )
     return (
-        f"{text}: by {by} [{least}, {most}]; {d.differing} of {d.pairs} runs differ (by "
+        f"{text}: by {with_interval(by, least, most)}; {d.differing} of {d.pairs} runs differ (by "
         f"chance: {often})"
     )
 

@@ -6,9 +6,9 @@ import math
 
 from dr_sim.experiments.judging.judge import LineVerdict
 from dr_sim.formatting.numbers import (
-    bracketed,
     value_and_bound,
     value_text,
+    with_interval,
 )
 from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.measures.verdict import UNITS
@@ -80,10 +80,7 @@ def shown_value_and_bound(v: LineVerdict) -> tuple[str, str]:
     if alone:
         return value, bound
     ends = _number(v.low, v.unit), _number(v.high, v.unit)
-    return (
-        f"{value} {bracketed(*ends)}",
-        bound,
-    )
+    return with_interval(value, *ends), bound
 
 
 def _number(x: float, unit: str) -> str:

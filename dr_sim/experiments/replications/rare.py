@@ -88,7 +88,7 @@ class RareEstimate:
         interval = self.interval
         if self.met:
             value = f"{_chance(interval.estimate)}"
-            between = f"{_chance(interval.low)} to {_chance(interval.high)}"
+            between = f"[{_chance(interval.low)}, {_chance(interval.high)}]"
         else:
             value, between = "?", f"at most {_chance(interval.high)}"
         how = f"met in {self.met:,} of {self.runs:,} runs"

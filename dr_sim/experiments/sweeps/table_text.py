@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from dr_sim.experiments.replications.distribution import Distribution
-from dr_sim.formatting.numbers import bracketed, figures
+from dr_sim.formatting.numbers import figures, with_interval
 from dr_sim.scenario.sla_measures import (
     kind_of,
 )
@@ -21,10 +21,8 @@ def table_cells(found: Distribution, measures: Sequence[str]) -> list[str]:
         if math.isnan(i.estimate):
             cells.append("-")
             continue
-        shown, low, high = (
-            _shown(x, measure) for x in (i.estimate, i.low, i.high)
-        )
-        cells.append(f"{shown} {bracketed(low, high)}")
+        shown = (_shown(x, measure) for x in (i.estimate, i.low, i.high))
+        cells.append(with_interval(*shown))
     return cells
 
 

@@ -21,7 +21,7 @@
     ground: "#2E2E2E", blue: "#56B4E9", sky: "#0072B2"};
   const WIDE_PART = 0.2;  // of the run: an axis may stop below what is seen of so much of it
   const LEAST_TICK_PX = 40, TEXT_GAP = 10;
-  const NEAR_PX = 2, TOOTH_PX = 8, LEAST_TOPS = 4, THINNED = 5, NARROWEST_LEFT = 72, WIDEST_LEFT = 190, WIDEST_ROWS = 340;
+  const NEAR_PX = 2, TOOTH_PX = 8, LEAST_TOPS = 4, THINNED = 5, NARROWEST_LEFT = 72, WIDEST_LEFT = 260, WIDEST_ROWS = 390;
   const ROW = 24, HIGH_ROW = 40;  // a row, and one with its name above it, where names need much room
   const DASHES = {solid: [], dashed: [7, 4], dotted: [2, 3], dotdash: [7, 3, 2, 3]};
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
