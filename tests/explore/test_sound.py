@@ -430,6 +430,30 @@ databases: {crm: {size: 1 GB, full: every 4 h}}
 link: {bandwidth: 20 Mbit/s}
 events: [{at: 230 min, rotting_pages: {database: crm, queried: 11 min}}]
 """,
+    # A log comes damaged to a store, and its copy is 30 minutes on its way. Meanwhile a full comes
+    # that holds what the log holds. The store has restored a full of its own before, in a failover
+    # that was called off.
+    "a full comes to a store before the copy of a damaged log": """\
+run_for: 8 h
+databases: {crm: {size: 1 GB, full: daily 03:00}, web: {size: 1 GB, full: every 6 h, log: every 15 min}}
+link: {bandwidth: 200 Mbit/s}
+heartbeat: {path: data link}
+failover: {mode: automatic}
+copies:
+  near: {}
+  vault: {store: {every: every 4 h, transit: 30 min, retention: 7 days}}
+events:
+- {at: 1313 s, torn_copy: {database: crm, leaves: the part}, copy: vault}
+- {at: 1143 s, link_outage: 11 min, copy: vault}
+""",
+    # The newest full holds rotten pages: it is set aside, and not hashed again.
+    "a full that people have called rotten is not hashed again": """\
+run_for: 14 h
+databases: {crm: {size: 200 MB, full: daily 03:00}}
+link: {bandwidth: 200 Mbit/s}
+replay: {reverify: 3 h}
+events: [{at: 1 h, rotting_pages: {database: crm, queried: 20 min}}]
+""",
 }
 
 

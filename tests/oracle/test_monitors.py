@@ -377,6 +377,9 @@ CASES = (
     Case(trouble.trouble_is_told, DAMAGED, "R8", both(
         drop("seen.RaiseAlert"), drop("seen.Validated", name="crm_2026_01_05_00_20_00_log_000"),
         drop_after(16 * MINUTE, "seen.Restored"))),
+    Case(trouble.trouble_is_told, DAMAGED, "R8", both(
+        drop("seen.RaiseAlert"), drop("seen.Validated", name="crm_2026_01_05_00_20_00_log_000")),
+        with_a_store),
     # nobody sends it again
     Case(trouble.trouble_is_told, SLOW_FULL, "R12", both(
         drop_after(59 * MINUTE, "truth.file_state"), drop_after(59 * MINUTE, "seen.Validated"))),

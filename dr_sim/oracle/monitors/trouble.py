@@ -215,10 +215,18 @@ def _waits_on_purpose(
 
 
 def _passed(story: Story, database: int, name: str, until_us: int) -> bool:
-    """Return whether the database holds by then what that log was made to hold."""
+    """Return whether the database holds by then what that log was made to hold; at a store, whether
+    a newer full has come whole by then.
+    """
     ends = log_end(story, database, name)
     if ends is None:
         return True
+    if story.scenario.store is not None:
+        whole = story.of("seen.Validated", database)
+        newer = (whole["header.kind"] == FULL) & (
+            whole["header.last_lsn"] >= ends
+        )
+        return bool((whole["time_us"][newer] <= until_us).any())
     done = story.within("seen.Restored", database, 0, until_us)
     rows = story.of("seen.Restored", database)
     return done.stop == 0 or int(rows["redo_lsn"][done.stop - 1]) >= ends
