@@ -107,7 +107,7 @@ def test_the_timeline_names_what_happened(tmp_path: Path) -> None:
     for word in (
         "What happened",
         "link outage",
-        "lose",
+        "site lost",
         "Backups",
         "Mbit/s",
         "replay lag",
@@ -373,7 +373,7 @@ def test_the_time_after_a_failover_is_drawn_with_its_sites_and_the_time_unprotec
     text = text_of(tmp_path / "t.svg")
     for word in (
         "Which site is the primary (shaded: unprotected)",
-        "lose",
+        "site lost",
         "order failover",
         "Around the failover 1",
         "Around the failover 2",

@@ -37,6 +37,7 @@ from dr_sim.record.journal import Journal
 from dr_sim.report import Shown, _verdict, report_html
 from dr_sim.report.many import distribution_html, seconds
 from dr_sim.report.page import coded
+from dr_sim.report.standings import STANDING_HEADS, StandingCell, StandingRow, with_values
 from dr_sim.results.run_folder import REPORT_FILE, write_results
 from dr_sim.runs.run import run
 from dr_sim.scenario.asked_model import SlaLine
@@ -819,3 +820,19 @@ def test_a_line_of_one_database_is_drawn_while_it_is_chosen(browser: Any, severa
     assert browser.execute_script(PAINTED) == [True, True]
     browser.execute_script("drSim.choose(1)")
     assert browser.execute_script(PAINTED) == [False, False]
+
+
+def test_a_column_without_values_is_left_out() -> None:
+    def row(*texts: str) -> StandingRow:
+        return StandingRow("crm", 0, [StandingCell(text, 1) for text in texts], "", [])
+
+    full = row(*"abcdefghijkl")
+    heads, rows = with_values([full])
+    assert heads == list(STANDING_HEADS) and rows == [full]
+    quiet = row("–", "–", "–", "–", "1", "2", "3", "–", "–", "4", "5", "6")
+    heads, rows = with_values([quiet, quiet])  # nothing has failed
+    assert [group for group, _ in heads] == ["exposure", "replay lag", "alerts", ""]
+    assert [cell.text for cell in rows[1].cells] == ["1", "2", "3", "4", "5", "6"]
+    heads, _ = with_values([quiet, full])
+    assert heads == list(STANDING_HEADS)
+    assert with_values([])[1] == []

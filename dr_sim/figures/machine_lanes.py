@@ -1,5 +1,6 @@
-"""The lanes of machines: which part of the front ends ran at each side, and the jobs that deploy
-and remove machines and move databases.
+"""The lanes of machines: which part of the front ends ran at each side, how many machines of each
+role and version were in which state, and the jobs that deploy and remove machines and move
+databases. The lane of drift: how far the other side's configuration was behind.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from dr_sim.figures.charts import (
     LineStyle,
     line,
     packed,
+    points_of,
     spans,
 )
+from dr_sim.formatting.words import counted
 from dr_sim.measures.cloud.machines import (
     FoundMachines,
     ImageMoved,
+    MachineCount,
     Pause,
     Short,
+    machine_counts,
     machine_jobs,
     machines_found,
     pauses,
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
 
 _PERCENT = 10_000  # millionths
 MOST_JOBS = 5_000  # that are drawn
+MOST_COUNTS = 8  # lines in a chart: more cannot be told apart
+_COLOURS = ("blue", "green", "purple", "orange", "grey")
+_STATE_DASHES = {"running": "solid", "down": "dashed", "stopped": "dotdash"}
 
 
 def machine_lanes(timeline: Timeline) -> Iterator[Chart]:
@@ -42,6 +50,10 @@ def machine_lanes(timeline: Timeline) -> Iterator[Chart]:
     if found is None:
         return
     yield _front_ends(timeline, found)
+    counts = machine_counts(t)
+    for site in dict.fromkeys(each.site for each in counts):
+        of_site = [each for each in counts if each.site == site]
+        yield _states(timeline, site, of_site)
     jobs = machine_jobs(t, timeline.end_us)
     if jobs:
         yield _jobs(timeline, jobs)
@@ -80,6 +92,68 @@ def _front_ends(timeline: Timeline, found: FoundMachines) -> Chart:
         timeline.lane(
             {"kind": "number", "title": "%", "least": 1}, marks, 170
         ),
+    )
+
+
+def _states(
+    timeline: Timeline, site: str, counts: list[MachineCount]
+) -> Chart:
+    """Return a line for each role, version and state; the version's colour, the state's dash."""
+    kinds = list(dict.fromkeys((each.role, each.image) for each in counts))
+    drawn = sorted(counts, key=lambda each: -each.most)[:MOST_COUNTS]
+    marks = []
+    for each in sorted(drawn, key=counts.index):
+        at = [at_us for at_us, _ in each.steps] + [timeline.end_us]
+        many = [count for _, count in each.steps]
+        colour = _COLOURS[
+            kinds.index((each.role, each.image)) % len(_COLOURS)
+        ]
+        label = f"{each.role.replace('_', ' ')}, {each.image}: {each.state}"
+        dash = _STATE_DASHES.get(each.state, "dotted")
+        looks = LineStyle(label, colour, dash, 1.5, steps=True)
+        marks.append(line(packed(at, [*many, many[-1]]), looks))
+    most = "; ".join(
+        f"{each.role.replace('_', ' ')}, {each.image}: at most {each.most:,} {each.state}"
+        for each in drawn
+    )
+    left_out = len(counts) - len(drawn)
+    more = (
+        f" {counted(left_out, 'more line')} with fewer machines."
+        if left_out
+        else ""
+    )
+    return Chart(
+        f"machines_{site}",
+        f"Machines at {site}: how many, by role, version and state",
+        f"{most[:1].upper()}{most[1:]}.{more}",
+        timeline.lane(
+            {"kind": "number", "title": "", "least": 1}, marks, 190
+        ),
+    )
+
+
+def drift_lane(timeline: Timeline) -> Iterator[Chart]:
+    """Yield nothing where no cloud manager mirrors its configuration."""
+    if timeline.scenario.cloud is None:
+        return
+    whole = timeline.seen.whole
+    true, told = whole.drift(), whole.reported_drift()
+    if not true.duration_us:
+        return
+    believed = LineStyle("reported", "sky", width=6, edge=True)
+    marks = [
+        line(points_of(told), believed),
+        line(points_of(true), LineStyle("true", "orange", width=1.8)),
+    ]
+    words = (
+        f"The second side's configuration was at most {clock(true.max_us())} behind; "
+        f"the cloud manager's own estimate was at most {clock(told.max_us())}."
+    )
+    yield Chart(
+        "drift",
+        "Configuration drift: true beside reported",
+        words,
+        timeline.lane({"kind": "duration", "title": ""}, marks),
     )
 
 

@@ -24,10 +24,11 @@ from dr_sim.figures.charts import (
     points_of,
     share_below,
 )
-from dr_sim.figures.machine_lanes import machine_lanes
+from dr_sim.figures.machine_lanes import drift_lane, machine_lanes
 from dr_sim.figures.traffic_lanes import backlog_lane, link_lane
 from dr_sim.figures.views import Views
 from dr_sim.formatting.words import counted, instant
+from dr_sim.measures.causes.happenings import Happening
 from dr_sim.measures.whole import AnyCurve
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.units import DAY_US, clock
@@ -90,6 +91,7 @@ class Timeline:
             backup_lane(self),
             link_lane(self),
             *machine_lanes(self),
+            *drift_lane(self),
             *self._behind(),
             self.exposure,
             backlog_lane(self),
@@ -218,15 +220,14 @@ class Timeline:
 
     def _events(self) -> Chart:
         happenings = sorted(self.seen.happenings, key=lambda h: h.begin_us)
-        labels = list(
-            dict.fromkeys(h.what.replace("_", " ") for h in happenings)
-        )
+        labels = list(dict.fromkeys(map(_in_words, happenings)))
         rows: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
         for h in happenings:
-            words = f"{h.label}: {h.what.replace('_', ' ')} {h.detail} "
+            detail = "" if h.fatal else f" {h.detail}"
+            words = f"{h.label}: {_in_words(h)}{detail} "
             words += f"({clock(h.end_us - h.begin_us)})"
             end_us = h.begin_us if h.fatal else h.end_us
-            row = labels.index(h.what.replace("_", " "))
+            row = labels.index(_in_words(h))
             rows[h.fatal].append(
                 self.bar(row, h.begin_us, end_us, words, h.database)
             )
@@ -236,8 +237,7 @@ class Timeline:
         ]
         spec = self.lane({"rows": labels or ["nothing"]}, marks)
         each = Counter(
-            f"{h.what.replace('_', ' ')} {self.when(h.begin_us)}"
-            for h in happenings
+            f"{_in_words(h)} {self.when(h.begin_us)}" for h in happenings
         )
         shown = list(each.items())[:12]
         listed = "; ".join(
@@ -343,3 +343,10 @@ class Timeline:
         curves = (whole.exposure(), whole.reported())
         peaks = [curve.window(*before).max_us() for curve in curves]
         return max(*peaks, *bounds)
+
+
+def _in_words(happening: Happening) -> str:
+    """Return what a row is called: the event's name, of a failure what it takes ('site lost')."""
+    if happening.fatal and happening.detail.endswith(" lost"):
+        return happening.detail
+    return happening.what.replace("_", " ")

@@ -31,7 +31,7 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.report.page import MARKS, rendered
-from dr_sim.report.standings import STANDING_HEADS, standings
+from dr_sim.report.standings import standings, with_values
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_facts
@@ -67,6 +67,7 @@ def report_html(
     scenario = seen.whole.scenario
     lanes, shares = _with_ways(timeline), timeline.shares
     outcomes = [line.outcome for line in shown.verdict.lines]
+    heads, rows = with_values(standings(summary))
     failovers, _ = shown_and_summed(summary.failovers)
     parts = [_failover(f, summary, scenario) for f in failovers]
     parts += [_mistake(m, scenario) for m in summary.mistakes]
@@ -89,7 +90,7 @@ def report_html(
         shares=shares,
         failovers=parts,
         facts=_facts(summary, scenario),
-        standings=standings(summary),
+        standings=rows,
         own_targets=own_targets(summary.standings),
         why=[
             *why_and_help(summary, scenario, shown.verdict.lines),
@@ -97,7 +98,7 @@ def report_html(
         ],
         alerts=_alerts(summary, scenario),
         raised=summary.alerts.raised,
-        standing_heads=STANDING_HEADS,
+        standing_heads=heads,
         sla=[_line(line) for line in shown.verdict.lines],
         resolved=dump_resolved(scenario),
         examined=examined,

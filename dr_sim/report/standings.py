@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import compress
 
 from dr_sim.measures.summary.types import Summary
 from dr_sim.report.page import MARKS
 from dr_sim.units import clock
+
+NOTHING = "–"  # in a cell without a value
+StandingGroup = tuple[
+    str, tuple[str, ...]
+]  # a heading, and those of its columns
 
 
 @dataclass(slots=True)
@@ -28,11 +35,13 @@ class StandingRow:
     misses: list[str]
 
 
-STANDING_HEADS = (
+BEFORE, AFTER = "exposure before the first failure", "from then on"
+WITHOUT_FAILURE = {BEFORE: "exposure"}
+STANDING_HEADS: tuple[StandingGroup, ...] = (
     ("data loss", ("worst", "RPO")),
     ("outage", ("worst", "RTO")),
-    ("exposure before the first failure", ("p50", "p99", "max")),
-    ("from then on", ("p99", "max")),
+    (BEFORE, ("p50", "p99", "max")),
+    (AFTER, ("p99", "max")),
     ("replay lag", ("p99",)),
     ("alerts", ("raised", "missed")),
     ("", ("worst cause",)),
@@ -71,9 +80,43 @@ def standings(summary: Summary) -> list[StandingRow]:
     return rows
 
 
+def with_values(
+    rows: list[StandingRow],
+) -> tuple[list[StandingGroup], list[StandingRow]]:
+    """Return the columns in which some row has a value: their heads, and the rows with them alone.
+    A run without a failure has no data loss, for example.
+    """
+    columns = zip(*(row.cells for row in rows), strict=True)
+    used = list(map(_has_values, columns))
+    shown = [
+        replace(row, cells=list(compress(row.cells, used))) for row in rows
+    ]
+    groups = []
+    place = 0
+    for group, heads in STANDING_HEADS:
+        of = used[place : place + len(heads)] or [
+            True
+        ]  # the last is the cause
+        place += len(heads)
+        kept = tuple(compress(heads, of))
+        if kept:
+            groups.append((group, kept))
+    if AFTER not in dict(groups):
+        groups = [
+            (WITHOUT_FAILURE.get(of, of), heads) for of, heads in groups
+        ]
+    return groups, shown
+
+
+def _has_values(column: Iterable[StandingCell]) -> bool:
+    return any(cell.text != NOTHING for cell in column)
+
+
 def _time_cell(us: int | None) -> StandingCell:
     return (
-        StandingCell("–", -1) if us is None else StandingCell(clock(us), us)
+        StandingCell(NOTHING, -1)
+        if us is None
+        else StandingCell(clock(us), us)
     )
 
 
@@ -83,5 +126,5 @@ def _count_cell(count: int) -> StandingCell:
 
 def _outcome_cell(outcome: str) -> StandingCell:
     order = {"none": 0, "pass": 1, "unknown": 2, "fail": 3}
-    text = "–" if outcome == "none" else f"{MARKS[outcome]} {outcome}"
+    text = NOTHING if outcome == "none" else f"{MARKS[outcome]} {outcome}"
     return StandingCell(text, order[outcome])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from dr_sim.measures.cloud.machines import machine_counts
+from dr_sim.measures.tables import tables
 from dr_sim.runs.run import Result
 from dr_sim.units import HOUR_US, MINUTE_US
 
@@ -88,3 +90,20 @@ def test_a_deployment_that_hangs_is_ended_and_made_elsewhere() -> None:
 def test_a_move_that_stops_half_way_is_done_by_the_next_attempt() -> None:
     (pause,) = cloud("move_interrupted").summary.cloud.pauses
     assert pause.lasted_us == 2 * 32 * S + 5 * MINUTE_US + 30 * MS
+
+
+def test_machines_are_counted_by_role_version_and_state() -> None:
+    """At 2 h a physical machine dies with two of 14; two others take their place."""
+    result = cloud("bad_machine")
+    counts = machine_counts(tables(result.journal))
+    assert {each.site for each in counts} == {"A", "B"}
+    for each in counts:
+        assert (
+            each.steps[0] == (0, each.most) if each.state == "running" else each.steps[0] == (0, 0)
+        )
+        assert min(count for _, count in each.steps) >= 0
+    running = [each for each in counts if each.state == "running" and each.site == "A"]
+    at_last = sum(each.steps[-1][1] for each in running)
+    assert sum(each.most for each in running) == at_last == 14
+    assert min(count for each in running for _, count in each.steps) < 12
+    assert any(each.state != "running" for each in counts)

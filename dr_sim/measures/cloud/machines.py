@@ -36,6 +36,7 @@ _ROWS = (
 )
 _MOVE = "move_database"
 _FIRST_PHASE = "deploying"
+_GONE = "removed"
 _OVER = ("done", "cleaned", "died")
 _ENDS = ("done", "failed", "killed", "died", "escaped")
 _SHOWN = {
@@ -440,6 +441,53 @@ def pauses(t: Tables, scenario: Scenario) -> list[Pause]:
             found.append(Pause(*begun.pop(job), row.time_us))
     found += [Pause(*each, None) for each in begun.values()]
     return sorted(found, key=lambda pause: pause.began_us)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineCount:
+    """How many machines of a role and a version are in a state at a site. steps: (from when,
+    how many), the first at 0; the last holds to the run's end.
+    """
+
+    site: str
+    role: str
+    image: str
+    state: str
+    steps: tuple[tuple[int, int], ...]
+
+    @property
+    def most(self) -> int:
+        return max(count for _, count in self.steps)
+
+
+def machine_counts(t: Tables) -> list[MachineCount]:
+    """Return the counts of each site, role, version and state that occurs, in this order. t: of the
+    first leg, in which the cloud manager lives.
+    """
+    now: dict[tuple[int, str, str], tuple[str, str, str, str]] = {}
+    steps: dict[tuple[str, str, str, str], list[tuple[int, int]]] = {}
+
+    def count(of: tuple[str, str, str, str], at_us: int, more: int) -> None:
+        found = steps.setdefault(of, [(0, 0)])
+        last_us, before = found[-1]
+        if last_us == at_us:
+            found.pop()
+        found.append((at_us, before + more))
+
+    for row in t.rows("truth.cloud_machine"):
+        v = row.values
+        machine = (row.entity, v["site"], v["machine"])
+        of = now.pop(machine, None)
+        if of is not None:
+            count(of, row.time_us, -1)
+        if v["what"] != _GONE:
+            now[machine] = (v["site"], v["role"], v["image"], v["what"])
+            count(now[machine], row.time_us, 1)
+    found = [
+        MachineCount(site, role, image, state, tuple(at))
+        for (site, role, image, state), at in sorted(steps.items())
+    ]
+    return [each for each in found if each.most]
 
 
 def machine_jobs(t: Tables, end_us: int) -> list[tuple[str, int, int, str]]:
