@@ -33,8 +33,12 @@ KNOWN: dict[str, tuple[str, ...]] = {
     # ---- the recovery manager
     "RecoveryManager": ("databases", "failover"),
     "DatabaseReplay": (
-        "last", "stop_before_utc_us", "alerts", "files", "repair", "beside",
+        "last", "stop_before_utc_us", "alerts", "files", "repair", "remake", "rotten",
+        "beside",
     ),
+    "Remake": ("_taken",),
+    "_Taken": ("mono_us", "utc_us", "after_us"),
+    "RottenFulls": ("names", "copy"),
     "AlertBook": ("begun", "unraised"),
     "Repair": (
         "_phase", "policy", "kind", "name", "failures", "_fork", "_lsn",

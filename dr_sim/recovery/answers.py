@@ -26,7 +26,7 @@ def backup_taken(
     elif db.drain is not None:
         db.drain.taken(e)
     else:
-        db.remake.taken(e)
+        db.remake.taken(e, out)
         if db.repair.taken(e, out):
             db.advance(e, out)
 

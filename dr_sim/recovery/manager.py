@@ -12,6 +12,9 @@ what they told is in the inventory. What is durable lies in the store under thes
   alert/<database>             since when each danger has been told, and the alert if it has yet to
                                be raised; alert/ alone: of the service as a whole
   repair/<database>            the repair that is on
+  remake/<database>            when the primary has taken a full or an incremental in the place of
+                               one that cannot be had
+  rot/<database>               the fulls with rotten pages that people have named
   beside/<database>            the restore beside the service: its phase, and the instant
   failover                     its phase
 """

@@ -446,6 +446,15 @@ events:
 - {at: 1313 s, torn_copy: {database: crm, leaves: the part}, copy: vault}
 - {at: 1143 s, link_outage: 11 min, copy: vault}
 """,
+    # An incremental stands on a full that is 35 minutes on its way. Another full is asked for, and
+    # the manager dies before it says so a third time. It knows that one is coming.
+    "a full that was asked for is on its way over a restart": """\
+run_for: 8 h
+databases:
+  web: {size: 5 GB, full: every 2 h, incremental: every 30 min, log: none, serial: true}
+link: {bandwidth: 20 Mbit/s}
+events: [{at: 3 h, manager_crash: {before: RaiseAlert, nth: 3}}]
+""",
     # The newest full holds rotten pages: it is set aside, and not hashed again.
     "a full that people have called rotten is not hashed again": """\
 run_for: 14 h

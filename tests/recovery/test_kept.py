@@ -8,7 +8,8 @@ from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.failover.failover_table import FAILOVER, FailoverEvent, FailoverPhase
-from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
+from dr_sim.recovery.saved import DamagedStoreError
+from tests.recovery.fake_world import DB, MINUTE, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, phases
 
 WAY_BACK = ["fencing", "preparing", *WAY[1:]]
@@ -321,6 +322,42 @@ def test_a_full_or_incremental_that_was_cut_off_is_told_of_and_asked_for(kind: K
     world.wait(12 * MINUTE)
     assert told(world) == [DAMAGED, DAMAGED]
     assert any(isinstance(each, c.TakeBackup) and each.kind is kind for each in world.done)
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_restart_does_not_ask_for_what_was_taken_in_its_place_and_is_on_its_way(
+    is_kept: bool,
+) -> None:
+    """It is asked for again an hour later. Without what is stored of it the restart asks at once."""
+    world = store()
+    world.land(world.backup(Kind.FULL, cut_off=True), damaged=True)
+    world.settle()
+    world.wait(12 * MINUTE)
+
+    def asked() -> int:
+        requests = [each for each in world.done if isinstance(each, c.TakeBackup)]
+        return sum(each.kind is Kind.FULL for each in requests)
+
+    assert asked() == 1
+    if not is_kept:
+        world.store.pop(f"remake/{DB}")
+    world.start()
+    world.settle()
+    world.wait(12 * MINUTE)
+    assert asked() == (1 if is_kept else 2)
+    world.wait(50 * MINUTE)
+    assert asked() == 2
+    world.land_all()
+    world.settle()
+    assert not world.store.get(f"remake/{DB}")
+
+
+@pytest.mark.parametrize("text", ["[]", '{"0": [1, 2]}', '{"9": [1, 2, 3]}', '{"0": [1, 2, true]}'])
+def test_a_damaged_note_of_what_was_taken_is_said(text: str) -> None:
+    world = store()
+    world.store[f"remake/{DB}"] = text
+    with pytest.raises(DamagedStoreError, match=f"remake/{DB}"):
+        world.start()
 
 
 def test_retention_deletes_old_files_though_none_was_restored() -> None:

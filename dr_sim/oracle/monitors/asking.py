@@ -13,12 +13,14 @@ from dr_sim.oracle.monitors.alert_rows import (
     DAMAGED,
     MISSING,
     NO_NEW_LOGS,
+    OVERDUE,
     alerts_of_databases,
 )
 from dr_sim.oracle.monitors.attempts import is_accepted
 from dr_sim.oracle.monitors.primary import IN_A_ROW, PASSING
 from dr_sim.oracle.monitors.story import (
     LOG,
+    MINUTE_US,
     SLACK_US,
     Breach,
     Story,
@@ -26,6 +28,7 @@ from dr_sim.oracle.monitors.story import (
 )
 from dr_sim.record.journal import Row
 
+HOUR_US = 60 * MINUTE_US
 _SAME_LIST = 20
 """Rows among which the commands that follow on an event stand."""
 
@@ -166,7 +169,8 @@ def _goes_on(story: Story, row: Row, alert: Row) -> bool:
 
 def nothing_is_asked_for_twice(story: Story) -> Iterator[Breach]:
     """A restart does not ask for a full or an incremental while one that was taken for the same
-    place is on its way (R11).
+    place is on its way (R11). One that is reported as missing may be asked for again after an
+    hour, in one life as over a restart.
     """
     for row in story.rows("seen.BackupTaken"):
         kind, name = row.values["kind"], row.values["name"]
@@ -180,6 +184,8 @@ def nothing_is_asked_for_twice(story: Story) -> Iterator[Breach]:
                 or again.time_us <= life[1]
             ):
                 continue
+            if _is_told_for_an_hour(story, row, again):
+                break
             if _is_for_the_same(story, row, again) and _is_coming(
                 story, row, again
             ):
@@ -189,6 +195,20 @@ def nothing_is_asked_for_twice(story: Story) -> Iterator[Breach]:
                     "way",
                 )  # fmt: skip
             break
+
+
+def _is_told_for_an_hour(story: Story, row: Row, again: Row) -> bool:
+    """Return whether the backup is asked for again an hour later, where people are told again that
+    it is missing.
+    """
+    if again.time_us - row.time_us < HOUR_US:
+        return False
+    return any(
+        database == again.entity
+        and alert.time_us == again.time_us
+        and alert.values["event_id"] in (DAMAGED, OVERDUE)
+        for alert, database in alerts_of_databases(story)
+    )
 
 
 def _is_for_the_same(story: Story, row: Row, again: Row) -> bool:

@@ -6,18 +6,24 @@ one of its kind is requested at once. An alert reports the missing backup and be
 (event 4), until a later one of that kind, or a full, is here and complete. If the new one is no
 better, it is requested again an hour later. While a repair runs, the repair requests what it needs
 itself.
+
+When the primary has taken such a backup is durable, so a restart does not request another one while
+that one is on its way.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind
-from dr_sim.machines import Command, Event
+from dr_sim.machines import Command, Event, Save
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.commands import TakeBackup
 from dr_sim.recovery.files.files import File
-from dr_sim.recovery.replay.limits import MINUTE_US
+from dr_sim.recovery.replay.limits import MINUTE_US, elapsed_us
+from dr_sim.recovery.saved import of_type, read
 
 if TYPE_CHECKING:
     from dr_sim.backups.model import BackupHeader
@@ -30,29 +36,56 @@ for minutes to an hour).
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Records when the primary had taken a backup, on both clocks, and how long it may be on its
+    way.
+    """
+
+    mono_us: int
+    utc_us: int
+    after_us: int
+
+
+def _stored(text: str) -> dict[Kind, _Taken]:
+    found = of_type(json.loads(text), dict)
+    return {
+        Kind(int(kind)): _taken(of_type(each, list))
+        for kind, each in found.items()
+    }
+
+
+def _taken(numbers: list[int]) -> _Taken:
+    return _Taken(*(of_type(each, int) for each in numbers))
+
+
 class Remake:
     """Backups that are to be taken again. lost: by kind, the newest file that cannot be had."""
 
     __slots__ = (
-        "_ask_at_us",
         "_asked",
         "_db",
         "_full_after_us",
+        "_key",
         "_retry_at_us",
+        "_taken",
         "lost",
     )
 
-    def __init__(self, db: DatabaseReplay) -> None:
+    def __init__(self, db: DatabaseReplay, saved: dict[str, str]) -> None:
         self._db = db
         self.lost: dict[Kind, File] = {}
         self._retry_at_us: dict[Kind, int] = {}  # when it is reported again
         self._asked: set[Kind] = (
             set()
         )  # kinds that were asked for and are being taken
-        self._ask_at_us: dict[
-            Kind, int
-        ] = {}  # when it may be asked for again
         self._full_after_us = AGAIN_US  # how long a full may be on its way
+        self._key = f"remake/{db.name}"
+        text = saved.get(self._key, "")
+        # the last one of each kind that was taken; until then none is asked for again
+        self._taken: dict[Kind, _Taken] = (
+            read(self._key, text, _stored) if text else {}
+        )
 
     def retries(self) -> list[int]:
         """Return when something is reported again."""
@@ -70,7 +103,7 @@ class Remake:
             or self.lost[kind].modified_utc_us <= file.modified_utc_us
         ):
             self.lost[kind] = file
-        self._ask(kind, e.mono_us, out)
+        self._ask(kind, e, out)
 
     def retry(self, e: Event, out: list[Command]) -> None:
         """Report it again, and ask again if it is time."""
@@ -80,35 +113,52 @@ class Remake:
                     e.mono_us + self._db.rules.retry_us
                 )
                 telling.tell_damaged(self._db, file, e, out)
-                self._ask(kind, e.mono_us, out)
+                self._ask(kind, e, out)
 
-    def _ask(self, kind: Kind, mono_us: int, out: list[Command]) -> None:
+    def _ask(self, kind: Kind, e: Event, out: list[Command]) -> None:
         db = self._db
         another_asks = db.repair.on or db.drain is not None
-        too_early = kind in self._asked or mono_us < self._ask_at_us.get(
-            kind, 0
-        )
+        too_early = kind in self._asked or self._is_coming(kind, e)
         if another_asks or db.machine_silent or too_early:
             return
         self._asked.add(kind)
         out.append(TakeBackup(db.name, kind))
 
+    def _is_coming(self, kind: Kind, e: Event) -> bool:
+        """Return whether one that was taken may be on its way still."""
+        taken = self._taken.get(kind)
+        if taken is None:
+            return False
+        since_us = elapsed_us(
+            e.mono_us, e.utc_us, taken.mono_us, taken.utc_us
+        )
+        return since_us < taken.after_us
+
     def ask_for_full(
-        self, mono_us: int, after_us: int, out: list[Command]
+        self, e: Event, after_us: int, out: list[Command]
     ) -> None:
         """Ask for a full: what has come stands on a backup that is not here. after_us: how long the
         full may be on its way.
         """
         self._full_after_us = max(AGAIN_US, after_us)
-        self._ask(Kind.FULL, mono_us, out)
+        self._ask(Kind.FULL, e, out)
 
-    def taken(self, e: events.BackupTaken) -> None:
+    def taken(self, e: events.BackupTaken, out: list[Command]) -> None:
+        """Note that the primary has taken a backup that was asked for here."""
         if e.kind in self._asked:
             self._asked.discard(e.kind)
             after_us = AGAIN_US
             if e.kind is Kind.FULL:
                 after_us = self._full_after_us
-            self._ask_at_us[e.kind] = e.mono_us + after_us
+            self._taken[e.kind] = _Taken(e.mono_us, e.utc_us, after_us)
+            self._save(out)
+
+    def _save(self, out: list[Command]) -> None:
+        values = {
+            int(kind): [of.mono_us, of.utc_us, of.after_us]
+            for kind, of in self._taken.items()
+        }
+        out.append(Save(self._key, json.dumps(values) if values else ""))
 
     def failed(self, e: events.BackupFailed) -> None:
         """Ask for it again at the next retry."""
@@ -120,6 +170,7 @@ class Remake:
         """Note that a backup of that kind is here and whole: what was lost before it is not needed
         any more.
         """
+        came = False
         for each in (
             (Kind.FULL, Kind.INCREMENTAL) if kind is Kind.FULL else (kind,)
         ):
@@ -129,5 +180,7 @@ class Remake:
                 or file.modified_utc_us <= header.finished_utc_us
             ):
                 self.lost.pop(each, None)
-                self._ask_at_us.pop(each, None)
+                came |= self._taken.pop(each, None) is not None
                 self._db.alerts.over(telling.no_whole(each), out)
+        if came:
+            self._save(out)

@@ -167,7 +167,7 @@ class Overdue:
         useful = db.state.exists or db.rules.keeps
         if useful and not db.remake.lost and not self._one_is_checked():
             if self.useless:
-                db.remake.ask_for_full(e.mono_us, self.interval_us, out)
+                db.remake.ask_for_full(e, self.interval_us, out)
             telling.tell_overdue(db, self, e, out)
         self._set(e.mono_us + db.rules.retry_us, out)
 

@@ -144,7 +144,7 @@ class DatabaseReplay:
         self.overdue = overdue_watches(self)
         self.progress = Progress(self)
         self.lag = Lag(self)
-        self.remake = Remake(self)
+        self.remake = Remake(self, saved)
         self.repair = Repair(self, saved)
         self.ways = Ways(self)
         self.fetching = Fetching(self)
