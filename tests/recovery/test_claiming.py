@@ -100,6 +100,30 @@ def test_that_the_operator_of_the_other_said_no_is_saved() -> None:
     assert '"declined": []' not in world.store["failover"]
 
 
+@pytest.mark.parametrize("heard", [True, False])
+def test_that_a_no_is_over_is_saved_when_the_machines_are_heard_after_a_restart(
+    heard: bool,
+) -> None:
+    """They are heard while the manager is down. They fall silent again, and it restarts again: a
+    later life must not take that silence for the one that the operator has declined.
+    """
+    world = standby(1, claimed_by="near")
+    dies(world)
+    world.wait(60 * SECOND)
+    freed(world, declined=True)
+    if heard:
+        world.silent.clear()
+    world.start()
+    world.settle()
+    assert ('"declined": []' in world.store["failover"]) == heard
+    dies(world)
+    world.start()
+    world.settle()
+    claims = count(world, c.Claim)
+    world.wait(60 * SECOND)
+    assert count(world, c.Claim) == claims + heard
+
+
 def test_that_a_no_is_over_is_saved_when_the_machine_is_heard() -> None:
     world = standby(1, claimed_by="near")
     dies(world)
