@@ -455,6 +455,22 @@ databases:
 link: {bandwidth: 20 Mbit/s}
 events: [{at: 3 h, manager_crash: {before: RaiseAlert, nth: 3}}]
 """,
+    # A store comes back empty. A full is sent to it again, so it lacks no log that ends before that.
+    "a store that lacks old logs has a newer full": """\
+run_for: 8 h
+databases: {crm: {size: 200 MB, full: none}}
+link: {bandwidth: 20 Mbit/s}
+replication: {slots: 1}
+replay: {retry: 2 min}
+copies:
+  near: {}
+  tape: {store: {hold: 1 h, every: none, retention: 7 days}}
+events:
+- {at: 3 h, lose_secondary: 90 min, copy: tape}
+- {at: 4 h, lose_secondary: 90 min, copy: tape}
+- {at: 2 h, lose_secondary: 5 min, copy: near}
+- {at: 4 h, lose_secondary: 5 min, copy: near}
+""",
     # The newest full holds rotten pages: it is set aside, and not hashed again.
     "a full that people have called rotten is not hashed again": """\
 run_for: 14 h

@@ -424,6 +424,7 @@ CASES = (
     Case(primary.the_silent_are_not_asked, SITE, "R9", insert(
         "seen.EnterPhase", "seen.TakeBackup", {"database": "crm", "kind": 1}, phase="draining")),
     Case(primary.what_lies_there_is_copied, PLANNED, "R9", thrice),
+    Case(primary.what_lies_there_is_copied, PLANNED, "R9", thrice, with_a_store),
     Case(primary.what_is_damaged_is_copied_again, DAMAGED, "R6", both(
         drop("seen.Recopy"), drop_after(16 * MINUTE, "seen.Restored"),
         drop("seen.Validated", name="crm_2026_01_05_00_20_00_log_000"),

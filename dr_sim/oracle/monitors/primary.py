@@ -88,7 +88,11 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
         lies_there = (
             row.values["reachable"] and name and not row.values["copying"]
         )
-        if not lies_there or is_here(story, row.entity, name, row.time_us):
+        needless = lies_there and (
+            is_here(story, row.entity, name, row.time_us)
+            or _a_store_is_past(story, row, name)
+        )
+        if not lies_there or needless:
             last.pop(row.entity, None)
             continue
         known, rows = last.get(row.entity, ("", []))
@@ -107,6 +111,20 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
                 "R9", row.seq, row.time_us, row.entity,
                 f"{name} lies at the primary and is not on its way; nobody has it copied again",
             )  # fmt: skip
+
+
+def _a_store_is_past(story: Story, row: Row, name: str) -> bool:
+    """Return whether a store has a whole full by then that ends behind that log. It asks from the
+    beginning, as it has restored nothing.
+    """
+    if story.scenario.store is None:
+        return False
+    made = story.of("truth.backup_finished", row.entity)
+    ends = made["last_lsn"][made["name"] == story.text_id(name)]
+    whole = story.of("seen.Validated", row.entity)
+    fulls = (whole["header.kind"] == FULL) & (whole["seq"] < row.seq)
+    newest = whole["header.last_lsn"][fulls]
+    return bool(len(ends) and len(newest) and newest.max() >= ends.max())
 
 
 def is_here(story: Story, database: int, name: str, until_us: int) -> bool:

@@ -405,7 +405,9 @@ class Failover:
         declined = set(self.silence.declined)
         heard = self.silence.observed(e.silent)
         if self.silence.declined != declined:
-            self.save(out)  # a no ends with its silence, also for a later life
+            self.save(
+                out
+            )  # a no ends with its silence, also for a later life
         for machine in e.silent:
             watching.hear(self, machine, heard=False)
         self.fencing.alerts.resume(e, self.minutes(e), out)
