@@ -120,6 +120,14 @@ def test_long_names_make_room_for_the_other_columns() -> None:
 
 
 # ---- screens
+AFTER_A_RUN = [
+    ["explain", "r"],
+    ["explain", "r", "--alerts"],
+    ["explain", "r", "--ways"],
+    ["plan", "r"],
+    ["cutsets", "r", "--count", "2", "--at", "2 h"],
+    ["verify", "r"],
+]
 RUNS = [
     "quickstart.yaml",
     "copies/two.yaml",
@@ -140,7 +148,7 @@ def test_a_run_and_its_explanation_fit(
     monkeypatch.chdir(tmp_path)
     path = str(SCENARIOS / name)
     text = screen(capsys, "run", path, "--no-report", "--allow-outside", "-o", "r")
-    for words in (["explain", "r"], ["explain", "r", "--alerts"], ["explain", "r", "--ways"]):
+    for words in AFTER_A_RUN:
         text += screen(capsys, *words)
     assert "PASS" in text or "FAIL" in text or "DONE" in text or "UNKNOWN" in text
     assert too_long(text) == []
@@ -164,6 +172,13 @@ MANY = [
     ["faults"],
     ["faults", "link_outage"],
     ["library"],
+    ["library", "outage"],
+    ["new", "--list"],
+    ["new", "mine.yml", "--template", "postgres"],
+    ["advise", "advice/narrow_link.yaml", "--replications", "2"],
+    ["explore", "quickstart.yaml", "--runs", "4", "--against", "none", "-o", "found"],
+    ["shrink", "quickstart.yaml"],
+    ["import", "sqlserver", "--how"],
 ]
 
 
@@ -172,7 +187,7 @@ def played(
 ) -> str:
     patch.chdir(folder)
     given = [str(SCENARIOS / word) if word.endswith(".yaml") else word for word in words]
-    allowed = ["--allow-outside"] if len(given) > 1 and words[0] not in ("faults", "keys") else []
+    allowed = ["--allow-outside"] if given != words else []
     return screen(capsys, *given, *allowed)
 
 
@@ -194,3 +209,19 @@ def test_a_screen_that_is_not_fitted_is_found(
     monkeypatch.setattr("dr_sim.cli.printing.fitted", lambda text: text)
     text = played(["run", "quickstart.yaml", "--no-report"], tmp_path, capsys, monkeypatch)
     assert too_long(text)
+
+
+@pytest.mark.parametrize("to_screen", [True, False])
+def test_what_a_command_says_beside_its_results_fits_a_screen(
+    to_screen: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program reads one line, a person reads what fits."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: to_screen, raising=False)
+    long = ["x"] * 60
+    for words in (["run", f"{'no ' * 40}.yaml"], ["run", "a.yaml", *long]):
+        try:
+            assert main(words) == 2
+        except SystemExit as stopped:
+            assert stopped.code == 2
+        said = capsys.readouterr().err
+        assert bool(too_long(said)) is not to_screen

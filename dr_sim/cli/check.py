@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ from dr_sim.cli.options import (
     duration,
 )
 from dr_sim.cli.playing import as_asked, warn_of_overload
-from dr_sim.cli.printing import show
+from dr_sim.cli.printing import note, show
 from dr_sim.experiments.judging import tolerance as tolerances
 from dr_sim.files.output import (
     check_outputs,
-    printable,
     show_as_is,
     write_together,
 )
@@ -165,7 +163,7 @@ def _check(a: argparse.Namespace) -> int:
         (scenario.name, scenario) for _, scenario in loaded
     )
     for line in told_before(loaded, a.replications):
-        print(printable(line), file=sys.stderr)
+        note(line)
     began = time.monotonic()
     with (
         api.shown_progress("check") as progress,
@@ -208,8 +206,8 @@ def _baseline(a: argparse.Namespace) -> int:
         ]
         told = baseline.make(loaded, numbers, playing, a.out)
     for line in told:
-        print(f"note: {line}", file=sys.stderr)
-    print(
+        note(f"note: {line}")
+    show(
         f"{a.out}: {len(loaded)} scenario{'s' * (len(loaded) > 1)}; dr-sim check "
         f"{' '.join(map(str, a.paths))} --against {a.out}"
     )

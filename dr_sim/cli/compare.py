@@ -5,7 +5,6 @@ policies`.
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from dr_sim.cli.options import (
     add_steps,
 )
 from dr_sim.cli.playing import as_asked, managed
-from dr_sim.cli.printing import show
+from dr_sim.cli.printing import note, show
 from dr_sim.errors import bugs, input_error
 from dr_sim.files.output import show_as_is
 
@@ -147,7 +146,7 @@ def _policies(a: argparse.Namespace) -> int:
         )
     )
     for each in broken:
-        print(bugs.told([each]), file=sys.stderr)
+        note(bugs.told([each]))
     if broken:
         return bugs.EXIT_BUG
     return 0

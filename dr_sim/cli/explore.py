@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.cli.options import add_manager, count, duration
 from dr_sim.cli.playing import managed
-from dr_sim.cli.printing import show
+from dr_sim.cli.printing import note, show
 from dr_sim.errors import input_error
 from dr_sim.formatting.words import counted
 
@@ -141,7 +141,7 @@ def _compared(a: argparse.Namespace) -> Iterator[OtherCode | None]:
     named, parts = a.against, parts_of(a.manager)
     if named is None:
         changed = changed_files(parts)
-        print(_told_of(changed, parts[0]), file=sys.stderr)
+        note(_told_of(changed, parts[0]))
         if not changed:
             yield None
             return
@@ -217,6 +217,7 @@ def add_cutsets(commands: Any) -> None:
 
 def _cutsets(a: argparse.Namespace) -> int:
     from dr_sim.explore.cutsets import cut_sets
+    from dr_sim.formatting.words import instant
     from dr_sim.results.run_folder import read_results
     from dr_sim.units import format_duration
 
@@ -232,7 +233,7 @@ def _cutsets(a: argparse.Namespace) -> int:
     found = cut_sets(
         stored.legs[0].journal, scenario, index, at_us, a.rpo, a.count
     )
-    when, rpo = format_duration(at_us), format_duration(a.rpo)
+    when, rpo = instant(at_us, scenario), format_duration(a.rpo)
     if not found.certificate:
         show(
             f"{found.database} at {when}: what is here does not hold an RPO of {rpo} anyway"
@@ -246,10 +247,13 @@ def _cutsets(a: argparse.Namespace) -> int:
         by_rate = f"{rate:.2g} an hour; " if rate else ""
         told = "confirmed by a run" if seen else "NOT confirmed by a run"
         lines.append(f"{place:>3}. {', '.join(cut)} ({by_rate}{told})")
-    lines.append(
-        f"No set of fewer than {found.certificate} of the {found.of} things here does "
-        "(files that are whole, and the restored copy): that is exact, by the rules of the chain."
+    things = f"{found.of:,} things here (files that are whole, and the restored copy)"
+    smallest = (
+        f"One of the {things} is enough"
+        if found.certificate == 1
+        else f"No set of fewer than {found.certificate} of the {things} does"
     )
+    lines.append(f"{smallest}: that is exact, by the rules of the chain.")
     show("\n".join(lines))
     return 0 if all(found.confirmed) else 4
 
@@ -292,9 +296,8 @@ def _explored(a: argparse.Namespace, other: OtherSide | None) -> int:
     if a.manager:
         code += source_digest(a.manager)
     for gone in state.take_code(code, a.manager, other):
-        print(
-            f"not shown any more: {gone.sign.requirement}: {gone.sentence}",
-            file=sys.stderr,
+        note(
+            f"not shown any more: {gone.sign.requirement}: {gone.sentence}"
         )
     services = search.services_of(a.seed, a.scenario, a.manager)
     if not services:
@@ -321,10 +324,8 @@ def _explored(a: argparse.Namespace, other: OtherSide | None) -> int:
     for found in search.explore(state, services, budget, tell):
         state.found.append(found)
         path = search.finish(found, folder, manager=a.manager, other=other)
-        print(
-            f"\r{found.sign.requirement}: {found.sentence}\n   {path}",
-            file=sys.stderr,
-        )
+        print(end="\r", file=sys.stderr)  # over the counts
+        note(f"{found.sign.requirement}: {found.sentence}\n   {path}")
         state.write(folder)
         if a.first:
             break

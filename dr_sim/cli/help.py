@@ -7,11 +7,13 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from dr_sim.cli.printing import note
 from dr_sim.files.output import argument
 
 WIDTH = 80
@@ -413,7 +415,9 @@ class Parser(argparse.ArgumentParser):
                 f"there is no command {found[1]!r}; {hint}"
                 "`dr-sim --help` lists all of them"
             )
-        super().error(message)
+        self.print_usage(sys.stderr)
+        note(f"{self.prog}: error: {message}")
+        self.exit(2)
 
 
 def next_step(scenario: Path) -> str:

@@ -31,6 +31,7 @@ from dr_sim.cli.imports import add_import
 from dr_sim.cli.library import add_library
 from dr_sim.cli.one_run import add_results
 from dr_sim.cli.plan import add_plan
+from dr_sim.cli.printing import note
 from dr_sim.cli.real_engines import add_engines
 from dr_sim.cli.reference import add_reference
 from dr_sim.cli.run import add_run
@@ -38,7 +39,7 @@ from dr_sim.cli.scenario_files import add_files
 from dr_sim.cli.sweep import add_sweep
 from dr_sim.cli.ways import add_ways
 from dr_sim.errors import DrSimError, bugs
-from dr_sim.files.output import mute, printable, show_as_is
+from dr_sim.files.output import mute, show_as_is
 from dr_sim.files.reading import outside_allowed
 from dr_sim.version import VERSION
 
@@ -119,13 +120,10 @@ def main(
         sys.stdout.flush()
         return code
     except DrSimError as error:
-        print(printable(str(error)), file=sys.stderr)
+        note(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print(
-            "interrupted; what is not finished was not written",
-            file=sys.stderr,
-        )
+        note("interrupted; what is not finished was not written")
         return 130
     except BrokenPipeError:
         # the reader of our output went away (| head): nothing is wrong
@@ -137,10 +135,7 @@ def main(
         if not _in_printing(error):
             return bugs.report(error, manager)
         mute()
-        print(
-            f"standard output: cannot be written ({error.strerror})",
-            file=sys.stderr,
-        )
+        note(f"standard output: cannot be written ({error.strerror})")
         return 2
     except Exception as error:
         if interrupted():

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.cli.options import add_manager
 from dr_sim.cli.playing import managed
-from dr_sim.cli.printing import show
+from dr_sim.cli.printing import note, show
 from dr_sim.errors import input_error
 from dr_sim.errors.bugs import BUILT_IN
 from dr_sim.files.output import write_together
@@ -189,20 +188,18 @@ def _verify(a: argparse.Namespace) -> int:
     file = a.results / JOURNAL_FILE
     if found.mismatch is not None:
         m = found.mismatch
-        print(
-            f"{file}: row {m.seq} ({m.kind} at {m.time_us} us): {m.what}",
-            file=sys.stderr,
-        )
+        note(f"{file}: row {m.seq} ({m.kind} at {m.time_us} us): {m.what}")
         return 4
     if journal.digest() != stored.digest:
-        print(
+        note(
             f"{file}: its digest is not the one in {a.results}/manifest.json: rows "
-            "were added or taken away",
-            file=sys.stderr,
+            "were added or taken away"
         )
         return 4
-    same = f"{found.events} events gave the same {found.commands} commands"
-    print(f"holds: {found.rows} rows, {same}")
+    same = (
+        f"{found.events:,} events gave the same {found.commands:,} commands"
+    )
+    print(f"holds: {found.rows:,} rows, {same}")
     return 0
 
 

@@ -5,14 +5,13 @@ kept when it is interrupted.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dr_sim.files.output import printable
+from dr_sim.cli.printing import note
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
@@ -43,7 +42,7 @@ def warn_of_overload(named: Iterable[tuple[str, Scenario]]) -> list[str]:
 
     lines = overloads(named)
     for line in lines:
-        print(printable(line), file=sys.stderr)
+        note(line)
     return lines
 
 
@@ -55,10 +54,9 @@ def kept(course: object, folder: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         done = len(getattr(course, "samples", ()))
         if done:
-            print(
+            note(
                 f"{done:,} replication{'s are' if done != 1 else ' is'} kept in {folder}; "
-                f"{_GOES_ON}",
-                file=sys.stderr,
+                f"{_GOES_ON}"
             )
         raise
 
@@ -69,8 +67,5 @@ def finished_is_kept(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(
-            f"what is finished is kept in {folder}; {_GOES_ON}",
-            file=sys.stderr,
-        )
+        note(f"what is finished is kept in {folder}; {_GOES_ON}")
         raise

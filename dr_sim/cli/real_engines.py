@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from dr_sim.cli.printing import show
+from dr_sim.cli.printing import note, show
 from dr_sim.engines.sides import ENGINES
 from dr_sim.errors import input_error
 from dr_sim.files.output import check_place, write_together
@@ -97,4 +96,4 @@ def _costs_of(text: str) -> tuple[str, Path]:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    note(text)

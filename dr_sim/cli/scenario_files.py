@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from dr_sim.cli.playing import warn_of_overload
+from dr_sim.cli.printing import note
 from dr_sim.files.output import json_text
 
 
@@ -45,7 +45,7 @@ def _validate(a: argparse.Namespace) -> int:
 
             problems += wrong_sweeps(path, scenario)
     for problem in problems:
-        print(problem, file=sys.stderr)
+        note(str(problem))
     if not problems:
         warn_of_overload((scenario.name, scenario) for scenario in loaded)
         print(

@@ -23,7 +23,6 @@ from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.screen.ways import way_lines
 from dr_sim.units import SECOND_US, clock
 
-_WIDTH = 100
 MOST_NAMED = 6  # tenants in one line
 MOST_OUTAGES = 3  # that ended by themselves, shown one by one
 
@@ -130,7 +129,7 @@ def failover_lines(
     out += _why_seeded(f, scenario)
     if f.ways:
         out.append(" ways back")
-        out += [_fitted(f"  {line}") for line in way_lines(f.ways, False)]
+        out += [f"  {line}" for line in way_lines(f.ways, False)]
     return out + _back(f, scenario)
 
 
@@ -147,8 +146,8 @@ def _why_seeded(f: FailoverSummary, scenario: Scenario) -> list[str]:
         of = ""
         if len(names) < len(scenario.databases):
             of = f" of {counted(len(names), 'database')}"
-        lines.append(_fitted(f"   seeded again at {place}{of}: {why}"))
-        lines.append(_fitted(f"     from {by}"))
+        lines.append(f"   seeded again at {place}{of}: {why}")
+        lines.append(f"     from {by}")
     return lines
 
 
@@ -324,7 +323,7 @@ def _loss(
     if f.data_loss_us is None:
         return [
             " data loss  unknown".ljust(44) + f" {sla}",
-            _fitted(f"   {f.loss_ledger.note}"),
+            f"   {f.loss_ledger.note}",
         ]
     of = (
         f"  ({f.worst_database})"
@@ -339,7 +338,7 @@ def _loss(
         + f" {sla}"
     ]
     if f.loss_ledger.note:
-        out.append(_fitted(f"   {f.loss_ledger.note}"))
+        out.append(f"   {f.loss_ledger.note}")
     causes = summed(
         (line.cause, line.duration_us, line.detail)
         for line in f.loss_ledger.lines
@@ -347,9 +346,7 @@ def _loss(
     for us, each in zip(
         adding_up(x.duration_us for x in causes), causes, strict=True
     ):
-        out.append(
-            _fitted(f"   {clock(us):>7} {_cause(each.cause, each.detail)}")
-        )
+        out.append(f"   {clock(us):>7} {_cause(each.cause, each.detail)}")
     return out
 
 
@@ -374,7 +371,7 @@ def _outage(f: FailoverSummary, verdict: Verdict) -> list[str]:
         "   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)
     ]
     if f.outage_note and f.outage_note != f.loss_ledger.note:
-        out.append(_fitted(f"   {f.outage_note}"))
+        out.append(f"   {f.outage_note}")
     out += [f"   {text}" for text in _tenants(f)]
     if f.manager_down_us:
         out.append(
@@ -429,10 +426,3 @@ def _tenants(f: FailoverSummary) -> list[str]:
             else f"of {many}, each: {text}"
         )
     return lines
-
-
-def _fitted(line: str) -> str:
-    """The line as far as it fits the screen, cut between words."""
-    if len(line) <= _WIDTH:
-        return line
-    return line[: _WIDTH - 3].rsplit(None, 1)[0] + " ..."
