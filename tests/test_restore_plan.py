@@ -447,8 +447,9 @@ def test_assumed_costs_are_the_scenarios_own() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--without", "7.bak"], "--without: '7.bak' is no file in"), (["--until", "soon"], "--until: 'soon' is none ('soon' is no LSN"),
-        (["--until", "2024-99-01"], "--until: '2024-99-01' is none ('2024-99-01' is not a date"), (["--database", "erp"], "it holds crm"),
+        (["--without", "7.bak"], "--without: '7.bak' is no file in"), (["--until", "soon"], "--until: 'soon': write an instant, as in '2024-05-01 10:00' (UTC)"),
+        (["--until", "14:00"], "--until: '14:00': write the date too, as in '2024-05-01 10:00' (UTC)"),
+        (["--until", "2024-99-01"], "--until: '2024-99-01' is not a date; write for example"), (["--database", "erp"], "it holds crm"),
         (["--fork", "zz"], "is no recovery fork"), (["--current", "x"], "is no LSN"), (["--restore-rate", "fast"], "--restore-rate: "),
         (["--restore-fixed", "soon"], "--restore-fixed: "), (["--forks", "nowhere"], "nowhere: cannot be read"),
         (["--until", "9" * 400], "is no LSN"), (["--until", ""], "is no LSN"),
@@ -1031,3 +1032,11 @@ def test_a_timeline_that_is_in_no_history_is_one_line(
         "--fork: cluster 7 has no timeline 7; it has timeline 5, timeline 6"
         in capsys.readouterr().err
     )
+
+
+def test_the_answer_comes_before_the_files(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["plan", str(history)])
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert lines.index("reaches") < lines.index("loses") < lines.index("restore") < lines.index("1")

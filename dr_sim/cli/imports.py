@@ -129,6 +129,17 @@ def _import_postgres(a: argparse.Namespace) -> int:
     return 0
 
 
+def _keep_edited(out: Path, text: str) -> None:
+    """Raise InputError where the file holds something else: it was imported and edited, or is
+    another scenario.
+    """
+    if out.is_file() and read_bytes(out) != text.encode():
+        raise input_error(
+            str(out),
+            "is there already and would be replaced; name another file, or move it away",
+        )
+
+
 def _write(imported: Imported, out: Path, read: Sequence[Path]) -> None:
     """Write the scenario and its series, and say what fits and what was guessed."""
 
@@ -137,6 +148,7 @@ def _write(imported: Imported, out: Path, read: Sequence[Path]) -> None:
         files[out.parent / name] = text
     files[out] = imported.scenario
     keep_apart(files, read)
+    _keep_edited(out, imported.scenario)
     write_together(files)
     show(imported.report)
     show(next_step(out))

@@ -21,7 +21,7 @@ from dr_sim.formatting.words import counted
 from dr_sim.importers.sqlserver_history import HistoryEntry
 from dr_sim.scenario.fields.times import WEEKDAYS
 from dr_sim.scenario.fields.workload import MOST_INTERVALS
-from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
+from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US, format_size
 
 # An LSN written as a number is VLF * 10^15 + block * 10^5 + slot; a block is 512 bytes into its
 # virtual log file.
@@ -220,7 +220,7 @@ def _most_frequent(
 def _size(fulls: Sequence[BackupHeader]) -> Fitted:
     known = [full.nominal_bytes for full in fulls if full.nominal_bytes > 0]
     if known:
-        return Fitted(f"{known[-1]} B")
+        return Fitted(format_size(known[-1]))
     took_us = max(
         (full.finished_utc_us - full.started_utc_us for full in fulls),
         default=0,

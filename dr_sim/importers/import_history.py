@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.formatting.words import counted
+from dr_sim.formatting.words import counted, size
 from dr_sim.importers.fit import (
     DatabaseFit,
     Fitted,
@@ -170,9 +170,9 @@ def _settings(
 
 def series_of(fit: DatabaseFit) -> str:
     lines = ["begins_utc,log_bytes"]
-    for number, size in enumerate(fit.series_bytes):
+    for number, written in enumerate(fit.series_bytes):
         lines.append(
-            f"{utc_text(fit.begins_utc_us + number * fit.interval_us)},{size}"
+            f"{utc_text(fit.begins_utc_us + number * fit.interval_us)},{written}"
         )
     return "\n".join(lines) + "\n"
 
@@ -278,14 +278,21 @@ def _link(tenths: int) -> str:
     )
 
 
+def _at(seconds: int) -> str:
+    """Write an instant as a time from the start: '94 h 19 min', '47 h 9 min 30 s'."""
+    minutes, rest = divmod(seconds, 60)
+    parts = ((minutes // 60, "h"), (minutes % 60, "min"), (rest, "s"))
+    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"
+
+
 def _events(worst: _Worst, hours: int) -> list[str]:
     """The questions: a link that is down for a while, then the site lost at the worst instant of
     the history.
     """
     at_s, why = (
         worst.at_s,
-        f"{worst.lost_us / MINUTE_US:.1f} min are lost, while a log of {worst.log_bytes} "
-        "bytes crosses the link",
+        f"{worst.lost_us / MINUTE_US:.1f} min are lost, while a log of "
+        f"{size(worst.log_bytes)} crosses the link",
     )
     if not worst.lost_us:
         at_s, why = (
@@ -294,8 +301,8 @@ def _events(worst: _Worst, hours: int) -> list[str]:
         )
     return [
         "events:  # the questions: a link that is down for a while, and a site that is lost",
-        f"  - {{at: {at_s // 2} s, link_outage: 12.8 min}}  # median of two public uptime logs",
-        f"  - {{at: {at_s} s, lose: site}}  # the worst instant: {why}",
+        f"  - {{at: {_at(at_s // 2)}, link_outage: 12.8 min}}  # median of two public uptime logs",
+        f"  - {{at: {_at(at_s)}, lose: site}}  # the worst instant: {why}",
     ]
 
 
@@ -319,17 +326,17 @@ def _worst(fit: DatabaseFit, begins_us: int, tenths: int) -> _Worst:
     if fit.log_interval_us:
         return _busiest(fit, begins_us)
     landed_us = 0
-    for number, size in enumerate(fit.series_bytes):
+    for number, written in enumerate(fit.series_bytes):
         cut_us = (number + 1) * fit.interval_us
-        landed_us = max(landed_us, cut_us) + size * 8 * 10 // (
+        landed_us = max(landed_us, cut_us) + written * 8 * 10 // (
             LINK_MBIT_S * tenths
         )
         lost_us = landed_us - number * fit.interval_us
-        if (lost_us, size) > (worst.lost_us, worst.log_bytes):
+        if (lost_us, written) > (worst.lost_us, worst.log_bytes):
             worst = _Worst(
                 (fit.begins_utc_us - begins_us + landed_us) // SECOND_US,
                 lost_us,
-                size,
+                written,
             )
     return worst
 
@@ -403,8 +410,8 @@ def report_of(
                 else ""
             )
             lines.append(
-                f"  log volume  {total} bytes in {counted(len(fit.series_bytes), 'interval')}, at "
-                f"most {most}{guess}"
+                f"  log volume  {size(total)} in {counted(len(fit.series_bytes), 'interval')}, at "
+                f"most {size(most)}{guess}"
             )
             lines.append(f"  gaps        {len(fit.holes)}")
         lines += [f"  - {_one_line(remark)}" for remark in fit.remarks]

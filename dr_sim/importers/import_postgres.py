@@ -299,13 +299,16 @@ def _size(cluster: Cluster) -> Fitted:
         if b.kind is Kind.FULL and b.cluster_bytes > 0
     ]
     if known:
-        return Fitted(f"{known[-1].cluster_bytes} B")
+        return Fitted(units.format_size(known[-1].cluster_bytes))
     other = [b for b in cluster.backups if b.cluster_bytes > 0]
     if other:
         return Fitted(
-            f"{other[-1].cluster_bytes} B", "as an incremental tells it"
+            units.format_size(other[-1].cluster_bytes),
+            "as an incremental tells it",
         )
-    return Fitted(f"{ASSUMED_SIZE_BYTES} B", "the history tells no size")
+    return Fitted(
+        units.format_size(ASSUMED_SIZE_BYTES), "the history tells no size"
+    )
 
 
 def _fill(

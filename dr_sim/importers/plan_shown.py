@@ -136,16 +136,6 @@ def _text(answer: PlanAnswer) -> str:
     lines = [
         f"{_line(source.database)}  ({source.kind})  until {until}, {policy}"
     ]
-    width = len(str(len(outlook.plan.steps)))
-    for number, step in enumerate(outlook.plan.steps, 1):
-        name = _line(answer.opened.names[step.backup_id])
-        finished = utc_text(step.finished_utc_us)
-        line = (
-            f"  {number:>{width}}  {step.kind.word:<11}  {name}  {finished}"
-        )
-        if step.nominal_bytes:
-            line += f"  {size(step.nominal_bytes)}"
-        lines.append(line)
     lines.append(f"  reaches   {_reaches(answer)}")
     for gap in outlook.missing:
         words = (
@@ -163,6 +153,7 @@ def _text(answer: PlanAnswer) -> str:
             f"  takes     about {units.clock(answer.duration_us)}, at {fixed} a file and "
             f"{rate} ({answer.costs.source})"
         )
+    lines += _step_lines(answer)
     for header, why in outlook.unusable[:_MOST_UNUSABLE]:
         lines.append(
             f"  unusable  {_line(answer.opened.names[header.backup_id])}: {why.value}"
@@ -174,6 +165,25 @@ def _text(answer: PlanAnswer) -> str:
     lines += _elsewhere_lines(answer)
     lines += [f"  note      {_line(remark)}" for remark in answer.remarks]
     return "\n".join(lines)
+
+
+def _step_lines(answer: PlanAnswer) -> list[str]:
+    """Return the backups to restore, in this order, a line each."""
+    steps = answer.outlook.plan.steps
+    if not steps:
+        return []
+    lines = [f"  restore   {counted(len(steps), 'backup')}, in this order:"]
+    width = len(str(len(steps)))
+    for number, step in enumerate(steps, 1):
+        name = _line(answer.opened.names[step.backup_id])
+        finished = utc_text(step.finished_utc_us)
+        line = (
+            f"  {number:>{width}}  {step.kind.word:<11}  {name}  {finished}"
+        )
+        if step.nominal_bytes:
+            line += f"  {size(step.nominal_bytes)}"
+        lines.append(line)
+    return lines
 
 
 def _elsewhere(answer: PlanAnswer) -> dict[int, list[str]]:

@@ -243,11 +243,15 @@ def _target(source: Source, question: PlanQuestion) -> Target:
                 reading=question.reading,
             )
         return Target(lsn=source.lsn(text), reading=question.reading)
-    except (UnitError, BadValueError) as wrong:
+    except UnitError as wrong:
+        raise input_error("--until", f"{wrong}, in UTC") from None
+    except BadValueError as wrong:
+        time_alone = re.fullmatch(r"\d{1,2}:\d\d(:\d\d)?", text)
+        hint = "the date too" if time_alone else "an instant"
         raise input_error(
             "--until",
-            f"{text[:60]!r} is none ({wrong}); write an instant ('2024-05-01 10:00', in UTC), "
-            "an LSN, or latest",
+            f"{text[:60]!r}: write {hint}, as in '2024-05-01 10:00' (UTC); or latest; or an LSN "
+            f"({wrong})",
         ) from None
 
 

@@ -5,6 +5,9 @@ mistake.
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups.model import Kind
+from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.importers.how import HOW_TSQL
 from dr_sim.importers.import_history import import_history
 from dr_sim.importers.sqlserver_history import NO_BASE, HistoryEntry, parse_history, read_history
 from dr_sim.loading.load import load_scenario
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "dbatools"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="no ../shared/data beside the project")
 START_US = 1_500_000_000_000_000
@@ -610,3 +615,24 @@ def test_the_export_statement_names_what_the_reader_needs() -> None:
         "device_type",
     ):
         assert column in HOW_TSQL
+
+
+def test_a_scenario_that_was_edited_is_not_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same import again writes the same file; what people have put right since stays."""
+    monkeypatch.chdir(tmp_path)
+    made = subprocess.run(
+        [sys.executable, str(NOTEBOOKS / "example_history.py")], capture_output=True, check=True
+    )
+    Path("history.csv").write_bytes(made.stdout)
+    words = ["import", "sqlserver", "history.csv", "-o", "mine.yaml"]
+    assert main(words) == 0 and main(words) == 0
+    capsys.readouterr()
+    text = Path("mine.yaml").read_text(encoding="utf-8")
+    assert "size: 40 GB" in text and re.search(r"at: \d+ h [^,]*, lose: site", text)
+    edited = text.replace("bandwidth: 200 Mbit/s", "bandwidth: 50 Mbit/s")
+    Path("mine.yaml").write_text(edited, encoding="utf-8")
+    assert main(words) == 2
+    assert "mine.yaml: is there already and would be replaced; " in capsys.readouterr().err
+    assert Path("mine.yaml").read_text(encoding="utf-8") == edited
