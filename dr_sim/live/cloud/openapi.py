@@ -15,11 +15,12 @@ _TOLD: dict[int, str] = {
     401: "There is no such token.",
     403: "The caller may not do that there.",
     404: "There is no such operation, network, thing or request.",
+    408: "The body did not come in time.",
     409: "The id is known with other parameters; nothing is changed.",
     412: "The thing was changed meanwhile; nothing is changed.",
-    413: "The body is too large.",
+    413: "The body or its parameters are too large.",
 }
-_ASKED = (200, 202, 400, 401, 403, 404, 409, 413)
+_ASKED = (200, 202, 400, 401, 403, 404, 408, 409, 413)
 _PUT = (*_ASKED, 412)
 _READ = (200, 400, 401, 404)
 _OPERATORS = (200, 401, 403)
@@ -131,7 +132,7 @@ def _responses(statuses: tuple[int, ...], schema: str) -> dict[str, Any]:
     found = {}
     for status in sorted(statuses):
         # a call that the manager has heard is answered by it, whatever the answer
-        heard = schema == "Answer" and status not in (400, 401, 413)
+        heard = schema == "Answer" and status not in (400, 401, 408, 413)
         error = status >= 400 and not heard
         name = "Error" if error else schema
         content = {"schema": {"$ref": f"#/components/schemas/{name}"}}
@@ -200,7 +201,9 @@ def openapi() -> dict[str, Any]:
             "operationId": "done",
             "summary": "Say that people have done a piece of work (operators only).",
             "requestBody": _body("Done"),
-            "responses": _responses((*_OPERATORS, 400, 404, 413), "Status"),
+            "responses": _responses(
+                (*_OPERATORS, 400, 404, 408, 413), "Status"
+            ),
         }
     }
     mirror = {
@@ -208,7 +211,9 @@ def openapi() -> dict[str, Any]:
             "operationId": "mirror",
             "summary": "Switch the mirror of a network on or off (operators only).",
             "requestBody": _body("Mirror"),
-            "responses": _responses((*_OPERATORS, 400, 404, 413), "Mirror"),
+            "responses": _responses(
+                (*_OPERATORS, 400, 404, 408, 413), "Mirror"
+            ),
         },
         "parameters": _in_path("network"),
     }
@@ -218,7 +223,9 @@ def openapi() -> dict[str, Any]:
             "summary": "Order a failover to a site; `provisioned` in the status says when it is "
             "configured (operators only).",
             "requestBody": _body("Active"),
-            "responses": _responses((202, 400, 401, 403, 404, 413), "Site"),
+            "responses": _responses(
+                (202, 400, 401, 403, 404, 408, 413), "Site"
+            ),
         }
     }
     second = {
@@ -227,7 +234,9 @@ def openapi() -> dict[str, Any]:
             "summary": "Say that a second site is in place; it is made what the active one is "
             "(operators only).",
             "requestBody": _body("Site"),
-            "responses": _responses((202, 400, 401, 403, 404, 413), "Site"),
+            "responses": _responses(
+                (202, 400, 401, 403, 404, 408, 413), "Site"
+            ),
         }
     }
     bearer = {"type": "http", "scheme": "bearer"}

@@ -9,11 +9,12 @@ import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import Future
+from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -46,6 +47,12 @@ MOST_BYTES = 64 * 1024
 """The largest body that is read: parameters go to a script in one variable of its environment, and
 Linux takes 128 KiB in one (MAX_ARG_STRLEN).
 """
+_TOO_LARGE = f"the body is larger than {MOST_BYTES} bytes"
+_LONG_PARAMS = f"params: they are longer than {MOST_BYTES} bytes as ASCII"
+BODY_S = 5
+"""How long a body may take to come: shorter than what the server waits for calls at its end."""
+_LONGEST_NUMBER = 18
+"""Most digits of a number of changes: it fits 64 bits."""
 _TEXTS = ("operation", "network", "thing")
 
 
@@ -77,9 +84,11 @@ class ApiApp:
             Route("/v1/status", self._status, methods=["GET"]),
             Route("/v1/openapi.json", _description, methods=["GET"]),
         ]
-        return Starlette(
+        app = Starlette(
             routes=routes, exception_handlers={HTTPException: _refusal}
         )
+        app.router.redirect_slashes = False
+        return app
 
     # ---- requests
     async def _ask(self, request: Request) -> Response:
@@ -242,20 +251,36 @@ async def _description(request: Request) -> Response:
 
 def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse(
-        {"error": error.detail}, error.status_code, error.headers
-    )
+    told = error.detail
+    if told == HTTPStatus(error.status_code).phrase:  # it says no more
+        told = (
+            f"{told}: {request.method} {request.url.path[:LONGEST_NAME]}; "
+            "GET /v1/openapi.json describes all calls"
+        )
+    return JSONResponse({"error": told}, error.status_code, error.headers)
+
+
+async def _content(request: Request) -> bytes:
+    """Return the bytes of a body; a client that is slow or leaves is no failure of the server."""
+    content = b""
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.stream():
+                content += part
+                if len(content) > MOST_BYTES:
+                    raise HTTPException(413, _TOO_LARGE)
+    except TimeoutError:
+        raise HTTPException(
+            408, f"the body has not come within {BODY_S} s"
+        ) from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the body is cut off") from None
+    return content
 
 
 async def _body(request: Request, keys: tuple[str, ...]) -> dict[str, Any]:
     """Return the JSON object that is sent: none, or some of those keys."""
-    content = b""
-    async for part in request.stream():
-        content += part
-        if len(content) > MOST_BYTES:
-            raise HTTPException(
-                413, f"the body is larger than {MOST_BYTES} bytes"
-            )
+    content = await _content(request)
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -282,13 +307,17 @@ def _text(value: object, what: str) -> str:
 
 
 def _in_path(request: Request, name: str) -> str:
-    return _text(request.path_params[name], name)
+    text = request.path_params[name]
+    if "\ufffd" in text:  # stands for any bytes that are no text
+        raise HTTPException(400, f"{name}: no valid UTF-8")
+    return _text(text, name)
 
 
 def _seen(header: str) -> int:
     """Return the number of changes that a caller has seen; -1: it does not say."""
     number = header.strip('"')
-    if header and not (number.isascii() and number.isdigit()):
+    fits = number.isascii() and len(number) <= _LONGEST_NUMBER
+    if header and not (fits and number.isdigit()):
         raise HTTPException(400, 'If-Match: a number in quotes, as "3"')
     return int(number) if number else -1
 
@@ -298,7 +327,7 @@ def _params(value: object, thing: str) -> str:
     from site to site.
     """
     if not isinstance(value, dict) or not all(
-        map(_is_plain, value.values())
+        map(_is_plain, (*value, *value.values()))
     ):
         raise HTTPException(400, "params: an object of texts is needed")
     own = {"id": f"@{thing}"}
@@ -306,11 +335,14 @@ def _params(value: object, thing: str) -> str:
         raise HTTPException(
             400, "params.id: leave it out, it is the thing's identifier"
         )
-    return json.dumps({**value, **own}, sort_keys=True)
+    params = json.dumps({**value, **own}, sort_keys=True)
+    if len(params) > MOST_BYTES:
+        raise HTTPException(413, _LONG_PARAMS)
+    return params
 
 
 def _is_plain(value: object) -> bool:
-    """Tell whether a value can be given to a script."""
+    """Tell whether a key or a value can be given to a script."""
     if not isinstance(value, str) or "\0" in value:
         return False
     return not any("\ud800" <= char <= "\udfff" for char in value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import jsonschema
 import pytest
 
 from dr_sim.live.cloud.openapi import openapi
-from dr_sim.live.cloud.web import MOST_BYTES, STATUS, ApiApp
+from dr_sim.live.cloud.web import BODY_S, MOST_BYTES, STATUS, ApiApp
 from tests.live.cloud.serving import Served, script, within
 
 ASKED: dict[str, Any] = {"operation": "rotate_secret", "network": "prod", "thing": "crm"}
@@ -98,7 +99,14 @@ def test_calls(served: Served) -> None:
         ({**ASKED, "params": {"a": "\0"}}, 400, "params: an object of texts is needed"),
         ({**ASKED, "params": {"a": "\ud800"}}, 400, "params: an object of texts is needed"),
         ({**ASKED, "params": {"id": "mine"}}, 400, "params.id: leave it out"),
+        ({**ASKED, "params": {"\ud800": "a"}}, 400, "params: an object of texts is needed"),
         ({**ASKED, "params": {"a": "x" * MOST_BYTES}}, 413, "the body is larger"),
+        # two bytes each here, six in the environment of the script
+        (
+            json.dumps({**ASKED, "params": {"a": "é" * 30_000}}, ensure_ascii=False).encode(),
+            413,
+            "params: they are longer",
+        ),
     ],
 )
 def test_a_wrong_body_is_one_clear_line(served: Served, body: Any, status: int, words: str) -> None:
@@ -182,8 +190,54 @@ def test_every_path_is_described_and_every_outcome_has_its_status(served: Served
 
 
 def test_what_is_nowhere_is_said_so(served: Served) -> None:
-    assert served.http("GET", "/v1/nothing") == (404, {"error": "Not Found"})
-    assert served.http("DELETE", "/v1/requests/r1")[0] == 405
+    all_calls = "; GET /v1/openapi.json describes all calls"
+    for method, path, status, told in (
+        ("GET", "/v1/nothing", 404, "Not Found"),
+        ("GET", "/v1/status/", 404, "Not Found"),
+        ("DELETE", "/v1/requests/r1", 405, "Method Not Allowed"),
+    ):
+        told = f"{told}: {method} {path}{all_calls}"
+        assert served.http(method, path) == (status, {"error": told})
+
+
+def test_an_id_that_is_no_text_is_not_taken_for_another_one(served: Served) -> None:
+    for request_id in ("%ff", "%fe"):
+        status, answer = ask(served, f"/v1/requests/{request_id}", ASKED)
+        assert (status, answer["error"]) == (400, "request: no valid UTF-8")
+
+
+@pytest.mark.parametrize("number", ['"' + "9" * 5000 + '"', '"-1"', "*", '"\xb2"'])
+def test_a_number_of_changes_that_is_none(served: Served, number: str) -> None:
+    path = "/v1/networks/prod/things/crm/set_version"
+    status, answer = ask(served, path, {}, headers={"If-Match": number})
+    assert (status, answer["error"]) == (400, 'If-Match: a number in quotes, as "3"')
+
+
+def unfinished(served: Served) -> socket.socket:
+    """A client that has sent the first bytes of a body."""
+    client = socket.create_connection(("127.0.0.1", served.port), timeout=3 * BODY_S)
+    head = "PUT /v1/requests/slow HTTP/1.1\r\nHost: here\r\nContent-Length: 500\r\n"
+    token = f"Authorization: Bearer {served.token('operators')}\r\n\r\n"
+    client.sendall(f'{head}{token}{{"oper'.encode())
+    return client
+
+
+def test_clients_that_leave_or_are_slow_have_one_answer_and_no_traceback(tmp_path: Path) -> None:
+    """The slow one is answered at the end of the server as well."""
+    script(tmp_path, "rotate_secret")
+    with Served(tmp_path) as served:
+        served.start()
+        for _ in range(3):
+            unfinished(served).close()
+        slow = unfinished(served)
+        assert served.put("beside")[0] == 202
+        assert b" 408 " in slow.recv(100)
+        slow.close()
+        slow = unfinished(served)
+        assert served.put("later")[0] == 202  # by now the slow one is heard
+        assert served.stop() == (0, "")
+        assert b" 408 " in slow.recv(100)
+        slow.close()
 
 
 def test_the_agents_of_a_newer_script_get_it_at_the_next_start(tmp_path: Path) -> None:
