@@ -25,7 +25,8 @@ its conformance suite declares them: an incremental is taken against the last ba
 an incremental itself, and fits a copy that carries that one; a log tells of no base; after a
 promotion an incremental on the older backup is refused (3035) until the new primary has a full of
 its own, if the promotion fell on a segment's first byte (as it does after closed logs: only a tail
-ends in mid-segment): the summaries of the log that it needs do not reach back.
+ends in mid-segment): the summaries of the log that it needs do not reach back. It knows several
+chains: each archive and each tool's incrementals continue by themselves.
 
 Left out: standby mode and its undo, simple recovery model (4208), 3101; how much room there is the
 world knows, and asks for the words (`no_space`). And one rule is stricter: a backup is restored
@@ -41,6 +42,7 @@ from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
 from dr_sim.engines.commits import MASK, mark, rot
 from dr_sim.engines.model_database import (
     MAGIC,
+    BackupChain,
     ModelDatabase,
     Words,
     content_of,
@@ -86,6 +88,7 @@ class ModelBackup:
         "_base_commits",
         "_base_lsn",
         "_before",
+        "_chain",
         "_db",
         "_digest",
         "_engine",
@@ -102,9 +105,11 @@ class ModelBackup:
         db: ModelDatabase,
         path: str,
         header: BackupHeader,
+        chain: BackupChain,
     ) -> None:
         self._engine = engine
         self._db = db
+        self._chain = chain
         self._path = path
         self.header = header
         self._forks = db.path
@@ -112,7 +117,7 @@ class ModelBackup:
         self._digest = db.digest
         self._base_lsn = self._base_commits = 0
         if header.kind is _LOG:
-            self._n0, self._before = db.log_commits, db.log_digest
+            self._n0, self._before = chain.log_commits, chain.log_digest
             if engine.carries_base:
                 self._base_lsn, self._base_commits = (
                     db.base_lsn,
@@ -120,17 +125,17 @@ class ModelBackup:
                 )
         elif header.kind is _FULL:
             self._n0, self._before = 0, 0
-            db.fulls_begun.append(header.first_lsn)
+            chain.fulls_begun.append(header.first_lsn)
         else:
-            self._n0, self._before = db.base_commits, db.base_digest
+            self._n0, self._before = chain.base_commits, chain.base_digest
 
     def finish(self, commits: int, lsn: int, finished_utc_us: int) -> Made:
-        db, header = self._db, self.header
+        db, header, chain = self._db, self.header, self._chain
         header.finished_utc_us = finished_utc_us
         if header.kind is _LOG:
             data = self._bytes(True)
-            if backup_set.log_ends(db, header, self._n1):
-                db.log_digest = self._digest
+            if backup_set.log_ends(chain, header, self._n1):
+                chain.log_digest = self._digest
         else:
             if commits > db.commits or lsn > db.lsn:
                 db.commits, db.lsn = (
@@ -143,13 +148,16 @@ class ModelBackup:
                 db.digest,
             )
             links = not self._engine.carries_base
-            base_lsn = backup_set.base_of(db)
-            backup_set.tell_apart(header, base_lsn, links, db.fulls_begun)
+            base_lsn = backup_set.base_of(chain)
+            backup_set.tell_apart(
+                header, base_lsn, links, chain.fulls_begun
+            )
             data = self._bytes(True, db.rot if header.kind is _FULL else 0)
-            if backup_set.becomes_base(db, header, links):
-                db.needs_full &= header.kind is not _FULL
-                db.base_lsn = header.first_lsn
-                db.base_commits, db.base_digest = self._n1, self._digest
+            if backup_set.becomes_base(chain, header, links):
+                chain.needs_full &= header.kind is not _FULL
+                chain.base_lsn = header.first_lsn
+                chain.base_commits = self._n1
+                chain.base_digest = self._digest
         self._engine.files.write(self._path, data)
         return Made(header, len(data))
 
@@ -158,7 +166,7 @@ class ModelBackup:
         if self.header.is_tail:
             self._db.online = True
         if self.header.kind is _FULL:
-            self._db.fulls_begun.remove(self.header.first_lsn)
+            self._chain.fulls_begun.remove(self.header.first_lsn)
         self._engine.files.write(
             self._path, data[: len(data) * fraction_ppm // 1_000_000]
         )
@@ -311,20 +319,21 @@ class ModelEngine:
         self, database: str, order: BackupOrder
     ) -> ModelBackup:
         db = self._online(database)
+        chain = db if self.carries_base else db.chain(order.chain)
         fork, lsn = db.path[-1][0], db.lsn
         if order.kind is _LOG:
-            if not backup_set.log_has_begun(db):
+            if not backup_set.log_has_begun(chain):
                 raise self.refusal(4214)
-            first_fork = db.log_fork
+            first_fork = chain.log_fork
             header = BackupHeader(
                 database,
                 order.backup_id,
                 order.kind,
                 fork,
-                db.log_lsn,
+                chain.log_lsn,
                 lsn,
-                db.base_checkpoint_lsn,
-                db.base_checkpoint_lsn if self.carries_base else 0,
+                chain.base_checkpoint_lsn,
+                chain.base_checkpoint_lsn if self.carries_base else 0,
                 0,
                 first_fork,
                 0 if first_fork == fork else left_at(db.path, first_fork),
@@ -338,7 +347,7 @@ class ModelEngine:
             if order.tail:
                 raise ValueError("only a log backup can be a tail")
             if order.kind is _INCREMENTAL and (
-                not db.has_base or db.needs_full
+                not chain.has_base or chain.needs_full
             ):
                 raise self.refusal(3035, db=database)
             header = BackupHeader(
@@ -349,8 +358,8 @@ class ModelEngine:
                 lsn,
                 lsn,
                 lsn,
-                db.base_checkpoint_lsn,
-                db.base_lsn if order.kind is _INCREMENTAL else 0,
+                chain.base_checkpoint_lsn,
+                chain.base_lsn if order.kind is _INCREMENTAL else 0,
                 fork,
                 0,
                 order.started_utc_us,
@@ -359,17 +368,17 @@ class ModelEngine:
                 False,
                 order.nominal_bytes,
             )
-        backup = ModelBackup(self, db, order.path, header)
+        backup = ModelBackup(self, db, order.path, header, chain)
         if order.tail:
             db.restored_digest = db.digest
             db.online = False
         return backup
 
-    def log_starts_at(self, database: str) -> int:
+    def log_starts_at(self, database: str, chain: str = "") -> int:
         db = self.databases.get(database)
         if db is None:
             raise self.refusal(911, db=database)
-        return db.log_lsn
+        return (db if self.carries_base else db.chain(chain)).log_lsn
 
     def read_header(self, path: str) -> BackupHeader:
         """RESTORE HEADERONLY. Also raises 3256 for a backup that was cut off while it was made."""
@@ -423,12 +432,7 @@ class ModelEngine:
                 f"fork {fork} is on the path of {database} already"
             )
         digest = db.digest
-        db.log_fork, db.log_lsn, db.log_commits, db.log_digest = (
-            db.fork,
-            db.lsn,
-            db.commits,
-            digest,
-        )
+        db.log_begins_here()
         db.path = (*db.path, (fork, db.lsn, db.commits))
         db.offset = digest - mark(database, fork, db.commits)
         db.online = True

@@ -58,42 +58,26 @@ def odd_page(body: bytes) -> int:
     return next((i for i, page in enumerate(each) if page != usual), 0)
 
 
-class ModelDatabase:
-    """One database; online: it takes writes and backups; otherwise restoring."""
+class BackupChain:
+    """The backups that continue one another, as the server knows them: where the next log begins,
+    and what the next incremental stands on.
+    """
 
     __slots__ = (
         "base_checkpoint_lsn",
         "base_commits",
         "base_digest",
         "base_lsn",
-        "commits",
         "fulls_begun",
         "has_base",
         "log_commits",
         "log_digest",
         "log_fork",
         "log_lsn",
-        "lsn",
-        "mid_segment",
-        "name",
         "needs_full",
-        "offset",
-        "online",
-        "path",
-        "restored_digest",
-        "rot",
     )
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name = name
-        self.path = path
-        self.online = True
-        self.commits = 0
-        self.lsn = 0  # online: end of the log; restoring: the redo LSN
-        # online: what its digest differs from the mark of as many commits of the path's last fork
-        self.offset = 0
-        self.restored_digest = 0  # restoring: its digest
-        self.rot = 0  # online: what its rotten pages add to a full
+    def __init__(self, fork: int) -> None:
         self.has_base = False
         self.fulls_begun: list[
             int
@@ -105,13 +89,75 @@ class ModelDatabase:
         self.base_commits = 0  # at that backup's end, like its digest
         self.base_digest = 0
         # what PostgreSQL's incrementals ask for
-        self.mid_segment = self.needs_full = False
-        self.log_fork = path[-1][
-            0
-        ]  # where the log begins: fork, LSN, commits and digest there
+        self.needs_full = False
+        # where the log begins: fork, LSN, commits and digest there
+        self.log_fork = fork
         self.log_lsn = 0
         self.log_commits = 0
         self.log_digest = 0
+
+
+class ModelDatabase(BackupChain):
+    """One database; online: it takes writes and backups; otherwise restoring. Its own chain is the
+    first one.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_others",
+        "commits",
+        "lsn",
+        "mid_segment",
+        "name",
+        "offset",
+        "online",
+        "path",
+        "restored_digest",
+        "rot",
+    )
+
+    def __init__(self, name: str, path: Path) -> None:
+        super().__init__(path[-1][0])
+        self.name = name
+        self.path = path
+        self.online = True
+        self.commits = 0
+        self.lsn = 0  # online: end of the log; restoring: the redo LSN
+        # online: what its digest differs from the mark of as many commits of the path's last fork
+        self.offset = 0
+        self.restored_digest = 0  # restoring: its digest
+        self.rot = 0  # online: what its rotten pages add to a full
+        self.mid_segment = False
+        # other chains by name, and where the log began when the database came online here
+        self._others: dict[str, BackupChain] = {}
+        self._begun = (self.log_fork, 0, 0, 0, 0)
+
+    def chain(self, name: str) -> BackupChain:
+        """Return the chain of that name, '' the first one. One that has no backup yet begins where
+        the database came online.
+        """
+        if not name:
+            return self
+        if name not in self._others:
+            chain = self._others[name] = BackupChain(self._begun[0])
+            _, chain.log_lsn, chain.log_commits, chain.log_digest, base = (
+                self._begun
+            )
+            chain.base_checkpoint_lsn = base
+        return self._others[name]
+
+    def log_begins_here(self) -> None:
+        """Note that the database comes online: the log of every chain begins here."""
+        self.log_fork, self.log_lsn = self.fork, self.lsn
+        self.log_commits, self.log_digest = self.commits, self.digest
+        self._others.clear()
+        self._begun = (
+            self.log_fork,
+            self.log_lsn,
+            self.log_commits,
+            self.log_digest,
+            self.base_checkpoint_lsn,
+        )
 
     @property
     def fork(self) -> int:

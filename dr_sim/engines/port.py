@@ -53,7 +53,8 @@ class Made:
 @dataclass(slots=True)
 class BackupOrder:
     """A backup to be made. started_utc_us: as the server's clock shows it. tail: a log backup that
-    leaves the database restoring.
+    leaves the database restoring. chain: by PostgreSQL's rules, which archive and which backups it
+    continues; '' the first ones. SQL Server knows one chain, whoever takes the backups.
     """
 
     kind: Kind
@@ -63,6 +64,7 @@ class BackupOrder:
     backup_id: int
     copy_only: bool = False
     tail: bool = False
+    chain: str = ""
 
 
 class Backup(Protocol):
@@ -127,8 +129,8 @@ class Engine(Protocol):
     def begin_backup(self, database: str, order: BackupOrder) -> Backup:
         """Snapshot. Raises EngineError 4214 (log before any full), 4208."""
 
-    def log_starts_at(self, database: str) -> int:
-        """The oldest LSN the log still holds: the next log backup begins here."""
+    def log_starts_at(self, database: str, chain: str = "") -> int:
+        """The oldest LSN the log still holds for that chain: its next log backup begins here."""
 
     def read_header(self, path: str) -> BackupHeader:
         """RESTORE HEADERONLY. Raises EngineError 3241 (header unreadable), 3201 (no file), 3203

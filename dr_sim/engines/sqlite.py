@@ -420,7 +420,7 @@ class SqliteEngine:
             db.online = False
         return backup
 
-    def log_starts_at(self, database: str) -> int:
+    def log_starts_at(self, database: str, chain: str = "") -> int:
         return self._known(database).log_lsn
 
     def read_header(self, path: str) -> BackupHeader:

@@ -211,14 +211,26 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnFulls:
-    """Fulls of a store's own schedule: a second chain of each database (world/stores/own_fulls.py).
+class OwnSchedule:
+    """A store's own schedule: a second chain of each database (world/primary/own_backups.py).
 
-    cost: of each at the primary.
+    incremental: kind 'none' where there are none. log: kind 'none' where it gets the logs of the
+    databases' schedules. cost: of each full at the primary.
     """
 
     full: Schedule
+    incremental: Schedule
+    log: Schedule
     cost: BackupCost
+
+    @property
+    def has_logs(self) -> bool:
+        """Return whether its logs are backed up for it alone."""
+        return self.log.kind != "none"
+
+    @property
+    def has_incrementals(self) -> bool:
+        return self.incremental.kind != "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +260,7 @@ class BackupStoreSpec:
     delay_us: int = 0
     held_us: int = 0
     seeded: tuple[str, ...] = ()
-    own: OwnFulls | None = None
+    own: OwnSchedule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -567,12 +579,18 @@ class Scenario:
         return any(spec.store is not None for spec in self.standbys)
 
     @property
-    def has_own_fulls(self) -> bool:
-        """Return whether a store has fulls of a schedule of its own."""
+    def has_own_backups(self) -> bool:
+        """Return whether a store has a schedule of its own."""
         return any(
             spec.store is not None and spec.store.own is not None
             for spec in self.standbys
         )
+
+    @property
+    def has_own_logs(self) -> bool:
+        """Return whether a store has logs of a schedule of its own."""
+        stores = [spec.store for spec in self.standbys if spec.store]
+        return any(s.own is not None and s.own.has_logs for s in stores)
 
     @property
     def has_standbys(self) -> bool:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,8 @@ class Behaviour:
     carries_base: bool = True
     # an incremental is taken against the last backup, be that an incremental itself
     on_incrementals: bool = False
+    several_chains: bool = False
+    """It keeps the log for each chain, and each chain's incrementals stand on its own backups."""
     old_base_after_failover: bool = True
     """A promoted database takes incrementals on what it was restored from, wherever the promotion
     fell. If not: only where it fell into the middle of a log segment, as behind a tail.
@@ -61,7 +64,7 @@ class Server:
         self.engine.commit_to(database, commits, commits * LSN_A_COMMIT)
 
     def backup(
-        self, kind: Kind, path: str, commits: int | None = None, database: str = DB, **how: bool
+        self, kind: Kind, path: str, commits: int | None = None, database: str = DB, **how: Any
     ) -> BackupHeader:
         """A whole backup; commits: how far the database comes while it runs."""
         self.made += 1
@@ -72,14 +75,14 @@ class Server:
         )
         return begun.finish(n, n * LSN_A_COMMIT, self.made * MINUTE_US + 5).header
 
-    def log(self, path: str, **how: bool) -> BackupHeader:
+    def log(self, path: str, **how: Any) -> BackupHeader:
         return self.backup(Kind.LOG, path, **how)
 
-    def full(self, path: str, commits: int | None = None, **how: bool) -> BackupHeader:
+    def full(self, path: str, commits: int | None = None, **how: Any) -> BackupHeader:
         return self.backup(Kind.FULL, path, commits, **how)
 
-    def incremental(self, path: str, commits: int | None = None) -> BackupHeader:
-        return self.backup(Kind.INCREMENTAL, path, commits)
+    def incremental(self, path: str, commits: int | None = None, **how: Any) -> BackupHeader:
+        return self.backup(Kind.INCREMENTAL, path, commits, **how)
 
     def restore(self, path: str, *, replace: bool = False, database: str = DB) -> RestoreState:
         return self.engine.begin_restore(database, path, replace=replace).finish()
@@ -431,6 +434,82 @@ class Conformance:
         third.restore("copy of the copy")
         third.engine.recover(DB, 3)
         third.log("further")
+
+    def test_a_log_of_another_chain_truncates_the_log_unless_each_chain_gets_it(
+        self, servers: Servers
+    ) -> None:
+        """The full and the log of the second chain follow one another; what is between two logs of
+        the first chain is in the second chain's log alone, by SQL Server's rules.
+        """
+        apart = servers.behaviour.several_chains
+        p, s = servers.pair()
+        p.write(10)
+        p.full("full")
+        p.full("second", chain="other")
+        p.write(20)
+        ours = p.log("log")
+        p.write(30)
+        other = p.log("other log", chain="other")
+        p.write(40)
+        last = p.log("last")
+        if apart:
+            assert last.first_lsn == ours.last_lsn
+            assert p.engine.log_starts_at(DB, "other") == other.last_lsn
+        else:
+            assert other.first_lsn == ours.last_lsn and last.first_lsn == other.last_lsn
+        assert p.engine.log_starts_at(DB) == last.last_lsn
+        for path in ("full", "log", "other log", "last", "second"):
+            ship(path, p, s)
+        for path in ("full", "log"):
+            s.restore(path)
+        if apart:
+            s.restore("last")
+            holds(s, 40)
+        else:
+            servers.refuses(s, "last", "gap")
+        if apart:
+            s.restore("second", replace=True)
+            s.restore("other log")
+            holds(s, 30)
+
+    def test_the_log_of_each_chain_begins_where_the_database_comes_online(
+        self, servers: Servers
+    ) -> None:
+        p, s = servers.pair()
+        names = chain(p, s, 1)
+        s.restore(names[0])
+        s.engine.recover(DB, 2)
+        s.write(50)
+        begins = s.engine.log_starts_at(DB)
+        first = s.log("first")
+        s.write(60)
+        other = s.log("other", chain="other")
+        expected = begins if servers.behaviour.several_chains else first.last_lsn
+        assert (first.first_lsn, other.first_lsn) == (begins, expected)
+
+    def test_incrementals_of_another_chain_stand_on_its_own_backups(self, servers: Servers) -> None:
+        if not servers.behaviour.several_chains:
+            return  # it knows one chain
+        p, s = servers.pair()
+        p.write(10)
+        p.full("full")
+        with pytest.raises(EngineError):
+            p.incremental("too early", chain="other")
+        p.write(20)
+        p.full("second", chain="other")
+        p.write(30)
+        p.incremental("inc")
+        p.incremental("other inc", chain="other")
+        for path in ("full", "second", "inc", "other inc"):
+            ship(path, p, s)
+        s.restore("full")
+        servers.refuses(s, "other inc", "wrong_base")
+        s.restore("inc")
+        holds(s, 30)
+        s.restore("second", replace=True)
+        servers.refuses(s, "inc", "wrong_base")
+        s.restore("other inc")
+        holds(s, 30)
 
     def test_a_copy_only_full_begins_no_chain_of_logs(self, servers: Servers) -> None:
         p, s = servers.pair()

@@ -87,6 +87,7 @@ def model_servers(
             damage,
             carries_base=own,
             on_incrementals=not own,
+            several_chains=not own,
             old_base_after_failover=own,
         ),
         server,

@@ -4,6 +4,7 @@ out by hand.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -250,3 +251,110 @@ def test_faults_at_the_primary_meet_both_chains(tmp_path: Path, copies: str, fau
     events += '{at: "Tue 19:07", lose: site}'
     result = played(tmp_path, copies, events=events)
     assert failover(result)["data_loss_us"] < HOUR
+
+
+# ---- logs and incrementals of its own
+def spans(result: Result, pair: int, record: str, kind: int | None = None) -> list[tuple[int, int]]:
+    """First and last LSN of each."""
+    rows = of_pair(result, pair, record, kind)
+    return [(row.values["first_lsn"], row.values["last_lsn"]) for row in rows]
+
+
+def holes(found: list[tuple[int, int]]) -> int:
+    return sum(after[0] > before[1] for before, after in pairwise(sorted(found)))
+
+
+def test_by_sql_servers_rules_two_log_jobs_break_each_others_chain() -> None:
+    """Each log is in the files of one tool; of each full hour one tool has 15 min, the other what
+    was written while it waited.
+    """
+    result = ran("stores/two_log_chains")
+    assert result.verdict.outcome is Outcome.PASS
+    assert summary_json(result.summary)["violations"] == []
+    tape = spans(result, TAPE, "truth.backup_finished", LOG)
+    vault = spans(result, VAULT, "truth.backup_finished", LOG)
+    assert not set(tape) & set(vault)
+    assert holes(tape) == 43  # one at each full hour up to Tue 19:00
+    assert holes(sorted(tape + vault)) == 0
+    # what one lacks was truncated for it
+    assert set(spans(result, TAPE, "truth.log_truncated")) == set(vault)
+    assert set(spans(result, VAULT, "truth.log_truncated")) == set(tape)
+    ways = {way["place"]: way for way in failover(result)["ways"]}
+    assert ways["vault"]["standing"] == "taken"
+    lost = failover(result)["data_loss_us"]
+    full_ends = 40 * HOUR + FULL_TAKES
+    assert 0 <= 43 * HOUR + 7 * MINUTE - full_ends - lost < 2 * SECOND
+    # tape: since the log of 13:45
+    assert ways["tape"]["loss_us"] == 5 * HOUR + 22 * MINUTE
+    told = {row.values["event_id"] for row in of_pair(result, VAULT, "seen.RaiseAlert")}
+    assert 19 in told
+
+
+def test_by_postgresql_rules_each_archive_has_the_whole_log() -> None:
+    result = ran("stores/two_archives")
+    assert result.verdict.outcome is Outcome.PASS
+    assert summary_json(result.summary)["violations"] == []
+    near = spans(result, 0, "truth.backup_finished", LOG)
+    vault = spans(result, 1, "truth.backup_finished", LOG)
+    assert holes(near) == holes(vault) == 0 < len(vault) < len(near)
+    assert of_pair(result, 0, "truth.log_truncated") == []
+    # full, incremental on it, logs of 17:00 to 19:00
+    ways = {way["place"]: way for way in failover(result)["ways"]}
+    assert ways["vault"]["standing"] == "taken" and ways["vault"]["why"].startswith("5 files")
+    assert ways["near"]["why"].startswith("26 files")
+    assert failover(result)["data_loss_us"] == 7 * MINUTE
+
+
+@pytest.mark.parametrize("engine", ["sql_server", "postgres"])
+@pytest.mark.parametrize("first", [True, False], ids=["own chain first", "own chain second"])
+def test_both_chains_of_logs_go_on_behind_the_next_primary(
+    tmp_path: Path, engine: str, first: bool
+) -> None:
+    """After the second failure the vault is restored from what came since the first one."""
+    own = "{full: daily 16:00, log: every 30 min offset 7 min}"
+    copies = [f"vault: {{store: {{schedule: {own}}}}}", "tape: {store: {}}"]
+    if not first:
+        copies.reverse()
+    events = '{at: "Tue 19:07", lose: site}, {at: "Thu 02:09", lose: host}'
+    result = played(tmp_path, f"{{{', '.join(copies)}}}", 4, engine=engine, events=events)
+    found = summary_json(result.summary)["failovers"]
+    assert len(found) == 2
+    if engine == "postgres":
+        assert all(each["data_loss_us"] <= 30 * MINUTE for each in found)
+        for pair in range(4):
+            assert holes(spans(result, pair, "truth.backup_finished", LOG)) == 0
+
+
+@pytest.mark.parametrize("engine", ["sql_server", "postgres"])
+def test_the_tail_of_a_lost_database_is_of_the_chain_that_is_restored(
+    tmp_path: Path, engine: str
+) -> None:
+    """By PostgreSQL's rules nothing is lost. By SQL Server's the hole before it stays."""
+    copies = "{vault: {store: {schedule: {full: daily 16:00, log: every 1 h}}}, tape: {store: {}}}"
+    events = (
+        '{at: "Tue 18:30", lose_secondary: 20 h, copy: tape}, {at: "Tue 19:07", lose: database}'
+    )
+    result = played(tmp_path, copies, engine=engine, events=events)
+    lost = failover(result)["data_loss_us"]
+    assert lost == 0 if engine == "postgres" else lost > 2 * HOUR
+
+
+LOG_FAULTS = [
+    "silent_backups: {database: crm, kind: log, duration: 1 h}",
+    "second_log_job: {database: crm}",
+    "backup_cut_off: {database: crm}",
+    "recovery_model: {database: crm, duration: 30 min}",
+    "log_full: {database: crm, room: 10 MB, duration: 1 h}",
+    "half_written: {database: crm}",
+]
+
+
+@pytest.mark.parametrize("engine", ["sql_server", "postgres"])
+@pytest.mark.parametrize("fault", [*FAULTS, *LOG_FAULTS])
+def test_faults_at_the_primary_meet_both_chains_of_logs(
+    tmp_path: Path, fault: str, engine: str
+) -> None:
+    copies = OWN_LAST.replace("16:00", "16:00, log: every 40 min")
+    events = f'{{at: "Mon 15:00", {fault}}}, {{at: "Tue 00:30", {fault}}}, '
+    events += '{at: "Tue 19:07", lose: site}'
+    played(tmp_path, copies, events=events, engine=engine)

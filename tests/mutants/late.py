@@ -106,9 +106,9 @@ LATE: tuple[Mutant, ...] = (
     ),
     one(
         "second_chain_moves_the_base", "R1", "a full of a store's own schedule is not copy-only",
-        "world/primary/own_fulls.py",
-        "Kind.FULL, answer, copy_only=True, only_for=self._only_for",
-        "Kind.FULL, answer, only_for=self._only_for",
+        "world/primary/own_backups.py",
+        "kind, answer, copy_only=copy_only, only_for=self.only_for",
+        "kind, answer, only_for=self.only_for",
     ),
     # ---- beside the service
     one(

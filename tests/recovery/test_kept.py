@@ -65,6 +65,27 @@ def test_silence_is_told() -> None:
     assert told(world) == [2]
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_log_that_is_missing_right_behind_the_full_is_told(lost: bool) -> None:
+    """It may be on its way for 15 min. Without the loss, nothing is told."""
+    world = begun(FakeWorld(config(keeps=True), exists=False))
+    world.backup(Kind.FULL)
+    world.land_all()
+    world.wait(5 * MINUTE)
+    first = world.backup(Kind.LOG)
+    if lost:
+        world.on_way.remove(first)
+        del world.backups[first]
+    world.land_all()
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(15 * MINUTE - 1)
+    assert told(world) == []
+    world.wait(1)
+    assert told(world) == [NOT_PROTECTED] * lost
+
+
 @pytest.mark.parametrize("restarts", [False, True])
 def test_silence_is_told_a_window_after_the_next_log_was_due_though_each_is_held(
     restarts: bool,

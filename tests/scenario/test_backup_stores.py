@@ -85,10 +85,17 @@ REFUSED = [
      "none makes no chain; write daily 02:00, or leave schedule out"),
     ("copies: {near: {}, vault: {store: {schedule: {}}}}", "copies.vault.store.schedule.full is missing; "
      "write for example 'full: daily 02:00'"),
-    ("copies: {near: {}, vault: {store: {schedule: {full: daily 01:00, log: every 1 h}}}}",
-     "unknown key 'copies.vault.store.schedule.log'; a database has one chain of logs"),
+    ("copies: {near: {}, vault: {store: {schedule: {full: daily 01:00, wal: every 1 h}}}}",
+     "unknown key 'copies.vault.store.schedule.wal'; write 'log: every 15 min'; without it"),
     ("copies: {near: {}, vault: {store: {schedule: {full: daily 01:00, differential: daily 13:00}}}}",
-     "unknown key 'copies.vault.store.schedule.differential'; its fulls are copy-only"),
+     "copies.vault.store.schedule.incremental: by SQL Server's rules an incremental is based on the "
+     "last full that is not copy-only"),
+    ("engine: {kind: sqlite}\ncopies: {near: {}, vault: {store: {schedule: {full: daily 01:00, "
+     "differential: daily 13:00}}}}", "copies.vault.store.schedule.incremental: by SQL Server's "),
+    ("engine: {kind: postgres}\ncopies: {near: {}, vault: {store: {schedule: {full: daily 01:00, log: "
+     "every 1 h}}}}", "copies.vault.store.schedule.log: the real PostgreSQL server has one archive yet"),
+    ("copies: {near: {}, vault: {store: {takes: [full], schedule: {full: daily 01:00, log: every 1 h}}}}",
+     "copies.vault.store.schedule.log: takes leaves out log; add it there, or leave this out"),
     ("copies: {near: {schedule: {full: daily 01:00}}}", "unknown key 'copies.near.schedule'; here may "
      "stand store, link, "),
     (STORES_ONLY + "events: [{at: 1 h, readers: {database: crm, duration: 5 min}}]", "event 1: readers does "
@@ -137,7 +144,7 @@ def test_at_a_store_with_fulls_of_its_own_their_schedule_and_cost_count(write: W
     scenario = load_scenario(write(SMALLEST + OWN))
     seen = as_seen_at(scenario, "vault", 1, 2)
     (crm,), (of_all,) = seen.databases, scenario.databases
-    assert scenario.has_own_fulls and crm.full != of_all.full
+    assert scenario.has_own_backups and crm.full != of_all.full
     assert crm.incremental.kind == "none" and crm.log == of_all.log
     assert (seen.primary.full.fixed_us, seen.primary.full.rate_bytes_s) == (10**6, 10**9)
     primary = as_the_primary_has_it(seen, scenario)

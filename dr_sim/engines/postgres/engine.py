@@ -318,7 +318,7 @@ class PostgresEngine:
         )
         return PostgresBackup(self, db, order.path, header)
 
-    def log_starts_at(self, database: str) -> int:
+    def log_starts_at(self, database: str, chain: str = "") -> int:
         return self._known(database).log_lsn
 
     def read_header(self, path: str) -> BackupHeader:

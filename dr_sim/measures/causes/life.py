@@ -76,14 +76,14 @@ def _life(
         (
             at
             for at in causes.truncated(database)
-            if from_us <= at < until_cut
+            if from_us <= at <= until_cut and at < until_us
         ),
         None,
     )
     if truncated is not None:  # the commit is in no log
         own = (
             "log interval",
-            "until the log was truncated without a backup",
+            "until the log was truncated without a backup here",
         )
         yield from until_begun(
             causes, database, kinds, from_us, truncated, own
@@ -147,6 +147,9 @@ def _broken(causes: Causes, database: int, time: int) -> tuple[str, str]:
             "a log backup was empty, and its log was truncated all the same"
         )
         return noted("hole in the chain", label), detail
+    if causes.scenario.has_own_logs:
+        detail = "the log backup of another tool took it, and that file is not here"
+        return "hole in the chain", detail
     label = causes.during(time, time + 1, Explains.REFUSED, database)
     detail = "the log was truncated, and what it held is in no log backup"
     return noted("log chain broken", label), detail

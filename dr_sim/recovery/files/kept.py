@@ -103,15 +103,18 @@ def log_is_whole(
     """Note that a log is here. One before it that is not may be on its way for a while. A hole
     behind an earlier one waits for its turn: the alarm is that of the first.
     """
-    pending = db.files.pending
-    if not db.only_keeps or len(pending) < 2 or pending[-1] is not file:
+    pending, header = db.files.pending, file.header
+    if not db.only_keeps or pending[-1] is not file:
         return
-    before, header = pending[-2].header, file.header
-    assert before is not None and header is not None
-    if before.last_lsn >= header.first_lsn:
-        return
+    alone = len(pending) == 1
+    if not alone:
+        before = pending[-2].header
+        assert before is not None and header is not None
+        if before.last_lsn >= header.first_lsn:
+            return
     hole = _hole(db)
-    if hole is None or hole.behind is file:
+    waits = hole is None and not alone
+    if waits or (hole is not None and hole.behind is file):
         at = e.mono_us + db.rules.age_us
         out.append(SetAlarm(db.name, Timer.CHAIN, at))
 

@@ -36,6 +36,7 @@ from dr_sim.units import format_duration
 COPIES = "copies"
 STORE = "store"
 INCREMENTAL = "incremental"
+LOG = "log"
 PRIMARY_SHARE = "primary"
 """The value of `from` for a store that is fed by the primary."""
 
@@ -61,6 +62,7 @@ def check_stores(
     for name, keys in stores.items():
         yield from _source(name, keys, before, tree)
         yield from _own_schedule(name, keys, copies, tree)
+        yield from _own_kinds(name, keys, root, tree)
         yield from _kept_too_short(name, keys, stores, tree)
         yield from _nothing_comes(name, keys, root, tree)
         before.append(name)
@@ -113,6 +115,44 @@ def _own_schedule(
         yield node.problem(
             f"{where}: {told}; write the schedule under databases"
         )
+
+
+_NO_OWN_BASE = (
+    "by SQL Server's rules an incremental is based on the last full that is not copy-only, "
+    "whoever took it, so it does not fit these fulls; write fulls more often, or engine: "
+    "{imitates: postgres}"
+)
+_ONE_ARCHIVE = (
+    "the real PostgreSQL server has one archive yet; leave it out, or "
+    "leave out engine.kind"
+)
+
+
+def _own_kinds(
+    name: str, keys: Any, root: Any, tree: Node
+) -> Iterator[Problem]:
+    """Find incrementals and logs of its own that the engine has not, or that it does not take."""
+    own = getattr(keys, "schedule", None)
+    engine = getattr(root, "engine", None)
+    kind = getattr(engine, "kind", "model")
+    imitates = getattr(engine, "imitates", "")
+    postgres = kind == "model" and imitates == "postgres"
+    for what in (INCREMENTAL, LOG):
+        if getattr(getattr(own, what, None), "kind", "none") == "none":
+            continue
+        node = tree.at((COPIES, name, STORE, "schedule", what))
+        told = ""
+        if kind == "postgres":
+            told = _ONE_ARCHIVE
+        elif what == INCREMENTAL and not postgres:
+            told = _NO_OWN_BASE
+        elif what not in (getattr(keys, "takes", None) or (what,)):
+            told = (
+                f"takes leaves out {what}; add it there, or leave this out"
+            )
+        if told:
+            where = f"{COPIES}.{name}.{STORE}.schedule.{what}"
+            yield node.problem(f"{where}: {told}")
 
 
 def _kept_too_short(
@@ -205,7 +245,7 @@ def with_delays(standbys: Sequence[StandbySpec]) -> tuple[StandbySpec, ...]:
         if store.every.kind != "none":
             gap_us += longest_gap_us(store.every)
         there = kinds.get(store.source, store.kinds)
-        if store.own is not None:
+        if store.own is not None and not store.own.has_incrementals:
             # they stand on fulls that do not come here
             there = tuple(kind for kind in there if kind != INCREMENTAL)
         comes = tuple(kind for kind in store.kinds if kind in there)
@@ -271,14 +311,22 @@ def _without_staging(spec: ReplicationSpec) -> ReplicationSpec:
 def as_kept(database: DatabaseSpec, store: BackupStoreSpec) -> DatabaseSpec:
     """Return a database as a store knows it: by the backups that it takes."""
     none = Schedule("none")
+    full, incremental, log = (
+        database.full,
+        database.incremental,
+        database.log,
+    )
+    own = store.own
+    if own is not None:
+        full, incremental = own.full, own.incremental
+        if own.has_logs and log.kind != "none":
+            log = own.log
     return replace(
         database,
         seeded=False,
-        full=database.full if store.own is None else store.own.full,
-        incremental=database.incremental
-        if INCREMENTAL in store.kinds
-        else none,
-        log=database.log if "log" in store.kinds else none,
+        full=full,
+        incremental=incremental if INCREMENTAL in store.kinds else none,
+        log=log if LOG in store.kinds else none,
     )
 
 

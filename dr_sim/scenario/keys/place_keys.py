@@ -184,6 +184,14 @@ class ReplayKeys(Section):
 
 class OwnScheduleKeys(Section):
     full: ScheduleField = about("when a full is taken for this store alone")
+    incremental: ScheduleField = about(
+        "when an incremental on its own backups is taken (by PostgreSQL's "
+        "rules alone)"
+    )
+    log: ScheduleField = about(
+        "when a log is backed up for this store alone; none: it gets the "
+        "logs of the schedules under databases"
+    )
     cost: RestoreCost = about(
         "what one costs at the primary: {fixed, rate}; none: as under "
         "primary.full"
@@ -222,8 +230,8 @@ class StoreKeys(Section):
         "capacity; nothing more is sent when it is full"
     )
     schedule: OwnScheduleKeys = if_any(
-        "its own schedule of fulls, a second chain of each database: it "
-        "takes these instead of the fulls and incrementals under databases"
+        "its own schedule, a second chain of each database: it takes these "
+        "backups instead of the fulls and incrementals under databases"
     )
 
 

@@ -320,6 +320,7 @@ EXAMPLES: dict[str, str] = {
 
 ALIASES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("databases", "*", "differential"), "incremental"),
+    (("copies", "*", "store", "schedule", "differential"), "incremental"),
     (("databases", "*", "on"), "machine"),
     (("databases", "*", "tenant"), "tenants"),
     (("networks", "*", "tenant"), "tenants"),

@@ -220,8 +220,12 @@ def backup_store(
     """Return a store. full: what a full costs at the primary."""
     own = None
     if keys.schedule is not None:
-        when = schedule(keys.schedule.full, zone)
-        own = model.OwnFulls(when, keys.schedule.cost or full)
+        own = model.OwnSchedule(
+            schedule(keys.schedule.full, zone),
+            schedule(keys.schedule.incremental, zone),
+            schedule(keys.schedule.log, zone),
+            keys.schedule.cost or full,
+        )
     return model.BackupStoreSpec(
         source="" if keys.source == PRIMARY_SHARE else keys.source,
         kinds=keys.takes,

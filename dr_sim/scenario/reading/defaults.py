@@ -282,6 +282,16 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("copies.*.store.keep_fulls", "2", "assumed: as secondary.keep_fulls"),
     ("copies.*.store.capacity", "none", "assumed: it never fills up"),
     (
+        "copies.*.store.schedule.incremental",
+        "none",
+        "assumed: a second tool takes fulls",
+    ),
+    (
+        "copies.*.store.schedule.log",
+        "none",
+        "assumed: both tools use the same logs",
+    ),
+    (
         "copies.*.store.schedule.cost",
         "none",
         "assumed: as a full of the databases' schedules",

@@ -109,15 +109,13 @@ _HABITS: dict[str, dict[str, str]] = {
     },
     "copies.*.store.schedule": {
         **dict.fromkeys(
-            ("log", "logs", "wal", "log_backup", "log_backups"),
-            "a database has one chain of logs: 'log: every 5 min' under "
-            "databases is for all copies; a second log job is the event "
-            "second_log_job",
+            ("logs", "wal", "log_backup", "log_backups"),
+            "write 'log: every 15 min'; without it the store gets the logs "
+            "of the schedules under databases",
         ),
         **dict.fromkeys(
-            ("incremental", "differential", "diff", "incr"),
-            "its fulls are copy-only, and no incremental is based on them; "
-            "write fulls more often",
+            ("diff", "incr", "incrementals", "differentials"),
+            "write 'incremental: daily 13:00'",
         ),
     },
     "failover": {

@@ -300,7 +300,9 @@ def _canonical_path(steps: Path) -> Path:
 
 
 def _canonical(node: Node, path: Path, problems: list[Problem]) -> None:
-    """Other words for a key become the key, down to three levels, where the last of them stands."""
+    """Other words for a key become the key, down to three levels, and to five under copies: there
+    the last of them stands.
+    """
     if isinstance(node.value, dict):
         renamed: dict[str, Node] = {}
         written: dict[str, str] = {}
@@ -317,7 +319,7 @@ def _canonical(node: Node, path: Path, problems: list[Problem]) -> None:
             if key != name:
                 child.written = key
         node.value = renamed
-    if len(path) < 2:
+    if len(path) < (4 if path[:1] == ("copies",) else 2):
         for key, child in node.items():
             _canonical(child, (*path, key), problems)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.backups.log_run import ByName
-from dr_sim.backups.model import Kind
+from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.engines.port import Engine
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.kinds import KIND_ID
@@ -51,6 +51,11 @@ class Context:
     # in what the primary is given: of those that get the fulls and incrementals of the databases'
     # schedules, where a store has fulls of its own (None: all get them)
     first_chain: Context | None = None
+    # of those that get the logs of the databases' schedules, where a store has logs of its own
+    # (None: all get them)
+    first_logs: Context | None = None
+    # of each chain of logs; none: there is one, and all get it
+    log_chains: list[Context] = field(default_factory=list)
 
     @property
     def primary_files(self) -> Any:
@@ -130,9 +135,35 @@ class Context:
 
     def of_kind(self, kind: Kind) -> Context:
         """Return the context in which the primary makes such a backup by a database's schedule."""
-        if self.first_chain is None or kind is Kind.LOG:
-            return self
-        return self.first_chain
+        first = self.first_logs if kind is Kind.LOG else self.first_chain
+        return self if first is None else first
+
+    def truncated_for_others(
+        self,
+        taken_by: Context,
+        database: int,
+        header: BackupHeader,
+        commits: int,
+    ) -> None:
+        """Record that a log backup of one chain has truncated the log, so that its part is in no
+        file of the other chains (SQL Server's rule). PostgreSQL keeps each segment until every
+        archive has it.
+        """
+        if self.scenario.engine.postgres_rules or header.copy_only:
+            return
+        for other in self.log_chains:
+            if other is not taken_by:
+                other.truncated(database, header, commits)
+
+    def truncated(
+        self, database: int, header: BackupHeader, commits: int
+    ) -> None:
+        """Record that log was truncated, and is in no file that is known here."""
+        now, number = self.now_us, header.backup_id
+        span = header.first_lsn, header.last_lsn
+        self.note("truth.log_truncated", database, *span)
+        self.witness.made(now, database, number, header, commits)
+        self.witness.gone(now, database, number, "primary")
 
     def keep(self, file: BackupFile) -> None:
         """Note a file that lies in the primary's share: each standby may be sent it."""

@@ -18,8 +18,9 @@ from dr_sim.world.link.link import PairLink
 from dr_sim.world.link.replication import Replication
 from dr_sim.world.primary.backup_file import BackupFile
 from dr_sim.world.primary.covering import Covering
-from dr_sim.world.primary.own_fulls import OwnFullsAtPrimary
+from dr_sim.world.primary.own_backups import OwnBackupsAtPrimary
 from dr_sim.world.primary.primary import Primary
+from dr_sim.world.primary.primary_database import Order
 
 
 class Remote:
@@ -39,8 +40,8 @@ class Remote:
         ] = {}
         self._tails: dict[int, BackupFile] = {}
         self._covering = [Covering(files) for files in context.by_name]
-        # of a store with fulls of its own schedule: takes one of a database
-        self.own_fulls: OwnFullsAtPrimary | None = None
+        # of a store with a schedule of its own: takes its backups
+        self.own_backups: OwnBackupsAtPrimary | None = None
         # is that database back, and closed until somebody has answered?
         self.may_open: Callable[[int], bool] = lambda database: False
 
@@ -94,7 +95,9 @@ class Remote:
         kept = not (db.simple or db.log_broken)
         remakeable = (
             kept
-            and self._context.primary_engine.log_starts_at(db.spec.name)
+            and self._context.primary_engine.log_starts_at(
+                db.spec.name, self._chain
+            )
             <= lsn
         )
         return (
@@ -125,9 +128,15 @@ class Remote:
         if not self.path_up():
             return "unreachable"
         db = self._primary.databases[database]
-        if self.own_fulls is not None and kind is Kind.FULL:
-            return self.own_fulls.take(db, answer)
+        if self.own_backups is not None and self.own_backups.makes(kind):
+            return self.own_backups.take(db, kind, answer)
         return self._primary.backups.begin(db, kind, answer)
+
+    @property
+    def _chain(self) -> str:
+        """Return the chain whose logs come here."""
+        own = self.own_backups
+        return own.chain if own is not None and own.makes(Kind.LOG) else ""
 
     def ask_share(self, database: int) -> tuple[bool, list[BackupFile]]:
         if not self.path_up():
@@ -207,10 +216,9 @@ class Remote:
             self._tail_asked[database].append(answer)
             return ""
         _, lsn = self._primary.written(db)
-        if (
-            lsn <= self._primary.log_space.log_from(db)
-            and not db.crosses_fork
-        ):
+        if lsn <= self._primary.log_space.log_from(
+            db, self._chain
+        ) and not db.crosses_fork(self._chain):
             on_way = [
                 f
                 for f in self._replication.waiting(database)
@@ -229,12 +237,16 @@ class Remote:
             )
             return ""
         self._tail_asked[database] = [answer]
-        reason = self._primary.backups.begin(
-            db,
+        order = Order(
             Kind.LOG,
             lambda file: self._tail_done(database, file),
             tail=True,
         )
+        if self.own_backups is not None and self.own_backups.makes(
+            Kind.LOG
+        ):
+            order.only_for = self.own_backups.only_for
+        reason = self._primary.backups.begin_order(db, order)
         if reason:
             del self._tail_asked[database]
         return reason

@@ -26,6 +26,7 @@ from dr_sim.world.primary import backup_mishaps as mishaps
 from dr_sim.world.primary import naming, recovery_model
 from dr_sim.world.primary.backup_file import BackupFile
 from dr_sim.world.primary.primary_database import (
+    FIRST_LSN,
     REFUSED,
     Job,
     Order,
@@ -150,7 +151,7 @@ class BackupJobs:
             for job in db.jobs:
                 if job.file.kind is not Kind.LOG:
                     mishaps.cut_off(self._primary, job)
-            return "waits" if kind in db.running else ""
+            return "waits" if self._waits(db, order) else ""
         if db.failed:
             return "primary lost"
         stopped = db.writes_until_us is not None
@@ -163,28 +164,36 @@ class BackupJobs:
             return f"paused: {db.paused[-1]}"
         if self._is_running(db, order):
             return "overrun"
-        serial = db.spec.serial and not order.elsewhere and db.runs_ours
-        if serial or self._is_blocked(db, order):
+        if self._waits(db, order):
             return "overrun" if _is_waiting(db, order) else "waits"
         return ""
 
     def _is_running(self, db: PrimaryDatabase, order: Order) -> bool:
         """Return whether the one before of the same schedule is still being made."""
         if order.only_for is not None:
-            return order.only_for.place in db.own_running
+            return (order.only_for.place, order.kind) in db.own_running
         return order.kind in db.running
 
     def _is_blocked(self, db: PrimaryDatabase, order: Order) -> bool:
-        """Return whether a full or an incremental waits for one of another chain. SQL Server makes
-        one of a database at a time; PostgreSQL makes several base backups side by side.
+        """Return whether a backup waits for one of another chain. SQL Server makes one full or
+        incremental of a database at a time, and one log; PostgreSQL makes several base backups side
+        by side, and each archive gets the same segments.
         """
-        if order.kind is Kind.LOG or order.elsewhere:
+        if order.elsewhere or self._context.scenario.engine.postgres_rules:
             return False
-        if self._context.scenario.engine.postgres_rules:
-            return False
+        if order.kind is Kind.LOG:
+            return db.runs_log
         if order.only_for is not None:
             return db.runs_data
-        return bool(db.own_running)
+        own = db.own_running.values()
+        return any(job.file.kind is not Kind.LOG for job in own)
+
+    def _waits(self, db: PrimaryDatabase, order: Order) -> bool:
+        """Return whether it waits for another job of ours."""
+        if order.tail:
+            return db.runs_log
+        serial = db.spec.serial and not order.elsewhere and db.runs_ours
+        return serial or self._is_blocked(db, order)
 
     def _open(
         self, db: PrimaryDatabase, order: Order
@@ -202,9 +211,16 @@ class BackupJobs:
         number = db.next_number
         name = naming.name(context, db, now, kind)
         path = f"{ELSEWHERE if order.elsewhere else context.primary_shares[db.index]}/{name}"
-        size = self._size(db, kind, lsn)
+        size = self._size(db, order, lsn)
         wanted = BackupOrder(
-            kind, path, utc, size, number, order.copy_only, order.tail
+            kind,
+            path,
+            utc,
+            size,
+            number,
+            order.copy_only,
+            order.tail,
+            order.chain,
         )
         clock, took_us, began_us = context.clock, 0, 0
         try:
@@ -242,7 +258,7 @@ class BackupJobs:
             commits,
         )
         cost = self._costs[kind]
-        if order.only_for is not None:
+        if order.only_for is not None and kind is Kind.FULL:
             cost = order.only_for.cost
         if clock.measured:
             cost = pace(size, took_us or began_us)
@@ -256,14 +272,18 @@ class BackupJobs:
         self._read(job, size, cost)
         return None
 
-    def _size(self, db: PrimaryDatabase, kind: Kind, lsn: int) -> int:
+    def _size(self, db: PrimaryDatabase, order: Order, lsn: int) -> int:
         """Return the bytes of a backup that begins at that LSN."""
+        kind, chain = order.kind, order.chain
         if kind is Kind.LOG:
-            return lsn - self._primary.log_space.log_from(db)
+            return lsn - self._primary.log_space.log_from(db, chain)
         if kind is Kind.INCREMENTAL:
+            base_lsn = db.base_lsn
+            if chain:
+                base_lsn = db.own_bases.get(chain, FIRST_LSN)
             return min(
                 db.spec.size_bytes,
-                (lsn - db.base_lsn)
+                (lsn - base_lsn)
                 * db.spec.incremental_share_ppm
                 // 1_000_000,
             )
@@ -356,10 +376,16 @@ class BackupJobs:
         file.finished(header, context.primary_files.read(job.path), commits)
         if kind is not Kind.LOG:
             file.ends_us = now
-        if kind is not Kind.LOG:
+        chain = job.order.chain
+        if kind is not Kind.LOG and chain:
+            db.own_bases[chain] = header.first_lsn
+        elif kind is not Kind.LOG:
             self.note_base(db)
-        if kind is Kind.LOG and not header.copy_only:
-            db.crosses_fork = False
+        elif not header.copy_only:
+            db.crossed.add(chain)
+            self._context.truncated_for_others(
+                context, db.index, header, commits
+            )
         if rot is not None:
             context.witness.made_rotten(
                 db.index, file.number, header, commits
@@ -427,10 +453,13 @@ class BackupJobs:
 
     def next_of(self, db: PrimaryDatabase) -> None:
         """Start the next of the jobs that wait for each other."""
-        if db.waiting and (db.waiting[0].tail or not db.runs_ours):
-            order = db.waiting.pop(0)
-            if self.begin_order(db, order) and order.answer is not None:
-                order.answer(None)
+        may = (each for each in db.waiting if not self._waits(db, each))
+        order = next(may, None)
+        if order is None:
+            return
+        db.waiting.remove(order)
+        if self.begin_order(db, order) and order.answer is not None:
+            order.answer(None)
 
 
 def _is_waiting(db: PrimaryDatabase, order: Order) -> bool:

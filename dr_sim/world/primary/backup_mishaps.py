@@ -132,6 +132,9 @@ def _believe(primary: Primary, job: Job) -> None:
             header.first_lsn,
             header.last_lsn,
         )
+        primary.context.truncated_for_others(
+            context, db.index, header, commits
+        )
         primary.log_space.changed(db)
     else:
         primary.backups.note_base(db)
@@ -167,5 +170,5 @@ def _show(primary: Primary, job: Job, part_ppm: int) -> None:
     # blocks that are allocated and not flushed yet
     context.primary_files.write(context.at_primary(file), bytes(64))
     file.at_primary = True
-    context.keep(file)
+    context.of_kind(file.kind).keep(file)
     primary.offer(file)

@@ -51,8 +51,8 @@ class DailyWork:
             if db.failed not in ("host", "site"):
                 self._prune(db, uncopied[db.index])
                 for pair in lead.together:
-                    if pair.own_fulls is not None:
-                        pair.own_fulls.prune(db, uncopied[db.index])
+                    if pair.own_backups is not None:
+                        pair.own_backups.prune(db, uncopied[db.index])
 
     def _uncopied(self) -> dict[int, set[str]]:
         """Return the names of the files that are yet to be copied, by database."""

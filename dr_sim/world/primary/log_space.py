@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dr_sim.backups.model import Kind
 from dr_sim.units import HOUR_US
 from dr_sim.world.kernel.agenda import Class, Entry
 from dr_sim.world.kernel.context import Context
@@ -43,6 +44,10 @@ class LogSpace:
         self._caps: dict[int, list[int]] = {}
         self._full_from_us: dict[int, int] = {}
         self._restarts: dict[int, Entry] = {}
+        self.chains = {"": context.of_kind(Kind.LOG)}
+        """The chains that get the log, by name: it is kept until each has it. And the context in
+        which the logs of each are recorded.
+        """
         self._falls = context.scenario.engine.postgres_rules
         self.fallen: Callable[[PrimaryDatabase, bool], None] = (
             lambda db, down: None
@@ -59,20 +64,18 @@ class LogSpace:
         own = db.spec.log_capacity_bytes
         return min([*caps, own] if own else caps, default=0)
 
-    def log_from(self, db: PrimaryDatabase) -> int:
-        """Return the LSN of the oldest byte in its log. The range of its first log backup begins at
-        0, which is no LSN: there is no byte there.
+    def log_from(self, db: PrimaryDatabase, chain: str) -> int:
+        """Return the LSN of the first byte that the next log of that chain holds. The range of its
+        first log backup begins at 0, which is no LSN: there is no byte there.
         """
-        return max(
-            FIRST_LSN,
-            self._context.primary_engine.log_starts_at(db.spec.name),
-        )
+        engine = self._context.primary_engine
+        return max(FIRST_LSN, engine.log_starts_at(db.spec.name, chain))
 
     def used_bytes(self, db: PrimaryDatabase, at_us: int) -> int:
         return (
             self._context.workloads[db.index].lsn(at_us)
             + FIRST_LSN
-            - self.log_from(db)
+            - min(self.log_from(db, chain) for chain in self.chains)
         )
 
     def full(self, db: PrimaryDatabase) -> bool:

@@ -92,8 +92,8 @@ class Primary:
         self._standing: set[tuple[int, Kind]] = set()
         # by database: its next log, on the agenda
         self._log_dues: dict[int, tuple[int, Entry]] = {}
-        # fulls of stores' own schedules in the share, by number: who knows each
-        self._own_fulls: dict[int, Context] = {}
+        # backups of stores' own schedules in the share, by number: who knows each
+        self._own_backups: dict[int, Context] = {}
         # may play whole lives of logs at once
         self.express: Callable[[PrimaryDatabase], int] | None = None
         # called when a backup of that database takes the ordinary steps
@@ -241,15 +241,15 @@ class Primary:
         self.context.of_kind(file.kind).keep(file)
 
     def keep_only_for(self, only_for: OnlyFor, file: BackupFile) -> None:
-        """Record that a full of a store's own schedule lies in the share, whole or not."""
+        """Record that a backup of a store's own schedule lies in the share, whole or not."""
         file.at_primary = True
         self.share.put(file.nominal_bytes)
-        self._own_fulls[file.number] = only_for.context
+        self._own_backups[file.number] = only_for.context
         only_for.context.keep(file)
 
     def is_of_schedules(self, file: BackupFile) -> bool:
         """Return whether a file in the share is of the databases' schedules, not of a store's."""
-        return file.number not in self._own_fulls
+        return file.number not in self._own_backups
 
     # ---- writes, and until when
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:
@@ -352,7 +352,7 @@ class Primary:
         file = file.at_home
         if not file.at_primary:
             return
-        context = self._own_fulls.pop(file.number, None)
+        context = self._own_backups.pop(file.number, None)
         if context is None:
             self.let_go((file,))
             context = self.context.of_kind(file.kind)

@@ -28,22 +28,24 @@ LONGEST_MEMORY_US = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class OnlyFor:
-    """The store that a full of its own schedule is for. context: that store knows it, and nobody
-    else. offer: takes the finished file. cost: of taking it.
+    """The store that a backup of its own schedule is for. context: that store knows it, and nobody
+    else. offer: takes the finished file. cost: of a full. chain: the name of its chain where the
+    engine keeps several apart; '' where it knows one.
     """
 
     place: str
     context: Context
     offer: Callable[[BackupFile], None]
     cost: BackupCost
+    chain: str
 
 
 @dataclass(slots=True)
 class Order:
     """An order for a backup. answer is called with the finished file, None if it died. elsewhere:
     someone else ordered it, and its file goes to a folder of theirs: it takes no room of ours, and
-    is not copied, kept or counted. only_for: it is a copy-only full for that store; None: it is one
-    of the database's schedules.
+    is not copied, kept or counted. only_for: it is for that store alone; None: it is one of the
+    database's schedules.
     """
 
     kind: Kind
@@ -57,6 +59,11 @@ class Order:
     def of_schedules(self) -> bool:
         """Return whether it belongs to the chain that the database's schedules make."""
         return not self.elsewhere and self.only_for is None
+
+    @property
+    def chain(self) -> str:
+        """Return the name of the chain that it continues, as the engine knows it."""
+        return "" if self.only_for is None else self.only_for.chain
 
 
 class Rot(Protocol):
@@ -102,7 +109,7 @@ class PrimaryDatabase:
         "base_lsn",
         "believed",
         "committed_us",
-        "crosses_fork",
+        "crossed",
         "cut_next_ppm",
         "data_lost",
         "down",
@@ -113,6 +120,7 @@ class PrimaryDatabase:
         "log_broken",
         "named",
         "named_us",
+        "own_bases",
         "own_running",
         "paused",
         "rot",
@@ -123,6 +131,7 @@ class PrimaryDatabase:
         "spec",
         "torn",
         "waiting",
+        "was_promoted",
         "writes_until_us",
     )
 
@@ -130,8 +139,10 @@ class PrimaryDatabase:
         self.index = index
         self.spec = spec
         self.running: dict[Kind, Job] = {}
-        # fulls of stores' own schedules that are being made, by the place
-        self.own_running: dict[str, Job] = {}
+        # backups of stores' own schedules that are being made, by the place
+        self.own_running: dict[tuple[str, Kind], Job] = {}
+        # by chain: the LSN of the backup that its next incremental stands on
+        self.own_bases: dict[str, int] = {}
         self.waiting: list[Order] = []
         self.paused: list[str] = []
         self.files_made = 0
@@ -142,9 +153,9 @@ class PrimaryDatabase:
         self.named_us = 0
         self.base_lsn = FIRST_LSN  # names the backup that the next incremental stands on
         self.committed_us = 0  # up to when a real engine has committed
-        self.crosses_fork = (
-            False  # its next log is the first one since it was promoted
-        )
+        self.was_promoted = False
+        # the chains of which a log has been made since
+        self.crossed: set[str] = set()
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
         # a fault: the next log backup's file is replicated when so much of it is written
         self.show_next_ppm = 0
@@ -181,6 +192,10 @@ class PrimaryDatabase:
     def name_given(self, name: str, now_us: int) -> None:
         self.named[name] = self.named_us = now_us
 
+    def crosses_fork(self, chain: str) -> bool:
+        """Return whether the next log of a chain is the first one since it was promoted."""
+        return self.was_promoted and chain not in self.crossed
+
     @property
     def runs_ours(self) -> bool:
         """Return whether a backup job of our own is running. Someone else's does not wait
@@ -198,19 +213,25 @@ class PrimaryDatabase:
         """Return whether a full or an incremental of it is being made."""
         return any(job.file.kind is not Kind.LOG for job in self.jobs)
 
+    @property
+    def runs_log(self) -> bool:
+        """Return whether a log of it is being backed up, by whom ever."""
+        return any(job.file.kind is Kind.LOG for job in self.jobs)
+
     def begins(self, job: Job) -> None:
         """Note a job that is running from now on."""
         if job.order.only_for is None:
             self.running[job.file.kind] = job
         else:
-            self.own_running[job.order.only_for.place] = job
+            place = job.order.only_for.place
+            self.own_running[place, job.file.kind] = job
 
     def ends(self, job: Job) -> None:
         """Note that a job runs no more."""
         if job.order.only_for is None:
             del self.running[job.file.kind]
         else:
-            del self.own_running[job.order.only_for.place]
+            del self.own_running[job.order.only_for.place, job.file.kind]
 
     @property
     def next_number(self) -> int:

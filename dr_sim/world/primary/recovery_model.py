@@ -11,6 +11,7 @@ from dr_sim.engines.port import BackupOrder, EngineError
 from dr_sim.world.primary.primary_database import REFUSED, PrimaryDatabase
 
 if TYPE_CHECKING:
+    from dr_sim.world.kernel.context import Context
     from dr_sim.world.primary.primary import Primary
 
 
@@ -40,23 +41,32 @@ def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
     """Truncate the log up to now without a backup: a checkpoint in recovery model SIMPLE. Before
     its first full the database has no chain of logs that could be broken (4214).
     """
-    context = primary.context
-    commits, lsn = primary.catch_up(db)
-    engine, utc = context.primary_engine, context.primary_utc_us()
-    log_from = primary.log_space.log_from(db)
-    if lsn <= log_from:
-        return
-    number, path = (
-        db.next_number,
-        f"{context.primary_shares[db.index]}/discarded",
-    )
+    _, lsn = primary.catch_up(db)
+    for chain, context in primary.log_space.chains.items():
+        log_from = primary.log_space.log_from(db, chain)
+        if lsn > log_from:
+            order = BackupOrder(
+                Kind.LOG,
+                f"{context.primary_shares[db.index]}/discarded",
+                context.primary_utc_us(),
+                lsn - log_from,
+                backup_id=db.next_number,
+                chain=chain,
+            )
+            _discard(primary, db, context, order)
+
+
+def _discard(
+    primary: Primary,
+    db: PrimaryDatabase,
+    context: Context,
+    order: BackupOrder,
+) -> None:
+    """Truncate the log of one chain."""
+    engine = context.primary_engine
+    commits, lsn = primary.written(db)
     try:
-        op = engine.begin_backup(
-            db.spec.name,
-            BackupOrder(
-                Kind.LOG, path, utc, lsn - log_from, backup_id=number
-            ),
-        )
+        op = engine.begin_backup(db.spec.name, order)
     except EngineError as error:
         context.note(
             "truth.backup_skipped",
@@ -67,10 +77,7 @@ def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
         )
         return
     db.files_made += 1
-    header = op.finish(commits, lsn, utc).header
-    context.primary_files.delete(path)
-    context.note(
-        "truth.log_truncated", db.index, header.first_lsn, header.last_lsn
-    )
-    context.witness.made(context.now_us, db.index, number, header, commits)
-    context.witness.gone(context.now_us, db.index, number, "primary")
+    header = op.finish(commits, lsn, order.started_utc_us).header
+    context.primary_files.delete(order.path)
+    context.truncated(db.index, header, commits)
+    primary.context.truncated_for_others(context, db.index, header, commits)

@@ -33,7 +33,10 @@ from dr_sim.world.outside import Outside
 from dr_sim.world.own_logic import builder
 from dr_sim.world.primary.backup_file import BackupFile
 from dr_sim.world.primary.daily import DailyWork
-from dr_sim.world.primary.own_fulls import OwnFullsAtPrimary
+from dr_sim.world.primary.own_backups import (
+    OwnBackupsAtPrimary,
+    chain_of,
+)
 from dr_sim.world.primary.primary import Primary
 from dr_sim.world.primary.primary_database import (
     OnlyFor,
@@ -188,7 +191,7 @@ class Pair:
         self.remote = remote = Remote(
             context, self.link, self.primary, self.replication
         )
-        self.own_fulls = remote.own_fulls = self._own_fulls()
+        self.own_backups = remote.own_backups = self._own_backups()
         fork = max(
             (heir.lineage.fork for heir in heirs.values()), default=1
         )
@@ -288,15 +291,21 @@ class Pair:
             if pair.roles.secondary == store.source
         )
 
-    def _own_fulls(self) -> OwnFullsAtPrimary | None:
-        """Return what takes the fulls of the schedule of a store; None: it has none of its own."""
+    def _own_backups(self) -> OwnBackupsAtPrimary | None:
+        """Return what takes the backups of the schedule of a store; None: it has none of its
+        own.
+        """
         store = self.context.scenario.store
         if store is None or store.own is None:
             return None
         only_for = OnlyFor(
-            self.roles.secondary, self.context, self._offer, store.own.cost
+            self.roles.secondary,
+            self.context,
+            self._offer,
+            store.own.cost,
+            chain_of(self.context.scenario),
         )
-        return OwnFullsAtPrimary(self.primary, only_for, store.own.full)
+        return OwnBackupsAtPrimary(self.primary, only_for, store.own)
 
     def _provision(self, done: Callable[[int], None]) -> None:
         """Let a failover wait until the site of the next primary is configured: the second side, or

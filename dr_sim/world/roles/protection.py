@@ -129,8 +129,8 @@ class Protection:
         heirs = pair.roles.heirs
         clear_second_side(context, pair.primary.databases, heirs or {})
         pair.primary.start()
-        if pair.own_fulls is not None:
-            pair.own_fulls.start()
+        if pair.own_backups is not None:
+            pair.own_backups.start()
         if heirs is not None:
             for db in pair.primary.databases:
                 heir = heirs.get(db.spec.name)
@@ -154,8 +154,8 @@ class Protection:
         """Begin a full of a database that has no copy there: it does not wait for the schedule."""
         if db.failed or db.writes_until_us is not None:
             return
-        if self._pair.own_fulls is not None:
-            self._pair.own_fulls.take(db)
+        if self._pair.own_backups is not None:
+            self._pair.own_backups.take(db, Kind.FULL)
             return
         if len(self._pair.together) > 1 and Kind.FULL in db.running:
             return  # it will be sent to this standby, too

@@ -10,6 +10,7 @@ from dr_sim.engines.port import BackupOrder
 from dr_sim.oracle.witnessed import Carried
 from dr_sim.world.kernel.context import Context
 from dr_sim.world.primary.backup_file import FILE_BITS, CarriedFile
+from dr_sim.world.primary.own_backups import chain_of
 from dr_sim.world.primary.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.roles.at_hand import SeededBy
 from dr_sim.world.roles.catching_up import Behind
@@ -38,7 +39,7 @@ def seed(
                 each.witness.opened(0, db.index, 1)
             store = each.scenario.store
             if store is not None and db.spec.name in store.seeded:
-                seed_store(each, db)
+                seed_store(each, db, chain_of(each.scenario))
                 secondary.share.put(size)
         if not seeded:
             continue
@@ -91,7 +92,7 @@ def _take_over(
     name, of, copy = db.spec.name, heir.lineage, heir.copy
     db.files_made = heir.files_made
     db.committed_us = context.now_us
-    db.crosses_fork = True
+    db.was_promoted = True
     db.base_lsn = context.primary_engine.state(name).differential_base_lsn
     if db.spec.log.kind == "none":
         context.witness.log_kept(context.now_us, db.index, False)

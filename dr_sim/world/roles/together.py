@@ -5,9 +5,9 @@ its own files, as if there were no other pair. The acts of the primary are recor
 all pairs and reported to each witness, and each of its backups is a file in each pair. So the rows
 of one pair contain everything that happened to it.
 
-A store may have fulls of its own schedule: a second chain (world/stores/own_fulls.py). Its pair has
-these and the logs, and the other pairs have the fulls and incrementals of the databases' schedules.
-Neither pair knows of the other chain.
+A store may have backups of its own schedule: a second chain (world/primary/own_backups.py). Its
+pair has these, and the logs if it has none of its own. The other pairs have what the databases'
+schedules make. Neither pair knows the files of the other chain.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def shared_context(
     """
     if lead is not None:
         shared = lead.shared
-    elif ground.scenario.has_own_fulls:
+    elif ground.scenario.has_own_backups:
         shared = _with_two_chains(ground, context, roles)
     else:
         journal = SharedJournal(ground.journal, roles.numbers)
@@ -86,28 +86,43 @@ def shared_context(
         )
     _add(shared, context)
     first_chain = shared.first_chain
-    if first_chain is not None and not has_own_fulls(context):
+    if first_chain is not None and not has_own_backups(context):
         assert isinstance(first_chain.journal, SharedJournal)
         first_chain.journal.add(roles.number)
         _add(first_chain, context)
+    first_logs = shared.first_logs
+    if first_logs is not None and has_own_logs(context):
+        shared.log_chains.append(context)
+    elif first_logs is not None:
+        assert isinstance(first_logs.journal, SharedJournal)
+        first_logs.journal.add(roles.number)
+        _add(first_logs, context)
     return shared
 
 
-def has_own_fulls(context: Context) -> bool:
-    """Return whether that place is a store with fulls of its own schedule."""
+def has_own_backups(context: Context) -> bool:
+    """Return whether that place is a store with a schedule of its own."""
     store = context.scenario.store
     return store is not None and store.own is not None
+
+
+def has_own_logs(context: Context) -> bool:
+    """Return whether that place is a store with logs of its own schedule."""
+    store = context.scenario.store
+    return (
+        store is not None and store.own is not None and store.own.has_logs
+    )
 
 
 def _with_two_chains(
     ground: Ground, context: Context, roles: Roles
 ) -> Context:
-    """Return the context of a primary whose logs go to all places, and its fulls and incrementals
-    to those without fulls of their own. context: of the first place. If it does not know all files
-    of the schedules, the primary knows them by itself.
+    """Return the context of a primary whose fulls and incrementals go to the places without a
+    schedule of their own, and its logs to those without logs of their own. context: of the first
+    place. If it does not know all files of the schedules, the primary knows them by itself.
     """
     by_name = context.by_name
-    if has_own_fulls(context):
+    if has_own_backups(context):
         by_name = [ByName() for _ in by_name]
     journal = SharedJournal(ground.journal, roles.numbers)
     shared = replace(
@@ -118,13 +133,21 @@ def _with_two_chains(
         beside=[],
         by_name=by_name,
     )
-    shared.first_chain = replace(
+    shared.first_chain = _of_some(ground, shared)
+    if ground.scenario.has_own_logs:
+        shared.first_logs = _of_some(ground, shared)
+        shared.log_chains.append(shared.first_logs)
+    return shared
+
+
+def _of_some(ground: Ground, shared: Context) -> Context:
+    """Return the context of a part of what the primary does, which no place gets yet."""
+    return replace(
         shared,
         journal=SharedJournal(ground.journal, []),
         witness=Witnesses([]),
         beside=[],
     )
-    return shared
 
 
 def _add(shared: Context, context: Context) -> None:

@@ -14,9 +14,9 @@ SEED_NUMBER = (1 << FILE_BITS) - 1
 ELSEWHERE = "elsewhere"
 
 
-def seed_store(context: Context, db: PrimaryDatabase) -> None:
+def seed_store(context: Context, db: PrimaryDatabase, chain: str) -> None:
     """Put a full into the store. It was taken before the run: it does not lie in the primary's
-    share, and does not cross the link.
+    share, and does not cross the link. chain: the one that it begins.
     """
     name, size, utc = (
         db.spec.name,
@@ -26,7 +26,9 @@ def seed_store(context: Context, db: PrimaryDatabase) -> None:
     number = (db.index << FILE_BITS) | SEED_NUMBER
     file_name = backup_name(name, utc, Kind.FULL, 0, set())
     path = f"{context.primary_shares[db.index]}/seed {db.index}"
-    order = BackupOrder(Kind.FULL, path, utc, size, backup_id=number)
+    order = BackupOrder(
+        Kind.FULL, path, utc, size, backup_id=number, chain=chain
+    )
     made = context.primary_engine.begin_backup(name, order).finish(
         0, FIRST_LSN, utc
     )
