@@ -59,12 +59,13 @@ HELP = {
         "Lists the ways back if a site, a host or a database were lost "
         "at an instant: which standby could be promoted, which store "
         "could be restored from, what each would lose and how long it "
-        "would take. With --class mistake it lists the ways back from a "
-        "mistake; each is tried in a separate run.",
+        "would take. With --class mistake or --class rotting_pages it lists the ways back from a "
+        "mistake, or from pages that rot; each is tried in a separate run.",
         (
             "dr-sim ways mine.yaml --at 'Wed 02:40' --class site",
             "dr-sim ways mine.yaml --at '2 h' --class host --set link.bandwidth=50Mbit/s",
             "dr-sim ways mine.yaml --at 'Mon 14:00' --class mistake --noticed '90 min'",
+            "dr-sim ways mine.yaml --at 'Mon 14:00' --class rotting_pages --noticed '3 h'",
         ),
         (0, 2, 70, 130),
     ),

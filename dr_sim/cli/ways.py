@@ -10,7 +10,7 @@ from dr_sim.cli.options import add_seed, add_set
 from dr_sim.cli.printing import show
 from dr_sim.errors import input_error
 
-MISTAKE = "mistake"
+MISTAKE, ROTTEN = "mistake", "rotting_pages"
 
 
 def add_ways(commands: Any) -> None:
@@ -30,28 +30,31 @@ def add_ways(commands: Any) -> None:
     ways.add_argument(
         "--class",
         dest="failure_class",
-        choices=("site", "host", "database", MISTAKE),
+        choices=("site", "host", "database", MISTAKE, ROTTEN),
         default="site",
-        help="what would be lost (default: the site), or a mistake",
+        help="what would be lost (default: the site), a mistake, or pages "
+        "that rot at the primary",
     )
     ways.add_argument(
         "--noticed",
         default="",
         metavar="D",
-        help="for a mistake: time until people notice it, e.g. '90 min'",
+        help="for a mistake or rotten pages: time until people notice, "
+        "e.g. '90 min'",
     )
     ways.add_argument(
         "--database",
         default="",
         metavar="NAME",
-        help="for a mistake: the database (default: the first one)",
+        help="for a mistake or rotten pages: the database (default: the "
+        "first one)",
     )
     ways.add_argument(
         "--lost",
         default="",
         metavar="SIZE",
-        help="for a mistake: the amount of destroyed data, which a "
-        "restore beside the service copies back",
+        help="for a mistake or rotten pages: the amount of destroyed data, "
+        "which a restore beside the service copies back",
     )
     add_seed(ways)
     add_set(ways, "one key, e.g. link.loss=1%%")
@@ -60,6 +63,7 @@ def add_ways(commands: Any) -> None:
 
 def _ways(a: argparse.Namespace) -> int:
     from dr_sim.experiments.mistake_ways import (
+        AskedMistake,
         mistake_asked_about,
         mistake_ways,
     )
@@ -70,10 +74,12 @@ def _ways(a: argparse.Namespace) -> int:
 
     _check_options(a)
     scenario = load_scenario(a.scenario, a.set, a.seed)
-    if a.failure_class == MISTAKE:
-        of = mistake_asked_about(
-            scenario, a.at, a.noticed, a.database, a.lost or "0 B"
+    if a.failure_class in (MISTAKE, ROTTEN):
+        rotten = a.failure_class == ROTTEN
+        asked = AskedMistake(
+            a.at, a.noticed, a.database, a.lost or "0 B", rotten
         )
+        of = mistake_asked_about(scenario, asked)
         show(mistake_ways_text(scenario, of, mistake_ways(scenario, of)))
         return 0
     show(ways_if(run(scenario).whole, a.at, a.failure_class))
@@ -82,7 +88,7 @@ def _ways(a: argparse.Namespace) -> int:
 
 def _check_options(a: argparse.Namespace) -> None:
     """Raise InputError for what is asked of a mistake beside another class."""
-    if a.failure_class == MISTAKE:
+    if a.failure_class in (MISTAKE, ROTTEN):
         return
     for option in ("noticed", "database", "lost"):
         if getattr(a, option):

@@ -1,46 +1,70 @@
-"""The ways back from a mistake that might come: each is tried in a run of its own.
+"""The ways back from a mistake or from rotten pages that might come: each is tried in a run of its
+own.
 
 The scenario is run up to the mistake as it stands, with what is drawn in it. Its events after the
 instant at which the mistake is noticed are left out. So are its own mistakes from the mistake on,
 and what people would order later because of an earlier one. Each way is tried at each place that
 has it, and what came true is read off that run: what was lost, how long the service was down, and
-how long it ran without what the mistake had destroyed.
+how long it ran without what the mistake had destroyed. Pages that rot are asked about in the same
+way: a query reads one of them at the instant at which they are noticed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from dr_sim import units
 from dr_sim.errors import InputError, Problem
-from dr_sim.faults import mistake
+from dr_sim.faults import mistake, rotting_pages
 from dr_sim.measures.outage_now.mistake_ways import (
     MistakeThatMightCome,
     MistakeWayTried,
 )
+from dr_sim.measures.summary.types import MistakeSummary
 from dr_sim.record.journal import Journal
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.fields import bounds, times
-from dr_sim.scenario.fields.fields import did_you_mean
+from dr_sim.scenario.fields.fields import Params, did_you_mean
 from dr_sim.scenario.keys.standbys import FIRST_SECONDARY
 from dr_sim.scenario.mistakes import MistakeWay
 from dr_sim.scenario.model import Law, Scenario, ScriptedEvent
+from dr_sim.scenario.rot import RotWay
 
 WHAT = "a mistake that might come"
-ORDERS = ("seen.FailoverOrderedToPoint", "seen.BesideOrdered")
+ROTTEN = "rotting_pages"
+ORDERS = (
+    "seen.FailoverOrdered",
+    "seen.FailoverOrderedToPoint",
+    "seen.BesideOrdered",
+)
 NOBODY = (
     "nothing stands by there then: it is the primary, it is lost, or its "
     "recovery manager is dead"
 )
 
 
+@dataclass(frozen=True, slots=True)
+class AskedMistake:
+    """A mistake that is asked about, as people write it. rotten: pages that rot."""
+
+    at: str
+    noticed: str
+    database: str = ""
+    lost: str = "0 B"
+    rotten: bool = False
+
+    @property
+    def option(self) -> str:
+        """Return the option that asks for it."""
+        return f"--class {ROTTEN if self.rotten else 'mistake'}"
+
+
 def mistake_asked_about(
-    scenario: Scenario, at: str, noticed: str, database: str, lost: str
+    scenario: Scenario, asked: AskedMistake
 ) -> MistakeThatMightCome:
-    """Return the mistake that is asked about, from texts as people write them. Raises
-    InputError.
-    """
+    """Return the mistake that is asked about. Raises InputError."""
+    at, noticed, database = asked.at, asked.noticed, asked.database
     names = [spec.name for spec in scenario.databases]
     name = database or names[0]
     if name not in names:
@@ -49,8 +73,16 @@ def mistake_asked_about(
         )
         raise InputError([Problem("--database", 0, 0, told)])
     if not noticed:
-        told = "a mistake is noticed after a time; write for example --noticed '90 min'"
-        raise InputError([Problem("--class mistake", 0, 0, told)])
+        what = "a rotten page" if asked.rotten else "a mistake"
+        told = f"{what} is noticed after a time; write for example --noticed '90 min'"
+        raise InputError([Problem(asked.option, 0, 0, told)])
+    engine = scenario.engine.kind
+    if asked.rotten and engine != "model":
+        told = (
+            f"the pages of a real {engine} are not changed by dr_sim; write "
+            "--set engine.kind=model"
+        )
+        raise InputError([Problem(asked.option, 0, 0, told)])
     option = "--at"
     try:
         start = scenario.start_utc_us
@@ -58,7 +90,7 @@ def mistake_asked_about(
         option = "--noticed"
         noticed_us = bounds.duration(noticed)
         option = "--lost"
-        lost_bytes = bounds.size(lost)
+        lost_bytes = bounds.size(asked.lost)
     except units.UnitError as error:
         raise InputError([Problem(option, 0, 0, str(error))]) from None
     if at_us < 0 or at_us + noticed_us >= scenario.run_for_us:
@@ -70,7 +102,9 @@ def mistake_asked_about(
     if lost_bytes > holds:
         told = f"that is more than {name} holds ({units.format_size(holds)}); write less"
         raise InputError([Problem("--lost", 0, 0, told)])
-    return MistakeThatMightCome(name, at_us, noticed_us, lost_bytes)
+    return MistakeThatMightCome(
+        name, at_us, noticed_us, lost_bytes, asked.rotten
+    )
 
 
 def mistake_ways(
@@ -80,9 +114,12 @@ def mistake_ways(
     something else before.
     """
     _check_earlier(scenario, of)
+    ways: Iterable[MistakeWay | RotWay] = (
+        RotWay if of.rotten else MistakeWay
+    )
     return [
         _tried(scenario, of, way, place)
-        for way in MistakeWay
+        for way in ways
         for place in _places(scenario, way)
     ]
 
@@ -102,34 +139,49 @@ def _check_earlier(scenario: Scenario, of: MistakeThatMightCome) -> None:
             raise InputError([Problem("--class mistake", 0, 0, told)])
 
 
-def _places(scenario: Scenario, way: MistakeWay) -> Iterator[str]:
+AT_STANDBYS = (MistakeWay.FAILOVER_BEFORE, RotWay.FAILOVER)
+BESIDE = (MistakeWay.RESTORE_BESIDE, RotWay.RESTORE_PAGES)
+"""Ways that restore beside the service, which goes on."""
+
+
+def _places(scenario: Scenario, way: MistakeWay | RotWay) -> Iterator[str]:
     if not scenario.standbys:
         yield FIRST_SECONDARY
     for spec in scenario.standbys:
-        if way is not MistakeWay.FAILOVER_BEFORE or spec.store is None:
+        if way not in AT_STANDBYS or spec.store is None:
             yield spec.name
 
 
 def _tried(
     scenario: Scenario,
     of: MistakeThatMightCome,
-    way: MistakeWay,
+    way: MistakeWay | RotWay,
     place: str,
 ) -> MistakeWayTried:
-    noticed_us = of.at_us + of.noticed_us
-    params = mistake.Mistake(
-        database=of.database,
-        what=WHAT,
-        noticed=Law("fixed", of.noticed_us),
-        then=(way,),
-        place=place,
-        lost=of.lost_bytes if way is MistakeWay.RESTORE_BESIDE else None,
-    )
+    number, noticed = len(scenario.events) + 1, Law("fixed", of.noticed_us)
+    if isinstance(way, RotWay):
+        kind = rotting_pages.KIND
+        params: Params = rotting_pages.RottingPages(
+            database=of.database,
+            damaged=of.lost_bytes or rotting_pages.PAGE_BYTES,
+            queried=noticed,
+            then=(way,),
+            place=place,
+        )
+    else:
+        kind = mistake.KIND
+        params = mistake.Mistake(
+            database=of.database,
+            what=WHAT,
+            noticed=noticed,
+            then=(way,),
+            place=place,
+            lost=of.lost_bytes if way in BESIDE else None,
+        )
+    made = ScriptedEvent(number, of.at_us, kind, params)
     before = _before(scenario.events, of)
-    number = len(scenario.events) + 1
-    made = ScriptedEvent(number, of.at_us, mistake.KIND, params)
     result = run(replace(scenario, events=(*before, made)))
-    return _outcome(result, way, place, noticed_us)
+    return _outcome(result, of, way, place)
 
 
 def _before(
@@ -138,7 +190,10 @@ def _before(
     """Yield what happens beside the mistake until it is noticed."""
     noticed_us = of.at_us + of.noticed_us
     for event in events:
-        if event.kind is not mistake.KIND:
+        if event.kind is rotting_pages.KIND:
+            if event.at_us < of.at_us:
+                yield event
+        elif event.kind is not mistake.KIND:
             if event.at_us <= noticed_us:
                 yield event
         elif event.at_us < of.at_us:
@@ -158,12 +213,23 @@ def _until(event: ScriptedEvent, noticed_us: int) -> ScriptedEvent:
 
 
 def _outcome(
-    result: Result, way: MistakeWay, place: str, noticed_us: int
+    result: Result,
+    of: MistakeThatMightCome,
+    way: MistakeWay | RotWay,
+    place: str,
 ) -> MistakeWayTried:
-    summary = result.summary
-    found = next(
-        (each for each in summary.mistakes if each.what == WHAT), None
+    summary, noticed_us = result.summary, of.at_us + of.noticed_us
+    asked = (
+        each
+        for each in summary.mistakes
+        if each.what == WHAT or (of.rotten and _is_it(each, of))
     )
+    found = next(asked, None)
+    if found is None and of.rotten:
+        told = (
+            "no primary was up, or pages of that database had rotted before"
+        )
+        return MistakeWayTried(way, place, told)
     if found is None:
         return MistakeWayTried(way, place, "no primary was up")
     if not _is_ordered(result.journal, noticed_us):
@@ -179,7 +245,7 @@ def _outcome(
         told = "the backups there do not reach it"
         return MistakeWayTried(way, place, told)
     lasts = found.right_us is None
-    if way is MistakeWay.RESTORE_BESIDE:
+    if way in BESIDE:
         return MistakeWayTried(
             way, place, "", 0, 0, found.degraded_us, lasts
         )
@@ -199,6 +265,12 @@ def _outcome(
         found.degraded_us,
         lasts,
     )
+
+
+def _is_it(each: MistakeSummary, of: MistakeThatMightCome) -> bool:
+    """Return whether these are the rotten pages that are asked about."""
+    there = each.database == of.database and each.time_us == of.at_us
+    return there and each.rot is not None
 
 
 def _is_ordered(journal: Journal, noticed_us: int) -> bool:

@@ -232,6 +232,17 @@ class OwnSchedule:
     def has_incrementals(self) -> bool:
         return self.incremental.kind != "none"
 
+    @property
+    def made_for_it(self) -> str:
+        """Return the kinds of backups that are made for it alone, in words."""
+        kinds = ["fulls"]
+        if self.has_incrementals:
+            kinds.append("incrementals")
+        if self.has_logs:
+            kinds.append("logs")
+        before = ", ".join(kinds[:-1])
+        return f"{before} and {kinds[-1]}" if before else kinds[-1]
+
 
 @dataclass(frozen=True, slots=True)
 class BackupStoreSpec:

@@ -1,4 +1,4 @@
-"""The ways back from a mistake that might come, as lines."""
+"""The ways back from a mistake, or from rotten pages, that might come, as lines."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def mistake_ways_text(
     """The ways back from a mistake, a line each, and the best of them."""
     when = instant(of.at_us, scenario)
     head = f"If a mistake were made in {of.database} {when}"
+    if of.rotten:
+        head = f"If pages of {of.database} rotted {when}"
     after = f"and noticed after {clock(of.noticed_us)}:"
     best = best_mistake_way(found)
     last = "No way back is open."

@@ -11,6 +11,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.experiments.mistake_ways import (
+    AskedMistake,
     mistake_asked_about,
     mistake_ways,
 )
@@ -493,7 +494,32 @@ def test_a_question_that_makes_no_sense_is_one_line(
     path = tmp_path / "s.yaml"
     path.write_text(BASE, encoding="utf-8")
     with pytest.raises(InputError, match=told):
-        mistake_asked_about(load_scenario(path), *options)
+        mistake_asked_about(load_scenario(path), AskedMistake(*options))
+
+
+def test_each_way_back_from_rotten_pages_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in scenarios/mistakes/rotting_pages.yaml, before a full holds the page: the copy is sound."""
+    scenario = "scenarios/mistakes/rotting_pages.yaml"
+    asked = ["--at", "Mon 14:00", "--class", "rotting_pages", "--noticed", "3 h"]
+    assert main(["ways", scenario, *asked]) == 0
+    head, *ways, last = capsys.readouterr().out.splitlines()
+    assert head == "If pages of crm rotted Mon 14:00:00, and noticed after 3 h 00:"
+    assert [way.split()[:3] for way in ways] == [
+        ["failover", "near", "possible:"],
+        ["restore", "near", "possible:"],
+        ["restore", "vault", "possible:"],
+        ["restore_pages", "near", "possible:"],
+        ["restore_pages", "vault", "possible:"],
+    ]
+    assert last == "Least loss: restore_pages near."
+
+
+def test_pages_of_a_real_engine_are_not_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(BASE + "engine: {kind: sqlite}\n", encoding="utf-8")
+    with pytest.raises(InputError, match="pages of a real sqlite"):
+        asked = AskedMistake("Mon 14:00", "1 h", rotten=True)
+        mistake_asked_about(load_scenario(path), asked)
 
 
 @pytest.mark.parametrize(

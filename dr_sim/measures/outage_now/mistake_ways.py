@@ -1,4 +1,6 @@
-"""A way back from a mistake that might come, as it came true in a run of its own."""
+"""A way back from a mistake, or from rotten pages, that might come, as it came true in a run of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +8,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dr_sim.scenario.mistakes import MistakeWay
+from dr_sim.scenario.rot import RotWay
 
 
 @dataclass(frozen=True, slots=True)
 class MistakeThatMightCome:
-    """A mistake in a database at an instant, noticed after a time. lost_bytes: what it destroys."""
+    """A mistake in a database at an instant, noticed after a time. lost_bytes: what it destroys.
+    rotten: no mistake, but pages that rot; lost_bytes is their size.
+    """
 
     database: str
     at_us: int
     noticed_us: int
     lost_bytes: int = 0
+    rotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MistakeWayTried:
-    """A way back from a mistake, and what came of it. closed: why it is closed; '' if it is open.
-    loss_us, outage_us None: it was still in progress when the run ended. at_least: so was
-    degraded_us.
+    """A way back from a mistake or from rotten pages, and what came of it. closed: why it is
+    closed; '' if it is open. loss_us, outage_us None: it was still in progress when the run ended.
+    at_least: so was degraded_us.
     """
 
-    way: MistakeWay
+    way: MistakeWay | RotWay
     place: str
     closed: str
     loss_us: int | None = 0

@@ -296,4 +296,8 @@ def _read(t: Tables, leg: Leg, t_us: int) -> str:
     read = sum(back.reads_bytes for back in needed)
     if not files:
         return ""
-    return f"{counted(files, 'file')}, {size(read)}"
+    told = f"{counted(files, 'file')}, {size(read)}"
+    store = leg.scenario.store
+    if store is None or store.own is None:
+        return told
+    return f"{told}; {store.own.made_for_it} of its own schedule"
