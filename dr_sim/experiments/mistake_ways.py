@@ -32,7 +32,6 @@ from dr_sim.scenario.model import Law, Scenario, ScriptedEvent
 from dr_sim.scenario.rot import RotWay
 
 WHAT = "a mistake that might come"
-ROTTEN = "rotting_pages"
 ORDERS = (
     "seen.FailoverOrdered",
     "seen.FailoverOrderedToPoint",
@@ -57,7 +56,8 @@ class AskedMistake:
     @property
     def option(self) -> str:
         """Return the option that asks for it."""
-        return f"--class {ROTTEN if self.rotten else 'mistake'}"
+        kind = rotting_pages.KIND if self.rotten else mistake.KIND
+        return f"--class {kind.name}"
 
 
 def mistake_asked_about(
