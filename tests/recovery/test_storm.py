@@ -19,7 +19,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import AlertBook
 from dr_sim.recovery.config import RestoreCost
-from dr_sim.recovery.files.files import File
+from dr_sim.recovery.files.files import File, kind_of
 from dr_sim.recovery.replay import replay, waiting
 from tests.recovery.fake_world import (
     DAY,
@@ -209,9 +209,7 @@ class Storm(RuleBasedStateMachine):
         world.land_all()
         told = json.loads(world.store.get(f"alert/{DB}", "{}"))
         lasting = [
-            danger
-            for danger in told
-            if danger in ("chain", "silence", "lag", "short") or world.can_be_copied(danger)
+            danger for danger in told if kind_of(danger) is None or world.can_be_copied(danger)
         ]
         if lasting or f"repair/{DB}" in world.store:
             world.fail(
@@ -266,6 +264,52 @@ def test_a_manager_that_dies_over_the_news_of_damage_reads_the_full_once_more() 
     storm.crash(after=3, how="fail")
     storm.wait(us=SECOND)
     storm.teardown()
+
+
+def dangers(world: FakeWorld) -> dict[str, list[int]]:
+    told: dict[str, list[int]] = json.loads(world.store.get(f"alert/{DB}") or "{}")
+    return told
+
+
+def test_no_room_for_a_full_is_over_when_the_lost_log_comes_after_all() -> None:
+    """Nobody needs the full then. While the hole stands, the alert about the room stands too."""
+    storm = Storm()
+    storm.begin("resync", "resync", scheduled=False, every=0, reverify=0)
+    world, world.room = storm.world, 0
+    lost = world.backup(Kind.LOG)
+    storm.lose(index=0, for_good=True)
+    world.wait(MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(20 * MINUTE)  # the hole is old, a full is asked for and does not fit
+    world.land_all()
+    assert set(dangers(world)) == {"chain", "room"}
+    world.on_way.append(lost)
+    world.land_all()
+    assert world.redo == world.log_start
+    assert dangers(world) == {}
+
+
+def test_an_empty_log_says_that_nothing_is_missing_after_a_restart() -> None:
+    """The damaged log is gone with the restart, and nobody writes."""
+    storm = Storm()
+    storm.begin("bridge", "skip_ahead", scheduled=False, every=0, reverify=0)
+    storm.users(idle=True)
+    storm.take_log(cut_off=True)
+    storm.land_all()
+    storm.world.share.clear()
+    storm.wait(us=20 * MINUTE)
+    storm.crash_now()
+    assert "chain" in dangers(storm.world)
+    old = storm.world.on_way[0]  # begun before people were told: it says nothing
+    storm.world.backups[old].header = replace(
+        storm.world.backups[old].header, started_utc_us=storm.world.utc_us - 20 * MINUTE
+    )
+    storm.land_one(index=0, damaged=False)
+    assert "chain" in dangers(storm.world)
+    storm.take_log(cut_off=False)
+    storm.land_all()
+    assert dangers(storm.world) == {}
 
 
 # ---- planted bugs: each must be found

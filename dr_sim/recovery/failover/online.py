@@ -24,6 +24,8 @@ _OVER = (
     Danger.SILENCE,
     Danger.LEFT_BEHIND,
     Danger.UNPROTECTED,
+    Danger.ROOM,
+    Danger.SET_UP,
     Danger.ONLY_WAY,
     Danger.PRIMARY_PAGES,
 )

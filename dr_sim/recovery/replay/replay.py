@@ -25,7 +25,7 @@ from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.machines import Alarm, Command, Event, Save, TakeInventory
 from dr_sim.recovery import answers, events
 from dr_sim.recovery.alerts import telling
-from dr_sim.recovery.alerts.alerts import AlertBook
+from dr_sim.recovery.alerts.alerts import AlertBook, Danger
 from dr_sim.recovery.commands import (
     Recopy,
     Recover,
@@ -246,6 +246,8 @@ class DatabaseReplay:
             return  # whatever is at hand was handed over there
         if waiting.stopped(self):
             return
+        if self.alerts.begun:
+            self._end_what_nobody_needs(out)
         file = self.ways.next_step(mono_us) if self.ways.steps else None
         takes_place = (
             file is not None and file.kind is FULL and self.state.exists
@@ -269,6 +271,15 @@ class DatabaseReplay:
             or self.remake.lost
         ):
             self.look(e, out)
+
+    def _end_what_nobody_needs(self, out: list[Command]) -> None:
+        """End the alerts about a full or an incremental that could not be restored, once the logs
+        lead on without it.
+        """
+        if self._may_jump or self.ways.steps:
+            return
+        for danger in (Danger.ROOM, Danger.SET_UP):
+            self.alerts.over(danger, out)
 
     @property
     def replay_waits(self) -> bool:

@@ -46,10 +46,27 @@ def next_log(
         files.pass_front_by()
         if files.bad and behind(db, header):
             pass_covered(db, header)
-        # nobody writes, and everything is here: there is no lag any more
-        if fit is Fit.EMPTY and Danger.LAG in db.alerts.begun:
-            db.lag.over(out)
+        if fit is Fit.EMPTY and db.alerts.begun:
+            _everything_is_here(db, header, out)
     return None
+
+
+def _everything_is_here(
+    db: DatabaseReplay, empty: BackupHeader, out: list[Command]
+) -> None:
+    """End the alerts that an empty log contradicts: nobody writes, so there is no lag any more. If
+    it ends where the database stands, nothing was missing when it was made. A restart may have
+    forgotten what held the chain up, and that may not be here any more.
+    """
+    begun = db.alerts.begun
+    if Danger.LAG in begun:
+        db.lag.over(out)
+    if Danger.CHAIN not in begun or db.watch.stuck is not None:
+        return
+    _, told_utc_us = begun[Danger.CHAIN]
+    at_the_end = empty.last_lsn == db.state.redo_lsn
+    if at_the_end and empty.started_utc_us >= told_utc_us:
+        db.alerts.over(Danger.CHAIN, out)
 
 
 def strayed(db: DatabaseReplay, file: File, fit: Fit) -> bool:
