@@ -11,7 +11,6 @@ import re
 
 from dr_sim.oracle.cloud.seen import Broken, CloudSeen, Key
 from dr_sim.record.journal import Journal, Row
-from dr_sim.scenario.cloud_model import Cloud
 
 _SET = re.compile(r"^set/[^/]+/(.+)>[^>]+$")
 
@@ -47,10 +46,10 @@ def is_of_another(row: Row, change: str, seen: CloudSeen) -> bool:
     return asked_thing(change, seen) not in ("", row.values["entity_name"])
 
 
-def note_edit(row: Row, spec: Cloud, seen: CloudSeen) -> None:
+def note_edit(row: Row, seen: CloudSeen) -> None:
     """Take up that a person has changed a row of the mapping table."""
     v = row.values
-    network = spec.networks[row.entity].name
+    network = seen.spec.networks[row.entity].name
     key: Key = (row.entity, v["site"], v["entity"])
     if v["identifier"] == f"{network}-{v['entity']}-at-{v['site']}":
         seen.known.wrong_rows.discard(key)

@@ -13,27 +13,10 @@ from dr_sim.units import MINUTE_US
 _CLOSE_US = MINUTE_US  # acknowledgements that are closer may come in another order than requests
 
 
-def at_end(
-    journal: Journal, spec: Cloud, seen: CloudSeen, end_us: int
-) -> Broken:
-    newest: dict[tuple[str, str], int] = {}
-    for name, at_us in seen.known.acknowledged.items():
-        if name in seen.begun and name in seen.lane_of:
-            lane = seen.lane_of[name]
-            newest[lane] = max(newest.get(lane, -1), at_us)
-    for name, at_us in seen.known.acknowledged.items():
-        lane = seen.lane_of.get(name, ("", ""))
-        # a script that is missing again and again uses up attempts that never begin
-        given_up = seen.scripts_missing and name in seen.told_of
-        if (
-            name not in seen.begun
-            and not given_up
-            and newest.get(lane, -1) > at_us + _CLOSE_US
-        ):
-            yield (
-                1,
-                f"{name} was acknowledged and never begun, and later requests were",
-            )
+def at_end(journal: Journal, seen: CloudSeen, end_us: int) -> Broken:
+    """Check what is left to do at the end of a run."""
+    spec = seen.spec
+    yield from _passed_over(seen)
     if end_us - seen.last_disturbed_us < _calm_us(spec):
         return
     yield from not_begun(seen)
@@ -49,8 +32,34 @@ def at_end(
             14,
             f"after a long calm attempt {attempt} of {key[2]} still runs",
         )
-    if not spec.mirror.audit_us:
-        return
+    if spec.mirror.audit_us:
+        yield from _still_differ(journal, seen)
+
+
+def _passed_over(seen: CloudSeen) -> Broken:
+    """Yield requests that were acknowledged and never begun, while later ones of their things
+    were.
+    """
+    acknowledged = seen.known.acknowledged
+    newest: dict[tuple[str, str], int] = {}
+    for name, at_us in acknowledged.items():
+        if name in seen.begun and name in seen.lane_of:
+            lane = seen.lane_of[name]
+            newest[lane] = max(newest.get(lane, -1), at_us)
+    for name, at_us in acknowledged.items():
+        lane = seen.lane_of.get(name, ("", ""))
+        # a script that is missing again and again uses up attempts that never begin
+        given_up = seen.scripts_missing and name in seen.told_of
+        later = newest.get(lane, -1) > at_us + _CLOSE_US
+        if name not in seen.begun and not given_up and later:
+            yield (
+                1,
+                f"{name} was acknowledged and never begun, and later requests were",
+            )
+
+
+def _still_differ(journal: Journal, seen: CloudSeen) -> Broken:
+    """Yield networks of which the two sides are not the same."""
     behind: dict[int, Row] = {
         row.entity: row for row in journal.rows("truth.cloud_drift")
     }
@@ -59,7 +68,7 @@ def at_end(
     set_wrong |= seen.known.mirror_off
     for network, row in behind.items():
         if row.values["since_us"] >= 0 and network not in set_wrong:
-            name = spec.networks[network].name
+            name = seen.spec.networks[network].name
             yield (
                 14,
                 f"after a long calm the two sides of {name} are not the same",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud.breach import CloudBreach
@@ -31,23 +31,6 @@ from dr_sim.scenario.model import Scenario
 
 Broken = Iterator[tuple[int, str]]
 _REMOVES = "job/remove "
-_KINDS = (
-    "cloud.MachinesSilent",
-    "cloud.MachinesBack",
-    "cloud.MachinesRead",
-    "cloud.Notify",
-    "cloud.ReportUpgrade",
-    "cloud.SaveAll",
-    "truth.cloud_farm_goals",
-    "truth.cloud_farm_upgrade",
-    "truth.cloud_load",
-    "truth.cloud_machine",
-    "truth.cloud_manager",
-    "truth.cloud_store_restored",
-    *SITE_ROWS,
-    "truth.event",
-    "truth.end",
-)
 REASONS = (
     "no room",
     "at the limit",
@@ -106,8 +89,10 @@ class _Goals:
     to have. upgraded: farms that ever were; upgrading: farms whose upgrade is in progress. loads:
     of the farms that follow one. up_us: when the manager last began or ended a life. told: networks
     of which people were told why machines are missing. on: events that last.
+    spec: the scenario's.
     """
 
+    spec: Cloud
     there: dict[Place, _HasRun] = field(default_factory=dict)
     silent: set[Place] = field(default_factory=set)
     removed: set[Place] = field(default_factory=set)
@@ -130,7 +115,7 @@ def goals_broken(
     spec = scenario.cloud
     if spec is None or spec.machines is None:
         return
-    seen = _Goals(sites=SitesInUse.at_first(spec))
+    seen = _Goals(spec, sites=SitesInUse.at_first(spec))
     for farm in spec.machines.farms:
         seen.images[farm.name] = farm.image
         for role, count in farm.goals:
@@ -138,68 +123,92 @@ def goals_broken(
         if farm.load is not None:
             seen.loads[farm.name] = _Load(farm.load, farm.network)
     for row in journal.rows(*_KINDS):
-        for number, sentence in _row(row, spec, seen):
+        for number, sentence in _row(row, seen):
             yield CloudBreach(
                 row.time_us, row.seq, f"cloud {number}", sentence
             )
 
 
-def _row(row: Row, spec: Cloud, seen: _Goals) -> Broken:
-    kind, v = row.kind, row.values
-    yield from _lacking(row, spec, seen)
-    if kind == "cloud.MachinesSilent":
-        seen.silent.update(machines_named(v))
-    elif kind == "cloud.MachinesBack":
-        seen.silent.difference_update(machines_named(v))
-    elif kind == "cloud.MachinesRead":
-        _read(v, seen)
-    elif kind == "truth.cloud_farm_goals":
-        for role, count in json.loads(v["goals"]).items():
-            seen.goals.setdefault((v["farm"], role), []).append(count)
-            if role == FRONT_END:
-                seen.loads.pop(v["farm"], None)  # by hand from now on
-    elif kind == "truth.cloud_load":
-        load = seen.loads.get(v["farm"])
-        if load is not None:
-            load.at_us.append(row.time_us)
-            load.per_hour.append(v["per_hour"])
-    elif kind == "truth.cloud_manager":
-        seen.up_us = row.time_us
-    elif kind == "cloud.Notify":
-        if v["notice"] in REASONS:
-            seen.told.add(spec.networks[row.entity].name)
-    elif kind == "truth.event":
-        if v["begins"]:
-            seen.on.add(v["number"])
-        else:
-            seen.on.discard(v["number"])
-    elif kind == "truth.cloud_farm_upgrade":
-        seen.images[v["farm"]] = v["image"]
-        seen.upgraded.add(v["farm"])
-        seen.upgrading.add(v["farm"])
-    elif kind == "cloud.ReportUpgrade":
-        if v["phase"] == "over":
-            seen.upgrading.discard(v["farm"])
-    elif kind == "truth.cloud_store_restored":
-        seen.upgrading = set(seen.upgraded)  # it may continue with one
-    elif kind == "truth.cloud_machine":
-        _machine(v, seen)
-    elif kind == "cloud.SaveAll":
-        yield from _saved(row, spec, seen)
+def _row(row: Row, seen: _Goals) -> Broken:
+    """Take up a row, and yield what it breaks."""
+    yield from _lacking(row, seen)
+    if row.kind == "cloud.SaveAll":
+        yield from _saved(row, seen)
+        return
+    note = _NOTES.get(row.kind)
+    if note is not None:
+        note(row, seen)
     else:
         seen.sites.read(row)
 
 
-def _read(v: dict[str, str], seen: _Goals) -> None:
+def _silent(row: Row, seen: _Goals) -> None:
+    seen.silent.update(machines_named(row.values))
+
+
+def _back(row: Row, seen: _Goals) -> None:
+    seen.silent.difference_update(machines_named(row.values))
+
+
+def _read(row: Row, seen: _Goals) -> None:
     """Take up what a site has told of all its machines."""
-    for at, runs in machines_read(v):
+    for at, runs in machines_read(row.values):
         if runs:
             seen.silent.discard(at)
         else:
             seen.silent.add(at)
 
 
-def _machine(v: dict[str, str], seen: _Goals) -> None:
+def _goals_set(row: Row, seen: _Goals) -> None:
+    farm = row.values["farm"]
+    for role, count in json.loads(row.values["goals"]).items():
+        seen.goals.setdefault((farm, role), []).append(count)
+        if role == FRONT_END:
+            seen.loads.pop(farm, None)  # by hand from now on
+
+
+def _load_changed(row: Row, seen: _Goals) -> None:
+    load = seen.loads.get(row.values["farm"])
+    if load is not None:
+        load.at_us.append(row.time_us)
+        load.per_hour.append(row.values["per_hour"])
+
+
+def _manager(row: Row, seen: _Goals) -> None:
+    seen.up_us = row.time_us
+
+
+def _notified(row: Row, seen: _Goals) -> None:
+    if row.values["notice"] in REASONS:
+        seen.told.add(seen.spec.networks[row.entity].name)
+
+
+def _event(row: Row, seen: _Goals) -> None:
+    if row.values["begins"]:
+        seen.on.add(row.values["number"])
+    else:
+        seen.on.discard(row.values["number"])
+
+
+def _upgraded(row: Row, seen: _Goals) -> None:
+    farm = row.values["farm"]
+    seen.images[farm] = row.values["image"]
+    seen.upgraded.add(farm)
+    seen.upgrading.add(farm)
+
+
+def _upgrade_reported(row: Row, seen: _Goals) -> None:
+    if row.values["phase"] == "over":
+        seen.upgrading.discard(row.values["farm"])
+
+
+def _store_restored(row: Row, seen: _Goals) -> None:
+    """The manager may continue with an upgrade that was over."""
+    seen.upgrading = set(seen.upgraded)
+
+
+def _machine(row: Row, seen: _Goals) -> None:
+    v = row.values
     at: Place = (v["site"], v["machine"])
     there = seen.there.get(at)
     if v["what"] == RUNNING:
@@ -213,7 +222,7 @@ def _machine(v: dict[str, str], seen: _Goals) -> None:
         there.up, there.upgrading = False, v["what"] == "upgrading"
 
 
-def _saved(row: Row, spec: Cloud, seen: _Goals) -> Broken:
+def _saved(row: Row, seen: _Goals) -> Broken:
     """Look at each machine that the manager orders to be removed."""
     entries = row.values["entries"]
     if _REMOVES not in entries:
@@ -231,7 +240,7 @@ def _saved(row: Row, spec: Cloud, seen: _Goals) -> Broken:
         first = at not in seen.removed
         seen.removed.add(at)
         if first:
-            yield from _goes(at, row.time_us, spec, seen)
+            yield from _goes(at, row.time_us, seen)
 
 
 def _is_over(at: Place | None, seen: _Goals) -> None:
@@ -241,7 +250,7 @@ def _is_over(at: Place | None, seen: _Goals) -> None:
         seen.removed.discard(at)
 
 
-def _goes(at: Place, now_us: int, spec: Cloud, seen: _Goals) -> Broken:
+def _goes(at: Place, now_us: int, seen: _Goals) -> Broken:
     """Check that enough others run, where a machine goes that runs as far as the manager knows."""
     mine = seen.there.get(at)
     if mine is None or not mine.up or at in seen.silent:
@@ -259,7 +268,7 @@ def _goes(at: Place, now_us: int, spec: Cloud, seen: _Goals) -> Broken:
     wanted = min(seen.goals.get((mine.farm, mine.role), [0]))
     load = seen.loads.get(mine.farm)
     if load is not None and mine.role == FRONT_END:
-        wanted = max(wanted, _needed(load, now_us, spec, seen))
+        wanted = max(wanted, _needed(load, now_us, seen))
     if mine.image != seen.images[mine.farm]:
         # its site missed an upgrade, and may lack room for both
         wanted -= 1
@@ -270,11 +279,11 @@ def _goes(at: Place, now_us: int, spec: Cloud, seen: _Goals) -> Broken:
         )
 
 
-def _needed(load: _Load, now_us: int, spec: Cloud, seen: _Goals) -> int:
+def _needed(load: _Load, now_us: int, seen: _Goals) -> int:
     """Return the most front ends that the load has needed lately, as far as the manager was there
     to be told of it.
     """
-    machines = spec.machines
+    machines = seen.spec.machines
     assert machines is not None
     every_us = machines.load_every_us
     since_us = max(now_us - machines.fewer_after_us, seen.up_us + 1)
@@ -297,7 +306,7 @@ _HAPPENS = (
 )
 
 
-def _lacking(row: Row, spec: Cloud, seen: _Goals) -> Broken:
+def _lacking(row: Row, seen: _Goals) -> Broken:
     """Look at farms that have lacked front ends for longer than anything takes, before this row."""
     kind = row.kind
     if kind not in (
@@ -320,7 +329,7 @@ def _lacking(row: Row, spec: Cloud, seen: _Goals) -> Broken:
         since_us = row.time_us if load.lacks_us is None else load.lacks_us
         load.lacks_us = None if happens else since_us
         if (
-            row.time_us - since_us > calm_us(spec)
+            row.time_us - since_us > calm_us(seen.spec)
             and load.network not in seen.told
         ):
             seen.told.add(load.network)
@@ -337,3 +346,22 @@ def _front_ends(farm: str, seen: _Goals) -> int:
         for (site, _), there in seen.there.items()
         if site == seen.sites.active
     )
+
+
+_NOTES: dict[str, Callable[[Row, _Goals], None]] = {
+    "cloud.MachinesSilent": _silent,
+    "cloud.MachinesBack": _back,
+    "cloud.MachinesRead": _read,
+    "cloud.Notify": _notified,
+    "cloud.ReportUpgrade": _upgrade_reported,
+    "truth.cloud_farm_goals": _goals_set,
+    "truth.cloud_farm_upgrade": _upgraded,
+    "truth.cloud_load": _load_changed,
+    "truth.cloud_machine": _machine,
+    "truth.cloud_manager": _manager,
+    "truth.cloud_store_restored": _store_restored,
+    "truth.event": _event,
+}
+"""Notes by the kind of row."""
+
+_KINDS = (*_NOTES, "cloud.SaveAll", *SITE_ROWS, "truth.end")

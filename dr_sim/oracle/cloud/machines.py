@@ -9,7 +9,7 @@ repair of many, 23 physical machines that are a network's own, 26 quotas of tena
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud.breach import CloudBreach
@@ -20,30 +20,12 @@ from dr_sim.oracle.cloud.told import machines_read
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import FIRST, Cloud
-from dr_sim.scenario.machine_model import FRONT_END
+from dr_sim.scenario.machine_model import FRONT_END, Farm, Machines
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import PPM
 
 MACHINE_SCRIPTS = ("deploy_machine", "remove_machine", "upgrade_machine")
 _VM, _REMOVES = "vm/", "job/remove "
-_KINDS = (
-    "truth.cloud_machine",
-    "cloud.MachinesSilent",
-    "cloud.MachinesBack",
-    "cloud.MachinesRead",
-    "truth.cloud_farm_upgrade",
-    "truth.cloud_farm_goals",
-    "truth.cloud_load",
-    "truth.cloud_effect",
-    "cloud.StartScript",
-    "cloud.Notify",
-    "cloud.SaveAll",
-    "truth.cloud_store_copied",
-    "truth.cloud_store_restored",
-    *SITE_ROWS,
-    "truth.event",
-    "truth.end",
-)
 Place = tuple[
     str, str
 ]  # a site and a machine there, or a network and a site
@@ -80,9 +62,11 @@ class _Watched:
     database, the farm and image that serve its users. upgraded: images of each farm that is or was
     upgraded; target: the last of them. goals: that were set, by farm and role, or the least that a
     load has needed; by_hand: farms whose front ends follow no load any more. removed: machines that
-    are on their way out.
+    are on their way out. spec: the scenario's, machine_spec its part of machines.
     """
 
+    spec: Cloud
+    machine_spec: Machines
     machines: dict[Place, _There] = field(default_factory=dict)
     failed_on: dict[Place, set[str]] = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
@@ -108,96 +92,119 @@ def machines_broken(
     if scenario.cloud is None or scenario.cloud.machines is None:
         return
     seen = _Watched(
+        scenario.cloud,
+        scenario.cloud.machines,
         homes=_first_homes(scenario),
         sites=SitesInUse.at_first(scenario.cloud),
     )
     for row in journal.rows(*_KINDS):
-        for number, sentence in _row(row, journal, scenario.cloud, seen):
+        broken = (
+            _at_end(row, journal, seen)
+            if row.kind == "truth.end"
+            else _row(row, seen)
+        )
+        for number, sentence in broken:
             yield CloudBreach(
                 row.time_us, row.seq, f"cloud {number}", sentence
             )
 
 
-def _row(row: Row, journal: Journal, spec: Cloud, seen: _Watched) -> Broken:
-    kind, v = row.kind, row.values
-    if kind == "truth.cloud_machine":
-        seen.last_us = row.time_us
-        yield from _machine(row, spec, seen)
-    elif kind == "cloud.MachinesSilent":
-        _silent_at(v, seen).update(json.loads(v["machines"]))
-    elif kind == "cloud.MachinesBack":
-        _silent_at(v, seen).difference_update(json.loads(v["machines"]))
-    elif kind == "cloud.MachinesRead":
-        silent = _silent_at(v, seen)
-        for at, runs in machines_read(v):
-            there = seen.machines.get(at)
-            if runs:
-                silent.discard(at[1])
-            elif there is not None and there.may_be_silent:
-                silent.add(at[1])
-    elif kind == "cloud.Notify":
-        if v["notice"] == "not deployed":  # later it is tried again
-            machine, _, rest = v["about"].partition(" at ")
-            site = rest.partition(",")[0]
-            seen.failed_on.pop((site, machine), None)
-    elif kind == "cloud.StartScript":
-        yield from _started(row, seen)
-    elif kind == "cloud.SaveAll":
-        yield from _saved(row, spec, seen)
-    elif kind == "truth.cloud_farm_upgrade":
-        machines = spec.machines
-        assert machines is not None
-        farm = next(
-            each for each in machines.farms if each.name == v["farm"]
-        )
-        known = seen.upgraded.setdefault(farm.name, {farm.image})
-        known.add(v["image"])
-        seen.target[farm.name] = v["image"]
-        if v["style"] != "new_farm":  # databases are moved to no other farm
-            for place, (of, _) in seen.homes.items():
-                if of == farm.name:
-                    seen.homes[place] = (of, v["image"])
-        seen.last_us = row.time_us
-    elif kind == "truth.cloud_farm_goals":
-        for role, count in json.loads(v["goals"]).items():
-            seen.goals[v["farm"], role] = count
-            if role == FRONT_END:
-                seen.by_hand.add(v["farm"])
-        seen.last_us = row.time_us
-    elif kind == "truth.cloud_load":
-        _load(v["farm"], v["per_hour"], spec, seen)
-    elif kind == "truth.cloud_effect":
-        _moved(row, seen)
-    elif kind == "truth.cloud_store_copied":
-        seen.copied = dict(seen.records)
-        seen.copied_homes = dict(seen.homes)
-        seen.copied_goals = dict(seen.goals)
-    elif kind == "truth.cloud_store_restored":
-        seen.records = dict(seen.copied)
-        seen.goals = dict(seen.copied_goals)
-        seen.last_us = row.time_us
-        # an upgrade since the copy, and the moves of it, may be forgotten
-        seen.homes = {
-            at: home
-            for at, home in seen.homes.items()
-            if seen.copied_homes.get(at) == home
-        }
-    elif kind == "truth.end":
-        yield from _at_end(row, journal, spec, seen)
+def _row(row: Row, seen: _Watched) -> Broken:
+    """Take up a row, and yield what it breaks."""
+    check = _CHECKS.get(row.kind)
+    if check is not None:
+        yield from check(row, seen)
+        return
+    note = _NOTES.get(row.kind)
+    if note is not None:
+        note(row, seen)
     else:
         seen.last_us = row.time_us
         seen.sites.read(row)
 
 
-def _load(name: str, per_hour: int, spec: Cloud, seen: _Watched) -> None:
+def _silent(row: Row, seen: _Watched) -> None:
+    _silent_at(row, seen).update(json.loads(row.values["machines"]))
+
+
+def _back(row: Row, seen: _Watched) -> None:
+    back = json.loads(row.values["machines"])
+    _silent_at(row, seen).difference_update(back)
+
+
+def _read(row: Row, seen: _Watched) -> None:
+    """Take up what a site has told of all its machines."""
+    silent = _silent_at(row, seen)
+    for at, runs in machines_read(row.values):
+        there = seen.machines.get(at)
+        if runs:
+            silent.discard(at[1])
+        elif there is not None and there.may_be_silent:
+            silent.add(at[1])
+
+
+def _notified(row: Row, seen: _Watched) -> None:
+    """A machine that could not be deployed is tried again later."""
+    if row.values["notice"] == "not deployed":
+        machine, _, rest = row.values["about"].partition(" at ")
+        site = rest.partition(",")[0]
+        seen.failed_on.pop((site, machine), None)
+
+
+def _upgraded(row: Row, seen: _Watched) -> None:
+    farm, image = _farm(row.values["farm"], seen), row.values["image"]
+    known = seen.upgraded.setdefault(farm.name, {farm.image})
+    known.add(image)
+    seen.target[farm.name] = image
+    if row.values["style"] != "new_farm":
+        # databases are moved to no other farm
+        for place, (of, _) in seen.homes.items():
+            if of == farm.name:
+                seen.homes[place] = (of, image)
+    seen.last_us = row.time_us
+
+
+def _goals(row: Row, seen: _Watched) -> None:
+    farm = row.values["farm"]
+    for role, count in json.loads(row.values["goals"]).items():
+        seen.goals[farm, role] = count
+        if role == FRONT_END:
+            seen.by_hand.add(farm)
+    seen.last_us = row.time_us
+
+
+def _load(row: Row, seen: _Watched) -> None:
     """Take up what a farm's load needs. Fewer may go for a while after it needs more again."""
-    assert spec.machines is not None
-    farm = next(each for each in spec.machines.farms if each.name == name)
-    if farm.load is None or name in seen.by_hand:
+    farm = _farm(row.values["farm"], seen)
+    if farm.load is None or farm.name in seen.by_hand:
         return
-    needed = farm.load.needed(per_hour)
-    before = seen.goals.get((name, FRONT_END), needed)
-    seen.goals[name, FRONT_END] = min(before, needed)
+    needed = farm.load.needed(row.values["per_hour"])
+    before = seen.goals.get((farm.name, FRONT_END), needed)
+    seen.goals[farm.name, FRONT_END] = min(before, needed)
+
+
+def _store_copied(row: Row, seen: _Watched) -> None:
+    seen.copied = dict(seen.records)
+    seen.copied_homes = dict(seen.homes)
+    seen.copied_goals = dict(seen.goals)
+
+
+def _store_restored(row: Row, seen: _Watched) -> None:
+    """An upgrade since the copy, and the moves of it, may be forgotten."""
+    seen.records = dict(seen.copied)
+    seen.goals = dict(seen.copied_goals)
+    seen.last_us = row.time_us
+    seen.homes = {
+        at: home
+        for at, home in seen.homes.items()
+        if seen.copied_homes.get(at) == home
+    }
+
+
+def _farm(name: str, seen: _Watched) -> Farm:
+    return next(
+        farm for farm in seen.machine_spec.farms if farm.name == name
+    )
 
 
 def _first_homes(scenario: Scenario) -> dict[Place, Place]:
@@ -214,13 +221,16 @@ def _first_homes(scenario: Scenario) -> dict[Place, Place]:
     return homes
 
 
-def _silent_at(v: dict[str, str], seen: _Watched) -> set[str]:
-    return seen.silent.setdefault((v["network"], v["site"]), set())
+def _silent_at(row: Row, seen: _Watched) -> set[str]:
+    """Return the machines of a network at a site that do not answer."""
+    side = (row.values["network"], row.values["site"])
+    return seen.silent.setdefault(side, set())
 
 
 # ---- 10, 12
-def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
+def _machine(row: Row, seen: _Watched) -> Broken:
     v = row.values
+    seen.last_us = row.time_us
     at: Place = (v["site"], v["machine"])
     if v["what"] == "removed":
         gone = seen.machines.pop(at, None)
@@ -229,17 +239,17 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         return
     there = seen.machines.get(at)
     if there is None:
-        network = spec.networks[row.entity].name
+        network = seen.spec.networks[row.entity].name
         there = seen.machines[at] = _There(
             v["farm"], v["role"], v["image"], v["physical"], network
         )
-        yield from _over_capacity(at, there, spec, seen)
-        yield from _over_limit(at, there, spec, seen)
-        yield from _over_quota(at, there, spec, seen)
-        yield from _among_others(at, there, spec)
+        yield from _over_capacity(at, there, seen)
+        yield from _over_limit(at, there, seen)
+        yield from _over_quota(at, there, seen)
+        yield from _among_others(at, there, seen.spec)
     silent = at[1] in seen.silent.get((there.network, at[0]), ())
     if v["what"] == "stopped" and there.up and not silent:
-        yield from _in_use(at, there, spec, seen)
+        yield from _in_use(at, there, seen)
     there.up = v["what"] == "running"
     there.was_up = there.was_up or there.up
     there.upgrading = v["what"] == "upgrading"
@@ -249,12 +259,9 @@ def _machine(row: Row, spec: Cloud, seen: _Watched) -> Broken:
         yield from _of_one_version(at, there, seen)
 
 
-def _over_capacity(
-    at: Place, new: _There, spec: Cloud, seen: _Watched
-) -> Broken:
+def _over_capacity(at: Place, new: _There, seen: _Watched) -> Broken:
     """Check that what runs or is being made on a physical machine has room there."""
-    machines = spec.machines
-    assert machines is not None
+    machines = seen.machine_spec
     site, physical = at[0], new.physical
     kind = machines.image(new.image).machine_class
     size = next(of for of in machines.classes if of.name == kind)
@@ -269,12 +276,12 @@ def _over_capacity(
         yield 10, f"{physical} has no room for {at[1]}, which is put there"
 
 
-def _over_limit(
-    at: Place, new: _There, spec: Cloud, seen: _Watched
-) -> Broken:
+def _over_limit(at: Place, new: _There, seen: _Watched) -> Broken:
     """Check that a network has no more machines at a site than its balancer takes."""
     most = next(
-        of.most_machines for of in spec.networks if of.name == new.network
+        of.most_machines
+        for of in seen.spec.networks
+        if of.name == new.network
     )
     count = sum(
         there.up or not there.was_up
@@ -288,14 +295,13 @@ def _over_limit(
         )
 
 
-def _over_quota(
-    at: Place, new: _There, spec: Cloud, seen: _Watched
-) -> Broken:
+def _over_quota(at: Place, new: _There, seen: _Watched) -> Broken:
     """Check that a tenant's farms have no more machines in a network at a site than its quota."""
-    assert spec.machines is not None
-    whose = {farm.name: farm.tenant for farm in spec.machines.farms}
+    whose = {farm.name: farm.tenant for farm in seen.machine_spec.farms}
     tenant = whose[new.farm]
-    network = next(of for of in spec.networks if of.name == new.network)
+    network = next(
+        of for of in seen.spec.networks if of.name == new.network
+    )
     quota = dict(network.quotas).get(tenant)
     if quota is None:
         return
@@ -363,9 +369,7 @@ def _moved(row: Row, seen: _Watched) -> None:
             seen.homes[here, database] = elsewhere.get(active, newest)
 
 
-def _in_use(
-    at: Place, there: _There, spec: Cloud, seen: _Watched
-) -> Broken:
+def _in_use(at: Place, there: _There, seen: _Watched) -> Broken:
     """While a farm is upgraded no machine goes that still serves a database's users, unless as many
     others are left as the farm is to have.
     """
@@ -376,8 +380,7 @@ def _in_use(
         for where, each in seen.machines.items()
         if where != at and where[0] == at[0]
     )
-    goal = seen.goals.get((there.farm, there.role))
-    if left >= (_first_goal(there, spec) if goal is None else goal):
+    if left >= _goal(there, seen):
         return
     for (site, database), home in seen.homes.items():
         if site == seen.sites.active and home == (there.farm, there.image):
@@ -388,11 +391,12 @@ def _in_use(
             return
 
 
-def _first_goal(there: _There, spec: Cloud) -> int:
-    """Return how many machines of its role the farm of a machine is to have at first."""
-    assert spec.machines is not None
-    farm = next(of for of in spec.machines.farms if of.name == there.farm)
-    return max(1, farm.goal(there.role))
+def _goal(there: _There, seen: _Watched) -> int:
+    """Return how many machines of its role the farm of a machine is to have."""
+    goal = seen.goals.get((there.farm, there.role))
+    if goal is not None:
+        return goal
+    return max(1, _farm(there.farm, seen).goal(there.role))
 
 
 # ---- 16, 17
@@ -409,7 +413,7 @@ def _started(row: Row, seen: _Watched) -> Broken:
         )
 
 
-def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
+def _saved(row: Row, seen: _Watched) -> Broken:
     """Records are kept. A job that removes a silent machine that nobody has asked to go is a
     repair.
     """
@@ -426,8 +430,8 @@ def _saved(row: Row, spec: Cloud, seen: _Watched) -> Broken:
             seen.jobs[key] = (site, machine)
             at = (site, machine)
             # one that was judged is not judged again
-            if at not in seen.removed and not _is_asked_for(at, spec, seen):
-                yield from _repaired((network, site), machine, spec, seen)
+            if at not in seen.removed and not _is_asked_for(at, seen):
+                yield from _repaired((network, site), machine, seen)
             seen.removed.add((site, machine))
 
 
@@ -437,7 +441,7 @@ def _is_over(at: Place | None, seen: _Watched) -> None:
         seen.removed.discard(at)
 
 
-def _is_asked_for(at: Place, spec: Cloud, seen: _Watched) -> bool:
+def _is_asked_for(at: Place, seen: _Watched) -> bool:
     """Return whether people want that machine to go: its farm is upgraded to another image, or has
     more of its role than it is to have (a machine that replaced this one may run by now).
     """
@@ -451,17 +455,13 @@ def _is_asked_for(at: Place, spec: Cloud, seen: _Watched) -> bool:
         for where, each in seen.machines.items()
         if where[0] == at[0] and where not in seen.removed
     )
-    goal = seen.goals.get((mine.farm, mine.role))
-    return there > (_first_goal(mine, spec) if goal is None else goal)
+    return there > _goal(mine, seen)
 
 
-def _repaired(
-    side: Place, machine: str, spec: Cloud, seen: _Watched
-) -> Broken:
+def _repaired(side: Place, machine: str, seen: _Watched) -> Broken:
     """While a large part of a network's machines at a site is silent none of them is replaced.
     Those that are on their way out are none of them: they have been judged.
     """
-    assert spec.machines is not None
     network, site = side
     silent = seen.silent.get(side, set())
     if machine not in silent:
@@ -474,7 +474,7 @@ def _repaired(
         and (where, name) not in seen.removed
     }
     part = len(silent & there) * PPM
-    if part > spec.machines.most_silent_ppm * len(there):
+    if part > seen.machine_spec.most_silent_ppm * len(there):
         yield (
             17,
             f"{len(silent & there)} of {len(there)} machines at {site} are silent, and "
@@ -483,13 +483,11 @@ def _repaired(
 
 
 # ---- 11
-def _at_end(
-    row: Row, journal: Journal, spec: Cloud, seen: _Watched
-) -> Broken:
+def _at_end(row: Row, journal: Journal, seen: _Watched) -> Broken:
     """After a calm each machine has a record, and each record has a machine. One that is to be made
     may wait where other scripts leave no room for its own.
     """
-    if row.time_us - seen.last_us < calm_us(spec):
+    if row.time_us - seen.last_us < calm_us(seen.spec):
         return
     sides = seen.sites.there()
     recorded = {
@@ -506,7 +504,7 @@ def _at_end(
     if lacking:
         lacking -= _waiting(
             lacking,
-            full_sides(journal, spec, seen.last_us, row.time_us),
+            full_sides(journal, seen.spec, seen.last_us, row.time_us),
             seen,
         )
     for name in sorted(lacking):
@@ -539,3 +537,27 @@ def calm_us(spec: Cloud) -> int:
     attempts = jobs.attempts * (jobs.time_limit_us + jobs.retry_us)
     waits = machines.silent_us + machines.repair_us + spec.restart_us
     return 3 * (attempts + jobs.clean_up_us) + 2 * waits
+
+
+_CHECKS: dict[str, Callable[[Row, _Watched], Broken]] = {
+    "truth.cloud_machine": _machine,
+    "cloud.StartScript": _started,
+    "cloud.SaveAll": _saved,
+}
+"""Checks by the kind of row."""
+
+_NOTES: dict[str, Callable[[Row, _Watched], None]] = {
+    "cloud.MachinesSilent": _silent,
+    "cloud.MachinesBack": _back,
+    "cloud.MachinesRead": _read,
+    "cloud.Notify": _notified,
+    "truth.cloud_farm_upgrade": _upgraded,
+    "truth.cloud_farm_goals": _goals,
+    "truth.cloud_load": _load,
+    "truth.cloud_effect": _moved,
+    "truth.cloud_store_copied": _store_copied,
+    "truth.cloud_store_restored": _store_restored,
+}
+"""Notes by the kind of row. A row of another kind says that something happens."""
+
+_KINDS = (*_CHECKS, *_NOTES, *SITE_ROWS, "truth.event", "truth.end")

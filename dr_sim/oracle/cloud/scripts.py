@@ -16,12 +16,11 @@ from dr_sim.oracle.cloud.machines import MACHINE_SCRIPTS
 from dr_sim.oracle.cloud.seen import Broken, CloudSeen, Key
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Row
-from dr_sim.scenario.cloud_model import Cloud
 
 _ENDS = ("done", "failed", "killed", "died", "escaped")
 
 
-def started(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
+def started(row: Row, seen: CloudSeen) -> Broken:
     v = row.values
     job, change = v["job"], v["change"]
     seen.change_of[job] = change
@@ -59,86 +58,117 @@ def started(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
         )
 
 
-def script(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
-    v = row.values
-    job, what = v["job"], v["what"]
-    side = (row.entity, v["site"])
-    key: Key = (*side, job)
-    change = seen.change_of.get(job, job)
-    made: Key = (*side, change)
-    thing: Key = (*side, v["entity_name"])
-    if v["script"] in MACHINE_SCRIPTS:
+class _Script:
+    """A row of a script, with the names under which what it does is noted.
+
+    side: network and site; key: the job there; made: the change there; thing: what it changes.
+    """
+
+    def __init__(self, row: Row, seen: CloudSeen) -> None:
+        v = row.values
+        self.row = row
+        self.job: str = v["job"]
+        self.site: str = v["site"]
+        self.change = seen.change_of.get(self.job, self.job)
+        self.side = (row.entity, self.site)
+        self.key: Key = (*self.side, self.job)
+        self.made: Key = (*self.side, self.change)
+        self.thing: Key = (*self.side, v["entity_name"])
+
+
+def script(row: Row, seen: CloudSeen) -> Broken:
+    """Check the beginning and the end of each script, and of each clean-up."""
+    if row.values["script"] in MACHINE_SCRIPTS:
         # machines that die are replaced as long as they do: that is no calm
         seen.last_disturbed_us = row.time_us
+    its, what = _Script(row, seen), row.values["what"]
     if what == "begins":
-        seen.begun_at[job].add(key)
-        seen.begun_there.add(made)
-        seen.owed.pop(made, None)
-        seen.begun.setdefault(change, row.time_us)
-        if key in seen.alive:
-            yield (
-                4,
-                f"attempt {seen.alive[key]} of {job} lives, and {v['attempt']} begins",
-            )
-        elif made in seen.changing:
-            yield (
-                4,
-                f"{change} is being made by {seen.changing[made]}, and {job} begins",
-            )
-        astray = goes_astray(row, change, seen)
-        if not astray:
-            yield from hits_another(row, change, seen)
-        other = None if astray else seen.at_work.get(thing)
-        if other is not None and key not in seen.alive:
+        yield from _begins(its, seen)
+    elif what == "cleaning":
+        yield from _cleaning(its, seen)
+    elif what == "cleaned":
+        seen.cleaned.add(its.key)
+    elif what in _ENDS:
+        _ends(its, seen)
+        if what == "died":
+            seen.died.add(its.key)
+        elif what == "escaped":
+            seen.escaped.add(its.made)
+            seen.not_known.add((row.entity, row.values["entity_name"]))
+        elif what == "done":
+            yield from _done(its, seen)
+
+
+def _begins(its: _Script, seen: CloudSeen) -> Broken:
+    """Check that nothing else makes this change, or changes this thing, at the same time."""
+    row, job, key = its.row, its.job, its.key
+    attempt, entity = row.values["attempt"], row.values["entity_name"]
+    seen.begun_at[job].add(key)
+    seen.begun_there.add(its.made)
+    seen.owed.pop(its.made, None)
+    seen.begun.setdefault(its.change, row.time_us)
+    if key in seen.alive:
+        yield (
+            4,
+            f"attempt {seen.alive[key]} of {job} lives, and {attempt} begins",
+        )
+    elif its.made in seen.changing:
+        other = seen.changing[its.made]
+        yield (
+            4,
+            f"{its.change} is being made by {other}, and {job} begins",
+        )
+    if not goes_astray(row, its.change, seen):
+        yield from hits_another(row, its.change, seen)
+        at_work = seen.at_work.get(its.thing)
+        if at_work is not None and key not in seen.alive:
             yield (
                 9,
-                f"{other} changes {v['entity_name']} at {v['site']}, and {job} begins",
+                f"{at_work} changes {entity} at {its.site}, and {job} begins",
             )
-        seen.alive[key] = v["attempt"]
-        seen.changing[made] = job
-        if not astray:
-            seen.at_work[thing] = job
-        seen.at_once[side] = seen.at_once.get(side, 0) + 1
-        if seen.at_once[side] > spec.jobs.at_once:
-            yield (
-                10,
-                f"{seen.at_once[side]} scripts run at {v['site']}, {spec.jobs.at_once} may",
-            )
-    elif what in _ENDS:
-        if seen.alive.pop(key, None) is not None:
-            seen.at_once[side] -= 1
-        seen.changing.pop(made, None)
-        if seen.at_work.get(thing) == job:
-            del seen.at_work[thing]
-        if what == "died":
-            seen.died.add(key)
-        if what == "escaped":
-            seen.escaped.add(made)
-            seen.not_known.add((row.entity, v["entity_name"]))
-        if what == "done":
-            twice = seen.done.get(made)
-            if (
-                twice is not None
-                and made not in seen.escaped
-                and seen.restored_us < 0
-            ):
-                yield (
-                    1,
-                    f"{change} was made at {v['site']} by {twice}, and again by {job}",
-                )
-            seen.done[made] = job
-            seen.done_of[thing].add(made)
-            seen.made.add(key)
-    elif what == "cleaning":
-        if key in seen.alive:
-            yield (
-                5,
-                f"{job} is cleaned up while attempt {seen.alive[key]} lives",
-            )
-        if key in seen.cleaned and seen.restored_us < 0:
-            yield 5, f"{job} is cleaned up again"
-    elif what == "cleaned":
-        seen.cleaned.add(key)
+        seen.at_work[its.thing] = job
+    seen.alive[key] = attempt
+    seen.changing[its.made] = job
+    running = seen.at_once.get(its.side, 0) + 1
+    seen.at_once[its.side] = running
+    most = seen.spec.jobs.at_once
+    if running > most:
+        yield 10, f"{running} scripts run at {its.site}, {most} may"
+
+
+def _ends(its: _Script, seen: CloudSeen) -> None:
+    """Note that a script does not run any more, however it ended."""
+    if seen.alive.pop(its.key, None) is not None:
+        seen.at_once[its.side] -= 1
+    seen.changing.pop(its.made, None)
+    if seen.at_work.get(its.thing) == its.job:
+        del seen.at_work[its.thing]
+
+
+def _done(its: _Script, seen: CloudSeen) -> Broken:
+    """Check that a change is made once."""
+    before = seen.done.get(its.made)
+    excused = its.made in seen.escaped or seen.restored_us >= 0
+    if before is not None and not excused:
+        yield (
+            1,
+            f"{its.change} was made at {its.site} by {before}, and again by {its.job}",
+        )
+    seen.done[its.made] = its.job
+    seen.done_of[its.thing].add(its.made)
+    seen.made.add(its.key)
+
+
+def _cleaning(its: _Script, seen: CloudSeen) -> Broken:
+    """Check that a job is cleaned up once, and after it has ended."""
+    if its.key in seen.alive:
+        attempt = seen.alive[its.key]
+        yield (
+            5,
+            f"{its.job} is cleaned up while attempt {attempt} lives",
+        )
+    if its.key in seen.cleaned and seen.restored_us < 0:
+        yield 5, f"{its.job} is cleaned up again"
 
 
 def ended(row: Row, seen: CloudSeen) -> Broken:
@@ -168,7 +198,7 @@ def _not_cleaned(job: str, state: str, seen: CloudSeen) -> Broken:
         yield 5, f"{job} is {state}, and was never cleaned up"
 
 
-def effect(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
+def effect(row: Row, seen: CloudSeen) -> Broken:
     v = row.values
     site, change, entity = v["site"], v["change"], v["entity_name"]
     if site == seen.sites.active:

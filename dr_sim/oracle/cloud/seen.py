@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud.sites import SitesInUse
 from dr_sim.record.journal import Row
+from dr_sim.scenario.cloud_model import Cloud
 
 Key = tuple[int, str, str]  # network, site, and a job, a change or a thing
 Thing = tuple[int, str]  # network, and a thing there
@@ -52,8 +53,9 @@ class InStore:
 
 @dataclass(slots=True)
 class CloudSeen:
-    """Holds what has been read of the journal so far."""
+    """Holds what has been read of the journal so far. spec: the scenario's."""
 
+    spec: Cloud
     known: InStore = field(default_factory=InStore)
     copied: InStore = field(
         default_factory=InStore

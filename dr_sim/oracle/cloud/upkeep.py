@@ -9,7 +9,7 @@ when new ones run in their place, 20 the moves of an upgrade end.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud.breach import CloudBreach
@@ -27,21 +27,6 @@ from dr_sim.scenario.machine_model import Machines
 from dr_sim.scenario.model import Scenario
 
 Broken = Iterator[tuple[int, str]]
-_KINDS = (
-    "cloud.MachinesSilent",
-    "cloud.MachinesBack",
-    "cloud.MachinesRead",
-    "cloud.Notify",
-    "cloud.ReportUpgrade",
-    "truth.cloud_farm_goals",
-    "truth.cloud_farm_upgrade",
-    "truth.cloud_machine",
-    "truth.cloud_store_restored",
-    "truth.event",
-    "truth.end",
-    *SITE_ROWS,
-)
-
 _ON_ITS_WAY_US = 10_000_000
 """How long an order may be on its way, until the machine has stopped."""
 
@@ -60,11 +45,12 @@ class _Kept:
     the manager knows that a machine is silent. stopped: since when a machine does not run as a
     script was to remove it. runs: farm, role and image of each machine that runs. fell: when one
     that ran went down, and what it was. goals: that were set, by farm and role. may_lack: how many
-    machines of a role a farm may lack in its upgrade.
+    machines of a role a farm may lack in its upgrade. machines: what the scenario says of them.
     """
 
     databases: set[str]
     sites: SitesInUse
+    machines: Machines
     silent: dict[Place, int] = field(default_factory=dict)
     stopped: dict[Place, int] = field(default_factory=dict)
     runs: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
@@ -87,59 +73,81 @@ def upkeep_broken(
     seen = _Kept(
         databases={of.name for of in scenario.databases},
         sites=SitesInUse.at_first(spec),
+        machines=spec.machines,
     )
     for row in journal.rows(*_KINDS):
-        for number, sentence in _row(row, journal, spec, seen):
+        broken = (
+            _at_end(row, journal, spec, seen)
+            if row.kind == "truth.end"
+            else _row(row, seen)
+        )
+        for number, sentence in broken:
             yield CloudBreach(
                 row.time_us, row.seq, f"cloud {number}", sentence
             )
 
 
-def _row(row: Row, journal: Journal, spec: Cloud, seen: _Kept) -> Broken:
-    kind, v = row.kind, row.values
-    machines = spec.machines
-    assert machines is not None
-    if kind == "cloud.MachinesSilent":
-        for at in machines_named(v):
-            seen.silent.setdefault(at, row.time_us)
-    elif kind == "cloud.MachinesBack":
-        for at in machines_named(v):
-            seen.silent.pop(at, None)
-    elif kind == "cloud.MachinesRead":
-        _read(row, machines, seen)
-    elif kind == "cloud.Notify":
-        if v["notice"] == "replaced":
-            yield from _replaced(row, machines, seen)
-    elif kind == "cloud.ReportUpgrade":
-        seen.upgrades[v["farm"]] = _Upgrade(v["image"], v["phase"])
-        seen.last_us = row.time_us
-    elif kind == "truth.cloud_farm_goals":
-        for role, count in json.loads(v["goals"]).items():
-            seen.goals.setdefault((v["farm"], role), []).append(count)
-    elif kind == "truth.cloud_farm_upgrade":
-        # one machine more goes at a time where there is no room for both farms
-        lack = 1 if v["style"] == "new_farm" else v["at_once"]
-        seen.may_lack[v["farm"]] = lack
-        seen.last_us = row.time_us
-    elif kind == "truth.cloud_machine":
-        seen.last_us = row.time_us
-        yield from _changed(row, machines, seen)
-    elif kind == "truth.end":
-        yield from _at_end(row, journal, spec, seen)
+def _row(row: Row, seen: _Kept) -> Broken:
+    """Take up a row, and yield what it breaks."""
+    check = _CHECKS.get(row.kind)
+    if check is not None:
+        yield from check(row, seen)
+        return
+    note = _NOTES.get(row.kind)
+    if note is not None:
+        note(row, seen)
     else:
-        seen.last_us = row.time_us
-        seen.sites.read(row)
-        if kind == "truth.cloud_store_restored":
-            seen.upgrades.clear()  # the store may not know of them
+        _something_happens(row, seen)
+
+
+def _something_happens(row: Row, seen: _Kept) -> None:
+    seen.last_us = row.time_us
+    seen.sites.read(row)
+
+
+def _silent(row: Row, seen: _Kept) -> None:
+    for at in machines_named(row.values):
+        seen.silent.setdefault(at, row.time_us)
+
+
+def _back(row: Row, seen: _Kept) -> None:
+    for at in machines_named(row.values):
+        seen.silent.pop(at, None)
+
+
+def _upgrade_reported(row: Row, seen: _Kept) -> None:
+    v = row.values
+    seen.upgrades[v["farm"]] = _Upgrade(v["image"], v["phase"])
+    seen.last_us = row.time_us
+
+
+def _goals_set(row: Row, seen: _Kept) -> None:
+    farm = row.values["farm"]
+    for role, count in json.loads(row.values["goals"]).items():
+        seen.goals.setdefault((farm, role), []).append(count)
+
+
+def _upgraded(row: Row, seen: _Kept) -> None:
+    """One machine more goes at a time where there is no room for both farms."""
+    v = row.values
+    lack = 1 if v["style"] == "new_farm" else v["at_once"]
+    seen.may_lack[v["farm"]] = lack
+    seen.last_us = row.time_us
+
+
+def _store_restored(row: Row, seen: _Kept) -> None:
+    """The store may not know of the upgrades."""
+    _something_happens(row, seen)
+    seen.upgrades.clear()
 
 
 # ---- 18
-def _read(row: Row, machines: Machines, seen: _Kept) -> None:
+def _read(row: Row, seen: _Kept) -> None:
     """Take up what a site has told of all its machines. If it does not answer none of them does."""
     v = row.values
     if not v["machines"]:
         farms = {
-            f.name for f in machines.farms if f.network == v["network"]
+            f.name for f in seen.machines.farms if f.network == v["network"]
         }
         for at, of in (seen.runs | _fallen(seen)).items():
             if at[0] == v["site"] and of[0] in farms:
@@ -156,25 +164,29 @@ def _fallen(seen: _Kept) -> dict[Place, tuple[str, str, str]]:
     return {at: of for at, (_, of) in seen.fell.items()}
 
 
-def _replaced(row: Row, machines: Machines, seen: _Kept) -> Broken:
+def _replaced(row: Row, seen: _Kept) -> Broken:
+    if row.values["notice"] != "replaced":
+        return
+    repair_us = seen.machines.repair_us
     machine, _, rest = row.values["about"].partition(" at ")
     site = rest.partition(",")[0]
     at = (site, machine)
     since_us = seen.stopped.get(at, seen.silent.get(at))
     if since_us is None:
         yield 18, f"{machine} at {site} is replaced, and it answers"
-    elif row.time_us - since_us < machines.repair_us:
+    elif row.time_us - since_us < repair_us:
         seconds = (row.time_us - since_us) // 1_000_000
         yield (
             18,
             f"{machine} at {site} is replaced when it has been silent for {seconds} s; "
-            f"the limit is {machines.repair_us // 1_000_000} s",
+            f"the limit is {repair_us // 1_000_000} s",
         )
 
 
 # ---- 19
-def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
+def _changed(row: Row, seen: _Kept) -> Broken:
     v = row.values
+    seen.last_us = row.time_us
     at: Place = (v["site"], v["machine"])
     if v["what"] == RUNNING:
         seen.runs[at] = (v["farm"], v["role"], v["image"])
@@ -192,8 +204,8 @@ def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
     upgrade = seen.upgrades.get(gone[0])
     if upgrade is None or upgrade.to == gone[2]:
         return
-    goal = _least_goal(gone, machines, seen)
-    since_us = row.time_us - machines.silent_us - _ON_ITS_WAY_US
+    goal = _least_goal(gone, seen)
+    since_us = row.time_us - seen.machines.silent_us - _ON_ITS_WAY_US
     unknown = {
         place: of
         for place, (fell_us, of) in seen.fell.items()
@@ -210,14 +222,12 @@ def _changed(row: Row, machines: Machines, seen: _Kept) -> Broken:
         )
 
 
-def _least_goal(
-    gone: tuple[str, str, str], machines: Machines, seen: _Kept
-) -> int:
+def _least_goal(gone: tuple[str, str, str], seen: _Kept) -> int:
     """Return the least goal that the farm has had for a role: what was ordered under an earlier one
     may be done under a later one.
     """
     farm, role, _ = gone
-    of = next(each for each in machines.farms if each.name == farm)
+    of = next(each for each in seen.machines.farms if each.name == farm)
     return min(
         of.goal(role), *seen.goals.get((farm, role), [of.goal(role)])
     )
@@ -243,17 +253,14 @@ def _at_end(row: Row, journal: Journal, spec: Cloud, seen: _Kept) -> Broken:
     if until_us - since_us - busy_us < calm_us:
         return
     for farm, to in moving:
-        if _lacks(farm, to, spec.machines, seen):
+        if _lacks(farm, to, seen):
             continue
         yield 20, f"the upgrade of {farm} to {to} does not end"
 
 
-def _lacks(
-    farm: str, to: str, machines: Machines | None, seen: _Kept
-) -> bool:
+def _lacks(farm: str, to: str, seen: _Kept) -> bool:
     """Return whether the active side lacks machines of the image to which a farm is upgraded."""
-    assert machines is not None
-    of = next(each for each in machines.farms if each.name == farm)
+    of = next(each for each in seen.machines.farms if each.name == farm)
     for role, goal in of.goals:
         set_there = seen.goals.get((farm, role), [goal])
         run = [
@@ -272,3 +279,23 @@ def _calm_us(spec: Cloud) -> int:
     attempt_us = jobs.time_limit_us + jobs.retry_us + jobs.clean_up_us
     databases = sum(len(network.databases) for network in spec.networks)
     return jobs.attempts**2 * max(1, databases) * attempt_us
+
+
+_CHECKS: dict[str, Callable[[Row, _Kept], Broken]] = {
+    "cloud.Notify": _replaced,
+    "truth.cloud_machine": _changed,
+}
+"""Checks by the kind of row."""
+
+_NOTES: dict[str, Callable[[Row, _Kept], None]] = {
+    "cloud.MachinesSilent": _silent,
+    "cloud.MachinesBack": _back,
+    "cloud.MachinesRead": _read,
+    "cloud.ReportUpgrade": _upgrade_reported,
+    "truth.cloud_farm_goals": _goals_set,
+    "truth.cloud_farm_upgrade": _upgraded,
+    "truth.cloud_store_restored": _store_restored,
+}
+"""Notes by the kind of row. A row of another kind says that something happens."""
+
+_KINDS = (*_CHECKS, *_NOTES, *SITE_ROWS, "truth.event", "truth.end")

@@ -14,7 +14,7 @@ due.py, requests that wait in waiting.py, and what attempts leave behind in left
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dr_sim.oracle.cloud.asked import left_behind, note_edit, still_runs
 from dr_sim.oracle.cloud.blocked import blocked_in_vain
@@ -45,46 +45,16 @@ _LAST = ("done", "failed", "cancelled")
 _READ = "read"
 _CUTS = re.compile(r"^the agents of (\w+) are silent|^link down")
 _LINK = ""  # stands for the link among the sites that are silent
-_KINDS = (
-    "cloud.Called",
-    "cloud.CallsAlike",
-    "cloud.AnswerCall",
-    "cloud.AgentSaid",
-    "cloud.SaveAll",
-    "cloud.StartScript",
-    "cloud.Notify",
-    "cloud.MappingEdited",
-    "cloud.MirrorSwitched",
-    "cloud.SiteProvisioned",
-    "truth.cloud_manager",
-    "truth.cloud_store_copied",
-    "truth.cloud_store_restored",
-    "truth.cloud_commands_done",
-    "truth.cloud_acknowledged",
-    "truth.cloud_farm_upgrade",
-    "truth.cloud_script",
-    "truth.cloud_effect",
-    "truth.cloud_forgotten",
-    "truth.cloud_drift",
-    "truth.cloud_provision",
-    "truth.cloud_left_behind",
-    "truth.cloud_second_side",
-    "truth.cloud_stands",
-    "truth.cloud_site_lost",
-    "truth.cloud_site_back",
-    "truth.failed",
-    "truth.fenced",
-    "truth.event",
-    "truth.end",
-)
 
 
 def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     """Everything that broke, in the order of the journal; nothing where there is no manager."""
     if scenario.cloud is None:
         return []
-    seen = CloudSeen(sites=SitesInUse.at_first(scenario.cloud))
-    found = list(_over_rows(journal, scenario.cloud, seen))
+    seen = CloudSeen(
+        scenario.cloud, sites=SitesInUse.at_first(scenario.cloud)
+    )
+    found = list(_over_rows(journal, seen))
     found += drift_is_told(journal, scenario)
     found += machines_broken(journal, scenario)
     found += upkeep_broken(journal, scenario)
@@ -102,132 +72,152 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
 
 
-def _over_rows(
-    journal: Journal, spec: Cloud, seen: CloudSeen
-) -> Iterator[CloudBreach]:
+def _over_rows(journal: Journal, seen: CloudSeen) -> Iterator[CloudBreach]:
     last = None
     for row in journal.rows(*_KINDS):
         last = row
-        for number, sentence in _row(row, spec, seen):
+        for number, sentence in _row(row, seen):
             yield CloudBreach(
                 row.time_us, row.seq, f"cloud {number}", sentence
             )
     if last is not None:
-        for number, sentence in at_end(journal, spec, seen, last.time_us):
+        for number, sentence in at_end(journal, seen, last.time_us):
             yield CloudBreach(
                 last.time_us, last.seq, f"cloud {number}", sentence
             )
 
 
-def _row(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
-    kind = row.kind
-    if kind == "cloud.Called":
-        yield from _called(row, spec, seen)
-    elif kind == "cloud.AgentSaid":
-        newest = (
-            seen.known.attempt.get(row.values["job"])
-            == row.values["attempt"]
-        )
-        seen.told_done = (
-            row.values["job"]
-            if newest and row.values["word"] in ("done", "done before")
-            else ""
-        )
-    elif kind == "cloud.CallsAlike":
-        seen.logged = False
-    elif kind == "cloud.AnswerCall":
-        yield from _answered(row, seen)
-    elif kind == "cloud.SaveAll":
-        seen.logged = seen.logged or _has_log_line(row.values["entries"])
-        yield from ended(row, seen)
-        if seen.told_done:
-            seen.known.over[seen.told_done], seen.told_done = "done", ""
-    elif kind == "cloud.Notify":
-        if row.values["notice"] == "job failed":
-            seen.told_of.add(row.values["about"])
-    elif kind in (
-        "truth.cloud_commands_done",
-        "truth.cloud_store_restored",
-    ):
-        # the word about a job that failed may be lost with the manager, or with its store
-        seen.told_of.update(seen.begun_at)
-        if kind == "truth.cloud_store_restored":
-            seen.restored_us = row.time_us
-            seen.known = seen.copied.copy()
-    elif kind == "cloud.StartScript":
-        yield from started(row, spec, seen)
-    elif kind == "truth.cloud_script":
-        yield from script(row, spec, seen)
-    elif kind == "truth.cloud_effect":
-        yield from effect(row, spec, seen)
-    elif kind == "truth.cloud_farm_upgrade":
-        seen.upgrades.add(
-            f"move/{row.values['farm']}/{row.values['image']}/"
-        )
-    elif kind == "truth.cloud_forgotten":
-        seen.not_known.add((row.entity, row.values["entity_name"]))
-    elif kind == "truth.cloud_left_behind":
-        yield from left_behind(row, seen)
-    elif kind == "cloud.SiteProvisioned":
-        yield from still_runs(row, seen)
-    elif kind == "cloud.MappingEdited":
-        note_edit(row, spec, seen)
-    elif kind == "cloud.MirrorSwitched":
-        switch = seen.known.mirror_off
-        (switch.discard if row.values["on"] else switch.add)(row.entity)
-        seen.known.off_since.pop(row.entity, None)
-        if not row.values["on"]:
-            seen.known.off_since[row.entity] = row.time_us
-    elif kind == "truth.cloud_acknowledged":
-        seen.known.acknowledged.setdefault(
-            _request(row.values["client"], row), row.time_us
-        )
-    elif kind == "truth.cloud_store_copied":
-        seen.copied = seen.known.copy()
-    elif kind == "truth.cloud_manager":
-        seen.up = bool(row.values["up"])
-        seen.calls.clear()
-        seen.logged = True
+def _row(row: Row, seen: CloudSeen) -> Broken:
+    """Take up a row, and yield what it breaks."""
+    check = _CHECKS.get(row.kind)
+    if check is not None:
+        yield from check(row, seen)
+    note = _NOTES.get(row.kind)
+    if note is not None:
+        note(row, seen)
+
+
+# ---- what is noted
+def _agent_said(row: Row, seen: CloudSeen) -> None:
+    job = row.values["job"]
+    newest = seen.known.attempt.get(job) == row.values["attempt"]
+    done = row.values["word"] in ("done", "done before")
+    seen.told_done = job if newest and done else ""
+
+
+def _calls_alike(row: Row, seen: CloudSeen) -> None:
+    seen.logged = False
+
+
+def _saved(row: Row, seen: CloudSeen) -> None:
+    seen.logged = seen.logged or _has_log_line(row.values["entries"])
+    if seen.told_done:
+        seen.known.over[seen.told_done] = "done"
         seen.told_done = ""
-        seen.last_disturbed_us = row.time_us
-    elif kind == "truth.cloud_provision":
-        if row.values["begins"]:
-            old, link = seen.sites.active, spec.at != "apart"
-            seen.left_silent = bool(
-                seen.silent[old] or (link and seen.silent[_LINK])
-            )
-            seen.owed.clear()
-            seen.goes_to = row.values["site"]
-            seen.newer.clear()
-            seen.older.clear()
-            for of, changes in seen.order.items():
-                seen.older[of] = set(changes)
-        seen.sites.read(row)
-    elif kind == "truth.cloud_second_side":
-        seen.in_place = row.values["site"]
-        seen.last_disturbed_us = row.time_us
-    elif kind == "truth.cloud_stands":
-        seen.sites.read(row)
-        seen.in_place = ""
-        seen.order.clear()
-        seen.reached.clear()
-        seen.older.clear()
+
+
+def _notified(row: Row, seen: CloudSeen) -> None:
+    if row.values["notice"] == "job failed":
+        seen.told_of.add(row.values["about"])
+
+
+def _may_be_forgotten(row: Row, seen: CloudSeen) -> None:
+    """The word about a job that failed may be lost with the manager, or with its store."""
+    seen.told_of.update(seen.begun_at)
+
+
+def _store_copied(row: Row, seen: CloudSeen) -> None:
+    seen.copied = seen.known.copy()
+
+
+def _store_restored(row: Row, seen: CloudSeen) -> None:
+    _may_be_forgotten(row, seen)
+    seen.restored_us = row.time_us
+    seen.known = seen.copied.copy()
+
+
+def _farm_upgrade(row: Row, seen: CloudSeen) -> None:
+    v = row.values
+    seen.upgrades.add(f"move/{v['farm']}/{v['image']}/")
+
+
+def _forgotten(row: Row, seen: CloudSeen) -> None:
+    seen.not_known.add((row.entity, row.values["entity_name"]))
+
+
+def _mirror_switched(row: Row, seen: CloudSeen) -> None:
+    known = seen.known
+    known.off_since.pop(row.entity, None)
+    if row.values["on"]:
+        known.mirror_off.discard(row.entity)
+    else:
+        known.mirror_off.add(row.entity)
+        known.off_since[row.entity] = row.time_us
+
+
+def _acknowledged(row: Row, seen: CloudSeen) -> None:
+    name = _request(row.values["client"], row)
+    seen.known.acknowledged.setdefault(name, row.time_us)
+
+
+def _manager(row: Row, seen: CloudSeen) -> None:
+    """A life of the manager begins or ends."""
+    seen.up = bool(row.values["up"])
+    seen.calls.clear()
+    seen.logged = True
+    seen.told_done = ""
+    seen.last_disturbed_us = row.time_us
+
+
+def _provision(row: Row, seen: CloudSeen) -> None:
+    if row.values["begins"]:
+        old, link = seen.sites.active, seen.spec.at != "apart"
+        seen.left_silent = bool(
+            seen.silent[old] or (link and seen.silent[_LINK])
+        )
+        seen.owed.clear()
+        seen.goes_to = row.values["site"]
         seen.newer.clear()
-        seen.last_disturbed_us = row.time_us
-    elif kind == "truth.cloud_site_lost":
-        seen.sites.read(row)
-    elif kind == "truth.cloud_site_back":
-        # what died there may be half done, and is to be cleaned up
-        seen.sites.read(row)
-        at = row.values["site"]
-        seen.died = {key for key in seen.died if key[1] != at}
-    elif kind == "truth.event":
-        seen.last_disturbed_us = row.time_us
-        detail, by = row.values["detail"], 1 if row.values["begins"] else -1
-        if detail.startswith("scripts are missing"):
-            seen.scripts_missing = True
-        if cuts := _CUTS.search(detail):
-            seen.silent[cuts[1] or _LINK] += by
+        seen.older.clear()
+        for thing, changes in seen.order.items():
+            seen.older[thing] = set(changes)
+    seen.sites.read(row)
+
+
+def _second_side(row: Row, seen: CloudSeen) -> None:
+    seen.in_place = row.values["site"]
+    seen.last_disturbed_us = row.time_us
+
+
+def _stands(row: Row, seen: CloudSeen) -> None:
+    seen.sites.read(row)
+    seen.in_place = ""
+    seen.order.clear()
+    seen.reached.clear()
+    seen.older.clear()
+    seen.newer.clear()
+    seen.last_disturbed_us = row.time_us
+
+
+def _site_lost(row: Row, seen: CloudSeen) -> None:
+    seen.sites.read(row)
+
+
+def _site_back(row: Row, seen: CloudSeen) -> None:
+    """Things that died there may be half done, and are to be cleaned up."""
+    seen.sites.read(row)
+    at = row.values["site"]
+    seen.died = {key for key in seen.died if key[1] != at}
+
+
+def _event(row: Row, seen: CloudSeen) -> None:
+    seen.last_disturbed_us = row.time_us
+    detail = row.values["detail"]
+    if detail.startswith("scripts are missing"):
+        seen.scripts_missing = True
+    if cuts := _CUTS.search(detail):
+        by = 1 if row.values["begins"] else -1
+        seen.silent[cuts[1] or _LINK] += by
 
 
 def _request(caller: str, row: Row) -> str:
@@ -235,8 +225,8 @@ def _request(caller: str, row: Row) -> str:
 
 
 # ---- requests: 1, 2, 3, 7
-def _called(row: Row, spec: Cloud, seen: CloudSeen) -> Broken:
-    if _may_call(row.values["caller"], row.values["network"], spec):
+def _called(row: Row, seen: CloudSeen) -> Broken:
+    if _may_call(row.values["caller"], row.values["network"], seen.spec):
         seen.may_be.add(_request(row.values["caller"], row))
     if not seen.logged:
         yield 7, "a call has no line in the log"
@@ -294,3 +284,49 @@ def _answered(row: Row, seen: CloudSeen) -> Broken:
         yield 6, f"{job} was {before}, and is {state}"
     if job and state in _LAST:
         seen.known.over[job] = state
+
+
+_CHECKS: dict[str, Callable[[Row, CloudSeen], Broken]] = {
+    "cloud.Called": _called,
+    "cloud.AnswerCall": _answered,
+    "cloud.SaveAll": ended,
+    "cloud.StartScript": started,
+    "cloud.SiteProvisioned": still_runs,
+    "truth.cloud_script": script,
+    "truth.cloud_effect": effect,
+    "truth.cloud_left_behind": left_behind,
+}
+"""Checks by the kind of row. A check comes before the note of the same row."""
+
+_NOTES: dict[str, Callable[[Row, CloudSeen], None]] = {
+    "cloud.AgentSaid": _agent_said,
+    "cloud.CallsAlike": _calls_alike,
+    "cloud.SaveAll": _saved,
+    "cloud.Notify": _notified,
+    "cloud.MappingEdited": note_edit,
+    "cloud.MirrorSwitched": _mirror_switched,
+    "truth.cloud_commands_done": _may_be_forgotten,
+    "truth.cloud_store_copied": _store_copied,
+    "truth.cloud_store_restored": _store_restored,
+    "truth.cloud_farm_upgrade": _farm_upgrade,
+    "truth.cloud_forgotten": _forgotten,
+    "truth.cloud_acknowledged": _acknowledged,
+    "truth.cloud_manager": _manager,
+    "truth.cloud_provision": _provision,
+    "truth.cloud_second_side": _second_side,
+    "truth.cloud_stands": _stands,
+    "truth.cloud_site_lost": _site_lost,
+    "truth.cloud_site_back": _site_back,
+    "truth.event": _event,
+}
+"""Notes by the kind of row."""
+
+_ONLY_LAST = (
+    "truth.cloud_drift",
+    "truth.failed",
+    "truth.fenced",
+    "truth.end",
+)
+"""Kinds that count only as the last row: the run is calm until then."""
+
+_KINDS = tuple({**_CHECKS, **_NOTES, **dict.fromkeys(_ONLY_LAST)})
