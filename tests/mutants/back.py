@@ -49,9 +49,9 @@ BACK: tuple[Mutant, ...] = (
     one(
         "planned_limit_is_forgotten", "R15", "after a restart a planned failover has no limit",
         "recovery/failover/failover.py",
-        "            self.emptying.start(e, self.planned, out)\n"
-        "            going_back.set_limit(self, e, out)\n",
-        "            self.emptying.start(e, self.planned, out)\n",
+        "    f.emptying.start(e, f.planned, out)\n"
+        "    going_back.set_limit(f, e, out)\n",
+        "    f.emptying.start(e, f.planned, out)\n",
     ),
     one(
         "goes_back_too_early", "R15", "a planned failover goes back after half of its limit",

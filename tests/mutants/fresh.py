@@ -27,7 +27,7 @@ FRESH: tuple[Mutant, ...] = (
         "held_beyond_its_delay", "R7",
         "a log that seems to come from the future is held for longer than the replay delay",
         "recovery/files/landing.py",
-        "        wait_us = min(wait_us, db.rules.delay_us)\n",
+        "    wait_us = min(wait_us, delay_us)\n",
         "",
     ),
     one(

@@ -525,8 +525,8 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "recovering_is_not_gone_on_with", "R15", "a restart while databases are brought online orders none",
         "recovery/failover/failover.py",
-        "        elif phase in (FailoverPhase.RECOVERING, FailoverPhase.SERVING):\n",
-        "        elif phase is FailoverPhase.SERVING:\n",
+        "    FailoverPhase.RECOVERING: _recovers,\n",
+        "",
     ),
     one(
         "drain_waits_for_the_damaged", "R15", "a failover waits for a damaged log that nobody sends",

@@ -62,7 +62,6 @@ from dr_sim.recovery.failover.emptying import Emptying
 from dr_sim.recovery.failover.failover_table import (
     BEFORE_RECOVERY,
     BRINGS_ONLINE,
-    EMPTYING,
     FAILOVER,
     OFF,
     FailoverEvent,
@@ -418,28 +417,9 @@ class Failover:
         claiming.resume(self, out)
         if self.brings_online and self.claiming.held:
             way_over.later_again(self, e, out)
-        if phase is FailoverPhase.ABANDONED:
-            self.move(FailoverEvent.OVER, out)
-        elif phase is FailoverPhase.CHOOSING:
-            self.move(FailoverEvent.NOT_HERE, out)
-        elif phase is FailoverPhase.DECIDING:
-            if self.silence.at_us() is None:
-                self.abandon(FailoverEvent.DECLINED, out)
-            else:
-                self.page(e, out)
-        elif phase is FailoverPhase.UNFENCING:
-            going_back.ask(self, e, out)
-        elif phase is FailoverPhase.PREPARING:
-            out.append(GetMachine())
-        elif phase in EMPTYING:
-            self.emptying.start(e, self.planned, out)
-            going_back.set_limit(self, e, out)
-        elif phase in (FailoverPhase.RECOVERING, FailoverPhase.SERVING):
-            way_over.recover_again(self, out)
-        elif phase is FailoverPhase.PROVISIONING:
-            out.append(Provision())
-        elif phase is FailoverPhase.REDIRECTING:
-            out.append(Redirect())
+        go_on = _ON_RESUME.get(phase)
+        if go_on is not None:
+            go_on(self, e, out)
         if phase in BEFORE_RECOVERY and self.fencing.open and self.needless:
             self.call_off(e, out)
         elif self.on and self.claiming.held:
@@ -516,3 +496,64 @@ ON_EVENT: dict[
     events.Inventory: way_over.observed,
     events.RestoreGoesOn: Failover.restore_goes_on,
 }
+
+
+# ---- what a phase begins with after a restart
+_Inventory = events.Inventory
+
+
+def _is_over(f: Failover, e: _Inventory, out: list[Command]) -> None:
+    f.move(FailoverEvent.OVER, out)
+
+
+def _is_not_here(f: Failover, e: _Inventory, out: list[Command]) -> None:
+    f.move(FailoverEvent.NOT_HERE, out)
+
+
+def _asks_again(f: Failover, e: _Inventory, out: list[Command]) -> None:
+    """Page the operator again, unless the machines are heard by now."""
+    if f.silence.at_us() is None:
+        f.abandon(FailoverEvent.DECLINED, out)
+    else:
+        f.page(e, out)
+
+
+def _prepares(f: Failover, e: _Inventory, out: list[Command]) -> None:
+    out.append(GetMachine())
+
+
+def _empties(f: Failover, e: _Inventory, out: list[Command]) -> None:
+    f.emptying.start(e, f.planned, out)
+    going_back.set_limit(f, e, out)
+
+
+def _recovers(f: Failover, e: _Inventory, out: list[Command]) -> None:
+    way_over.recover_again(f, out)
+
+
+def _provisions(f: Failover, e: _Inventory, out: list[Command]) -> None:
+    out.append(Provision())
+
+
+def _redirects(f: Failover, e: _Inventory, out: list[Command]) -> None:
+    out.append(Redirect())
+
+
+_ON_RESUME: dict[
+    FailoverPhase, Callable[[Failover, _Inventory, list[Command]], None]
+] = {
+    FailoverPhase.ABANDONED: _is_over,
+    FailoverPhase.CHOOSING: _is_not_here,
+    FailoverPhase.DECIDING: _asks_again,
+    FailoverPhase.UNFENCING: going_back.ask,
+    FailoverPhase.PREPARING: _prepares,
+    FailoverPhase.DRAINING: _empties,
+    FailoverPhase.TAIL: _empties,
+    FailoverPhase.RECOVERING: _recovers,
+    FailoverPhase.SERVING: _recovers,
+    FailoverPhase.PROVISIONING: _provisions,
+    FailoverPhase.REDIRECTING: _redirects,
+}
+"""Steps that a phase begins again: the answer to the incarnation before is lost. In the other
+phases there is nothing to do.
+"""

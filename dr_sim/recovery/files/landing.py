@@ -101,19 +101,7 @@ def validated(
         ):  # it was never whole: was its range really behind us?
             files.decide(file, db.state)
     if db.rules.delay_us and not file.done:
-        until_utc_us = (
-            header.started_utc_us
-            if file.kind is LOG
-            else header.finished_utc_us
-        )
-        wait_us = max(0, until_utc_us + db.rules.delay_us - e.utc_us)
-        # by a clock that is wrong it may seem to come from the future: it was made before it landed
-        wait_us = min(wait_us, db.rules.delay_us)
-        due_us = e.mono_us + wait_us
-        if not wait_us and file.due_mono_us:
-            # it has been due before: another look at it changes nothing
-            due_us = min(due_us, file.due_mono_us)
-        files.hold_until(file, due_us)
+        _hold_back(db, file, e)
     if file.kind is LOG and not file.done:
         files.queue(file)
         kept.log_is_whole(db, file, e, out)
@@ -122,6 +110,24 @@ def validated(
             e, out
         )  # the chain may have waited for this file; advance waits for the restore
     db.advance(e, out)
+
+
+def _hold_back(db: DatabaseReplay, file: File, e: events.Validated) -> None:
+    """Let a file wait until it is as old as replay is to be behind."""
+    header, delay_us = e.header, db.rules.delay_us
+    made_utc_us = (
+        header.started_utc_us
+        if file.kind is LOG
+        else header.finished_utc_us
+    )
+    wait_us = max(0, made_utc_us + delay_us - e.utc_us)
+    # by a clock that is wrong it may seem to come from the future: it was made before it landed
+    wait_us = min(wait_us, delay_us)
+    due_us = e.mono_us + wait_us
+    if not wait_us and file.due_mono_us:
+        # it has been due before: another look at it changes nothing
+        due_us = min(due_us, file.due_mono_us)
+    db.files.hold_until(file, due_us)
 
 
 def _came_with_rot(
