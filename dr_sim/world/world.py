@@ -240,38 +240,29 @@ class World:
 
     def _change_roles(self, old: Pair) -> None:
         """Change roles: a failover has brought the standby of that pair online."""
-        now = self.agenda.now_us
-        if now >= self.scenario.run_for_us:
+        if self.agenda.now_us >= self.scenario.run_for_us:
             return
-        for pair in old.together:
-            if pair is not old:
-                pair.retire()
+        beside = [pair for pair in old.together if pair is not old]
+        for pair in beside:
+            pair.retire()
         heirs = heirs_of(old)
-        new_primary = self._new_primary(old)
-        each = self._behind(old, heirs, new_primary)
+        each = self._behind(old, heirs, self._new_primary(old))
         if not each:
             return
         for pair in old.together:
             pair.secondary.lets_go()
         old.primary.succeeded = True
-        for pair in old.together:
-            if pair is not old:
-                pair.dismiss()
-                pair.replication.leave()
+        for pair in beside:
+            pair.dismiss()
+            pair.replication.leave()
         if isinstance(old.replication, StoreFeed):
             old.replication.drop([old.index_of(name) for name in heirs])
-        going = [*self._waiting]
-        for pair in old.together:
-            going += what_lasts(pair, now, heirs)
-        self._waiting = not_felt(going, each, now)
-        carried = [felt(going, roles, now) for roles in each]
-        for roles, going_on in zip(each, carried, strict=True):
-            events = [one.event for one in going_on]
-            roles.events = [*self.scenario.events, *events]
+        carried = self._carried(old, heirs, each)
         earlier = list(self.pairs)
         self.pair = self._put_all_on(each)
         self.pair.before = old
-        for pair in self.pair.together:
+        together = self.pair.together
+        for pair in together:
             pair.left_behind = LeftBehind(pair, earlier)
         if old.replaced_by is not None:
             self.agenda.at(
@@ -281,14 +272,31 @@ class World:
                 self.end_of,
                 old,
             )
-        for pair in self.pair.together:
+        for pair in together:
             pair.start()
-        for pair in self.pair.together:
+        for pair in together:
             self._second_sides.build(pair)
         if old.lead.coming_back.closed:
             note_what_is_there(old, self.pair)
-        for pair, going_on in zip(self.pair.together, carried, strict=True):
+        for pair, going_on in zip(together, carried, strict=True):
             self._go_on(pair, going_on)
+
+    def _carried(
+        self, old: Pair, heirs: Mapping[str, Heir], each: Sequence[Roles]
+    ) -> list[list[GoesOn]]:
+        """Return what goes on in each of the new pairs, and let their roles know of its events.
+        What is felt in none of them waits for the next change of roles.
+        """
+        now = self.agenda.now_us
+        going = [*self._waiting]
+        for pair in old.together:
+            going += what_lasts(pair, now, heirs)
+        self._waiting = not_felt(going, each, now)
+        carried = [felt(going, roles, now) for roles in each]
+        for roles, going_on in zip(each, carried, strict=True):
+            events = [one.event for one in going_on]
+            roles.events = [*self.scenario.events, *events]
+        return carried
 
     def _go_on(self, pair: Pair, going_on: Sequence[GoesOn]) -> None:
         """Let things that had begun before continue in a new pair."""
