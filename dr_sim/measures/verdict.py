@@ -17,6 +17,7 @@ from enum import IntEnum
 
 from dr_sim.measures.outage_now.way_over import SITE
 from dr_sim.measures.outcome.mistake_parts import degraded, down
+from dr_sim.measures.summary.cloud_types import CloudSummary
 from dr_sim.measures.summary.curve_types import (
     ClassedCurve,
     CurveSummary,
@@ -224,13 +225,8 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
             None,
             f"one run has no {statistic} of its own; ask for more with --replications",
         )
-    if summary.cloud is not None and base in CLOUD_COUNTS:
-        return _Found(summary.cloud.count(base))
-    if summary.cloud is not None and base in CLOUD_PARTS:
-        part = summary.cloud.part(base)
-        return _Found(
-            part, "" if part is not None else "no client called in this run"
-        )
+    if summary.cloud is not None and base in (*CLOUD_COUNTS, *CLOUD_PARTS):
+        return _of_cloud(summary.cloud, base)
     if base.startswith("alert"):
         return _of_alerts(_score(summary.alerts, line), base)
     if base == "writes_refused":
@@ -241,6 +237,19 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
         return _pause(summary, line)
     if base == "to_goal":
         return _to_goal(summary)
+    return _of_failovers(summary, line, base)
+
+
+def _of_cloud(cloud: CloudSummary, base: str) -> _Found:
+    if base in CLOUD_COUNTS:
+        return _Found(cloud.count(base))
+    part = cloud.part(base)
+    why = "no client called in this run" if part is None else ""
+    return _Found(part, why)
+
+
+def _of_failovers(summary: Summary, line: SlaLine, base: str) -> _Found:
+    """Return the worst of a measure over the failovers that a line asks for."""
     met = [
         f
         for f in summary.failovers

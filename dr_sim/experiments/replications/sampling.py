@@ -37,10 +37,12 @@ from dr_sim.measures.summary.curves import (
 )
 from dr_sim.measures.summary.types import (
     AlertScore,
+    AlertsSummary,
     CostSummary,
     FailoverSummary,
     MistakeSummary,
     Summary,
+    WritesRefusedSummary,
 )
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
@@ -89,6 +91,18 @@ def from_summary(
 def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
     named = _named(scenario)
     yield from _of_failovers(summary.failovers, named)
+    yield from _of_curves(summary, named)
+    yield from _of_classes(summary)
+    yield from _of_all_alerts(summary.alerts, named)
+    yield from _of_refused(summary.writes_refused, named)
+    yield from _of_ways(summary)
+    yield from _of_mistakes(summary.mistakes, named, scenario)
+    yield from _of_cloud(summary)
+    yield from _of_link(summary)
+
+
+def _of_curves(summary: Summary, named: Sequence[str]) -> Iterator[Value]:
+    """Yield the curves of the service, its databases, tenants and places."""
     for head in ("exposure", "replay_lag", "outage_if_now"):
         of_class = "site" if head in CLASSED_CURVES else ""
         whole = summary.curve(head)
@@ -101,6 +115,12 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
             yield from _of_curve(head, curve, "", of_class, tenant)
         for place, curve in whole.by_copy.items():
             yield from _of_curve(f"{head}@{place}", curve, "", of_class)
+
+
+def _of_classes(summary: Summary) -> Iterator[Value]:
+    """Yield the curves of other classes of failures than the site's, and those of the time before
+    the first failure and after it.
+    """
     for other, parted in summary.exposure.other_classes.items():
         yield from _of_class("exposure", parted, other)
     for other, parted in summary.outage_if_now.other_classes.items():
@@ -112,25 +132,33 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
         yield from _of_class(head, classed, "site")
         for other, parted in classed.other_classes.items():
             yield from _of_class(head, parted, other)
-    yield from _of_alerts(summary.alerts, "")
+
+
+def _of_all_alerts(
+    alerts: AlertsSummary, named: Sequence[str]
+) -> Iterator[Value]:
+    yield from _of_alerts(alerts, "")
     for name in named:
-        yield from _of_alerts(summary.alerts.by_database[name], name)
-    for tenant, score in summary.alerts.by_tenant.items():
+        yield from _of_alerts(alerts.by_database[name], name)
+    for tenant, score in alerts.by_tenant.items():
         yield from _of_alerts(score, "", tenant)
-    refused = summary.writes_refused
-    yield Value(
-        "writes_refused", "", "", "us", refused.time_us, refused.time_us
-    )
+
+
+def _of_refused(
+    refused: WritesRefusedSummary, named: Sequence[str]
+) -> Iterator[Value]:
+    measure, unit = "writes_refused", "us"
+    us = refused.time_us
+    yield Value(measure, "", "", unit, us, us)
     for name in named:
         us = refused.by_database[name].time_us
-        yield Value("writes_refused", name, "", "us", us, us)
+        yield Value(measure, name, "", unit, us, us)
     for tenant, of in refused.by_tenant.items():
-        yield Value(
-            "writes_refused", "", "", "us", of.time_us, of.time_us, tenant
-        )
-    yield from _of_ways(summary)
-    yield from _of_mistakes(summary.mistakes, named, scenario)
-    yield from _of_cloud(summary)
+        us = of.time_us
+        yield Value(measure, "", "", unit, us, us, tenant)
+
+
+def _of_link(summary: Summary) -> Iterator[Value]:
     for measure, unit, value in (
         ("link_sent", "bytes", summary.link.bytes_sent),
         ("link_used", "ppm", summary.link.used_ppm),

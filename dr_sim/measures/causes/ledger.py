@@ -12,7 +12,7 @@ the same way by its phases.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -360,7 +360,8 @@ def outage_ledger(
             elif phase == "provision":
                 why = _provisioned(t, scenario, waits, left, right)
             else:
-                why = _why(t, scenario, phase, left, right)
+                databases = len(scenario.databases)
+                why = _why(_InSpan(t, left, right), phase, databases)
             lines.append(LedgerLine(left, right - left, phase, why))
     note = (
         ""
@@ -413,62 +414,89 @@ def _provisioned(
     return "; ".join(words) or "nothing was missing"
 
 
-def _why(
-    t: Tables, scenario: Scenario, phase: str, begin: int, end: int
-) -> str:
+@dataclass(frozen=True, slots=True)
+class _InSpan:
+    """The rows of a span of time."""
+
+    t: Tables
+    begin_us: int
+    end_us: int
+
+    def count(self, kind: str) -> int:
+        """Return how many rows of a kind there are."""
+        time = self.t[kind]["time_us"]
+        return int(((time >= self.begin_us) & (time <= self.end_us)).sum())
+
+
+def _why(span: _InSpan, phase: str, databases: int) -> str:
     """Return what the record says was in progress in one phase."""
-
-    def count(kind_name: str) -> int:
-        time = t[kind_name]["time_us"]
-        return int(((time >= begin) & (time <= end)).sum())
-
-    if phase in ("detect", "decide") and count("seen.OrderPassedOn"):
-        return "the order is passed on, and its turn comes"
-    if phase == "detect" and count("seen.ClaimFreed"):
-        return "another copy has let go, and its turn comes"
-    if phase == "detect":
-        return (
-            "heartbeats missing"
-            if count("seen.HeartbeatLost")
-            else "nobody has noticed"
-        )
-    if phase == "decide":
-        if count("seen.OperatorAnswered"):
-            return "an operator was asked and answered"
-        return (
-            "an operator was asked"
-            if count("seen.PageOperator")
-            else "conditions checked"
-        )
-    if phase == "unfence":
-        by_hand = any(
-            r.values["by_hand"] for r in t.rows("truth.unfencing")
-        )
-        return (
-            "people start the old primary again by hand"
-            if by_hand
-            else "the failover is left, and the old primary is started again"
-        )
-    if phase == "repair":
-        return "people tried to repair what had failed"
-    if phase == "fence":
-        if count("seen.FenceFailed"):
-            return "the old primary could not be reached"
-        return (
-            "the old primary was told to stop"
-            if count("seen.Fenced")
-            else "no answer yet"
-        )
-    if phase == "drain":
-        return (
-            f"{count('truth.restored')} backups restored, {count('seen.TailTaken')} tail-log "
-            "backups taken"
-        )
-    recovering = t["seen.EnterPhase"]["time_us"][_recovering(t)]
-    if phase == "recover" and not (recovering < end).any():
-        return WAITS_FOR_A_COPY
     if phase == "recover":
-        return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
-    if phase == "redirect":
-        return "users are sent to the new primary"
-    return "until 99 % of requests succeed"
+        recovering = span.t["seen.EnterPhase"]["time_us"][
+            _recovering(span.t)
+        ]
+        if not (recovering < span.end_us).any():
+            return WAITS_FOR_A_COPY
+        online = span.count("seen.Recovered")
+        return f"{online} of {databases} databases brought online"
+    why = _WHY.get(phase)
+    return "until 99 % of requests succeed" if why is None else why(span)
+
+
+def _why_detect(span: _InSpan) -> str:
+    if span.count("seen.OrderPassedOn"):
+        return _PASSED_ON
+    if span.count("seen.ClaimFreed"):
+        return "another copy has let go, and its turn comes"
+    if span.count("seen.HeartbeatLost"):
+        return "heartbeats missing"
+    return "nobody has noticed"
+
+
+def _why_decide(span: _InSpan) -> str:
+    if span.count("seen.OrderPassedOn"):
+        return _PASSED_ON
+    if span.count("seen.OperatorAnswered"):
+        return "an operator was asked and answered"
+    if span.count("seen.PageOperator"):
+        return "an operator was asked"
+    return "conditions checked"
+
+
+def _why_unfence(span: _InSpan) -> str:
+    if any(r.values["by_hand"] for r in span.t.rows("truth.unfencing")):
+        return "people start the old primary again by hand"
+    return "the failover is left, and the old primary is started again"
+
+
+def _why_repair(span: _InSpan) -> str:
+    return "people tried to repair what had failed"
+
+
+def _why_fence(span: _InSpan) -> str:
+    if span.count("seen.FenceFailed"):
+        return "the old primary could not be reached"
+    if span.count("seen.Fenced"):
+        return "the old primary was told to stop"
+    return "no answer yet"
+
+
+def _why_drain(span: _InSpan) -> str:
+    restored = span.count("truth.restored")
+    tails = span.count("seen.TailTaken")
+    return f"{restored} backups restored, {tails} tail-log backups taken"
+
+
+def _why_redirect(span: _InSpan) -> str:
+    return "users are sent to the new primary"
+
+
+_PASSED_ON = "the order is passed on, and its turn comes"
+_WHY: dict[str, Callable[[_InSpan], str]] = {
+    "detect": _why_detect,
+    "decide": _why_decide,
+    "unfence": _why_unfence,
+    "repair": _why_repair,
+    "fence": _why_fence,
+    "drain": _why_drain,
+    "redirect": _why_redirect,
+}
