@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from dr_sim.oracle.cloud.seen import Broken, CloudSeen, Key
+from dr_sim.oracle.cloud.breach import Broken
+from dr_sim.oracle.cloud.seen import CloudSeen, Key
 from dr_sim.record.journal import Journal, Row
 
 _SET = re.compile(r"^set/[^/]+/(.+)>[^>]+$")

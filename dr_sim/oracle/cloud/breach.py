@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from dr_sim.record.journal import Row
+
+Broken = Iterator[tuple[int, str]]
+"""Invariants that a row breaks: the number of each, and a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +19,9 @@ class CloudBreach:
     seq: int
     invariant: str
     sentence: str
+
+
+def breaches(row: Row, broken: Broken) -> Iterator[CloudBreach]:
+    """Yield what a row breaks."""
+    for number, sentence in broken:
+        yield CloudBreach(row.time_us, row.seq, f"cloud {number}", sentence)

@@ -5,7 +5,8 @@ acknowledged was begun (1).
 from __future__ import annotations
 
 from dr_sim.oracle.cloud.asked import not_begun
-from dr_sim.oracle.cloud.seen import Broken, CloudSeen
+from dr_sim.oracle.cloud.breach import Broken
+from dr_sim.oracle.cloud.seen import CloudSeen
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.units import MINUTE_US

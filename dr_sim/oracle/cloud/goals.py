@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.breach import Broken, CloudBreach, breaches
 from dr_sim.oracle.cloud.machines import calm_us
 from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
 from dr_sim.oracle.cloud.told import (
@@ -29,7 +29,6 @@ from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.machine_model import FRONT_END, FarmLoad
 from dr_sim.scenario.model import Scenario
 
-Broken = Iterator[tuple[int, str]]
 _REMOVES = "job/remove "
 REASONS = (
     "no room",
@@ -123,10 +122,7 @@ def goals_broken(
         if farm.load is not None:
             seen.loads[farm.name] = _Load(farm.load, farm.network)
     for row in journal.rows(*_KINDS):
-        for number, sentence in _row(row, seen):
-            yield CloudBreach(
-                row.time_us, row.seq, f"cloud {number}", sentence
-            )
+        yield from breaches(row, _row(row, seen))
 
 
 def _row(row: Row, seen: _Goals) -> Broken:

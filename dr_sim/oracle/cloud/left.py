@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.breach import CloudBreach, breaches
 from dr_sim.oracle.cloud.machines import MACHINE_SCRIPTS
 from dr_sim.oracle.cloud.reach import REACH_ROWS, AgentsReach
 from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
@@ -112,10 +112,7 @@ def left_broken(
     assert spec is not None
     left = _Left(SitesInUse.at_first(spec))
     for row in journal.rows(*_KINDS):
-        for number, sentence in _row(row, spec, left):
-            yield CloudBreach(
-                row.time_us, row.seq, f"cloud {number}", sentence
-            )
+        yield from breaches(row, _row(row, spec, left))
 
 
 def _row(row: Row, spec: Cloud, left: _Left) -> Iterator[tuple[int, str]]:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.breach import Broken, CloudBreach, breaches
 from dr_sim.oracle.cloud.placing import owner_of
 from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
 from dr_sim.oracle.cloud.slots import SideOf, full_sides
@@ -29,7 +29,6 @@ _VM, _REMOVES = "vm/", "job/remove "
 Place = tuple[
     str, str
 ]  # a site and a machine there, or a network and a site
-Broken = Iterator[tuple[int, str]]
 
 
 @dataclass(slots=True)
@@ -103,10 +102,7 @@ def machines_broken(
             if row.kind == "truth.end"
             else _row(row, seen)
         )
-        for number, sentence in broken:
-            yield CloudBreach(
-                row.time_us, row.seq, f"cloud {number}", sentence
-            )
+        yield from breaches(row, broken)
 
 
 def _row(row: Row, seen: _Watched) -> Broken:

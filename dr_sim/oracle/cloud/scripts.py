@@ -12,8 +12,9 @@ from dr_sim.oracle.cloud.asked import (
     is_of_another,
     thing_of_set,
 )
+from dr_sim.oracle.cloud.breach import Broken
 from dr_sim.oracle.cloud.machines import MACHINE_SCRIPTS
-from dr_sim.oracle.cloud.seen import Broken, CloudSeen, Key
+from dr_sim.oracle.cloud.seen import CloudSeen, Key
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import Row
 

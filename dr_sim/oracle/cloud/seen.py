@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dr_sim.oracle.cloud.sites import SitesInUse
@@ -12,7 +11,6 @@ from dr_sim.scenario.cloud_model import Cloud
 
 Key = tuple[int, str, str]  # network, site, and a job, a change or a thing
 Thing = tuple[int, str]  # network, and a thing there
-Broken = Iterator[tuple[int, str]]
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.breach import Broken, CloudBreach, breaches
 from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.model import Scenario
@@ -23,7 +23,6 @@ _KINDS = (
 )
 _MAKES = "accepted"
 _TELLS = ("again", "found")
-Broken = Iterator[tuple[int, str]]
 
 
 @dataclass(slots=True)
@@ -55,10 +54,7 @@ def tenants_broken(
     owners = {d.name: frozenset(d.tenants) for d in scenario.databases}
     seen = _Seen(clients, owners)
     for row in journal.rows(*_KINDS):
-        for number, sentence in _row(row, spec, seen):
-            yield CloudBreach(
-                row.time_us, row.seq, f"cloud {number}", sentence
-            )
+        yield from breaches(row, _row(row, spec, seen))
 
 
 def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:

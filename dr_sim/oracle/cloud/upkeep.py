@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.breach import Broken, CloudBreach, breaches
 from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
 from dr_sim.oracle.cloud.slots import full_sides, others_at_work_us
 from dr_sim.oracle.cloud.told import (
@@ -26,7 +26,6 @@ from dr_sim.scenario.cloud_model import Cloud
 from dr_sim.scenario.machine_model import Machines
 from dr_sim.scenario.model import Scenario
 
-Broken = Iterator[tuple[int, str]]
 _ON_ITS_WAY_US = 10_000_000
 """How long an order may be on its way, until the machine has stopped."""
 
@@ -81,10 +80,7 @@ def upkeep_broken(
             if row.kind == "truth.end"
             else _row(row, seen)
         )
-        for number, sentence in broken:
-            yield CloudBreach(
-                row.time_us, row.seq, f"cloud {number}", sentence
-            )
+        yield from breaches(row, broken)
 
 
 def _row(row: Row, seen: _Kept) -> Broken:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 from dr_sim.oracle.cloud.asked import left_behind, note_edit, still_runs
 from dr_sim.oracle.cloud.blocked import blocked_in_vain
-from dr_sim.oracle.cloud.breach import CloudBreach
+from dr_sim.oracle.cloud.breach import Broken, CloudBreach, breaches
 from dr_sim.oracle.cloud.calm import at_end
 from dr_sim.oracle.cloud.drift import drift_is_told
 from dr_sim.oracle.cloud.due import due_broken
@@ -31,7 +31,7 @@ from dr_sim.oracle.cloud.moves import moves_broken
 from dr_sim.oracle.cloud.placing import placing_broken
 from dr_sim.oracle.cloud.retries import retries_broken
 from dr_sim.oracle.cloud.scripts import effect, ended, script, started
-from dr_sim.oracle.cloud.seen import Broken, CloudSeen
+from dr_sim.oracle.cloud.seen import CloudSeen
 from dr_sim.oracle.cloud.sites import SitesInUse
 from dr_sim.oracle.cloud.tenants import tenants_broken
 from dr_sim.oracle.cloud.upkeep import upkeep_broken
@@ -76,15 +76,9 @@ def _over_rows(journal: Journal, seen: CloudSeen) -> Iterator[CloudBreach]:
     last = None
     for row in journal.rows(*_KINDS):
         last = row
-        for number, sentence in _row(row, seen):
-            yield CloudBreach(
-                row.time_us, row.seq, f"cloud {number}", sentence
-            )
+        yield from breaches(row, _row(row, seen))
     if last is not None:
-        for number, sentence in at_end(journal, seen, last.time_us):
-            yield CloudBreach(
-                last.time_us, last.seq, f"cloud {number}", sentence
-            )
+        yield from breaches(last, at_end(journal, seen, last.time_us))
 
 
 def _row(row: Row, seen: CloudSeen) -> Broken:
