@@ -79,7 +79,7 @@ def _compare_engines(a: argparse.Namespace) -> int:
                 "--costs", f"the costs of {engine} are given twice"
             )
         stored[engine] = read_costs(path)
-    found = compare(a.scenarios, _say, stored)
+    found = compare(a.scenarios, note, stored)
     show(table(found))
     return 0
 
@@ -93,7 +93,3 @@ def _costs_of(text: str) -> tuple[str, Path]:
             f"{text!r}: write the engine and its file, as in {ENGINES[1]}=costs.yaml",
         )
     return engine, Path(path)
-
-
-def _say(text: str) -> None:
-    note(text)

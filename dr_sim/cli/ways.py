@@ -11,6 +11,8 @@ from dr_sim.cli.printing import show
 from dr_sim.errors import input_error
 
 MISTAKE, ROTTEN = "mistake", "rotting_pages"
+TRIED = (MISTAKE, ROTTEN)
+"""Classes of which each way back is tried in a run of its own."""
 
 
 def add_ways(commands: Any) -> None:
@@ -30,7 +32,7 @@ def add_ways(commands: Any) -> None:
     ways.add_argument(
         "--class",
         dest="failure_class",
-        choices=("site", "host", "database", MISTAKE, ROTTEN),
+        choices=("site", "host", "database", *TRIED),
         default="site",
         help="what would be lost (default: the site), a mistake, or pages "
         "that rot at the primary",
@@ -74,7 +76,7 @@ def _ways(a: argparse.Namespace) -> int:
 
     _check_options(a)
     scenario = load_scenario(a.scenario, a.set, a.seed)
-    if a.failure_class in (MISTAKE, ROTTEN):
+    if a.failure_class in TRIED:
         rotten = a.failure_class == ROTTEN
         asked = AskedMistake(
             a.at, a.noticed, a.database, a.lost or "0 B", rotten
@@ -88,7 +90,7 @@ def _ways(a: argparse.Namespace) -> int:
 
 def _check_options(a: argparse.Namespace) -> None:
     """Raise InputError for what is asked of a mistake beside another class."""
-    if a.failure_class in (MISTAKE, ROTTEN):
+    if a.failure_class in TRIED:
         return
     for option in ("noticed", "database", "lost"):
         if getattr(a, option):

@@ -319,7 +319,7 @@ class ModelEngine:
         self, database: str, order: BackupOrder
     ) -> ModelBackup:
         db = self._online(database)
-        chain = db if self.carries_base else db.chain(order.chain)
+        chain = self._chain(db, order.chain)
         fork, lsn = db.path[-1][0], db.lsn
         if order.kind is _LOG:
             if not backup_set.log_has_begun(chain):
@@ -378,7 +378,11 @@ class ModelEngine:
         db = self.databases.get(database)
         if db is None:
             raise self.refusal(911, db=database)
-        return (db if self.carries_base else db.chain(chain)).log_lsn
+        return self._chain(db, chain).log_lsn
+
+    def _chain(self, db: ModelDatabase, name: str) -> BackupChain:
+        """Return the chain of that name. SQL Server knows one, whoever takes the backups."""
+        return db if self.carries_base else db.chain(name)
 
     def read_header(self, path: str) -> BackupHeader:
         """RESTORE HEADERONLY. Also raises 3256 for a backup that was cut off while it was made."""

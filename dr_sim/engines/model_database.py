@@ -60,7 +60,8 @@ def odd_page(body: bytes) -> int:
 
 class BackupChain:
     """The backups that continue one another, as the server knows them: where the next log begins,
-    and what the next incremental stands on.
+    and what the next incremental stands on. fork, lsn, commits, digest: where its log begins;
+    base_checkpoint_lsn: that of the backup from which the database was restored.
     """
 
     __slots__ = (
@@ -77,7 +78,14 @@ class BackupChain:
         "needs_full",
     )
 
-    def __init__(self, fork: int) -> None:
+    def __init__(
+        self,
+        fork: int,
+        lsn: int = 0,
+        commits: int = 0,
+        digest: int = 0,
+        base_checkpoint_lsn: int = 0,
+    ) -> None:
         self.has_base = False
         self.fulls_begun: list[
             int
@@ -85,16 +93,15 @@ class BackupChain:
         # first_lsn of the backup that incrementals are taken against (or restored: of a copy-only
         # full)
         self.base_lsn = 0
-        self.base_checkpoint_lsn = 0
+        self.base_checkpoint_lsn = base_checkpoint_lsn
         self.base_commits = 0  # at that backup's end, like its digest
         self.base_digest = 0
         # what PostgreSQL's incrementals ask for
         self.needs_full = False
-        # where the log begins: fork, LSN, commits and digest there
         self.log_fork = fork
-        self.log_lsn = 0
-        self.log_commits = 0
-        self.log_digest = 0
+        self.log_lsn = lsn
+        self.log_commits = commits
+        self.log_digest = digest
 
 
 class ModelDatabase(BackupChain):
@@ -128,7 +135,7 @@ class ModelDatabase(BackupChain):
         self.restored_digest = 0  # restoring: its digest
         self.rot = 0  # online: what its rotten pages add to a full
         self.mid_segment = False
-        # other chains by name, and where the log began when the database came online here
+        # other chains by name, and how each began when the database came online here
         self._others: dict[str, BackupChain] = {}
         self._begun = (self.log_fork, 0, 0, 0, 0)
 
@@ -139,11 +146,7 @@ class ModelDatabase(BackupChain):
         if not name:
             return self
         if name not in self._others:
-            chain = self._others[name] = BackupChain(self._begun[0])
-            _, chain.log_lsn, chain.log_commits, chain.log_digest, base = (
-                self._begun
-            )
-            chain.base_checkpoint_lsn = base
+            self._others[name] = BackupChain(*self._begun)
         return self._others[name]
 
     def log_begins_here(self) -> None:

@@ -219,19 +219,13 @@ def _outcome(
     place: str,
 ) -> MistakeWayTried:
     summary, noticed_us = result.summary, of.at_us + of.noticed_us
-    asked = (
-        each
-        for each in summary.mistakes
-        if each.what == WHAT or (of.rotten and _is_it(each, of))
-    )
+    asked = (each for each in summary.mistakes if _is_it(each, of))
     found = next(asked, None)
-    if found is None and of.rotten:
-        told = (
-            "no primary was up, or pages of that database had rotted before"
-        )
-        return MistakeWayTried(way, place, told)
     if found is None:
-        return MistakeWayTried(way, place, "no primary was up")
+        told = "no primary was up"
+        if of.rotten:
+            told += ", or pages of that database had rotted before"
+        return MistakeWayTried(way, place, told)
     if not _is_ordered(result.journal, noticed_us):
         return MistakeWayTried(way, place, NOBODY)
     refused = [
@@ -268,7 +262,9 @@ def _outcome(
 
 
 def _is_it(each: MistakeSummary, of: MistakeThatMightCome) -> bool:
-    """Return whether these are the rotten pages that are asked about."""
+    """Return whether that is the mistake that is asked about, or the rotten pages."""
+    if not of.rotten:
+        return each.what == WHAT
     there = each.database == of.database and each.time_us == of.at_us
     return there and each.rot is not None
 

@@ -7,6 +7,7 @@ disk rates bytes/s. The loader builds these; `defaults.py` says where every defa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -590,18 +591,28 @@ class Scenario:
         return any(spec.store is not None for spec in self.standbys)
 
     @property
+    def own_schedule(self) -> OwnSchedule | None:
+        """Return the schedule of its own of the store that sees this scenario; None: it has none,
+        or no store sees it.
+        """
+        return None if self.store is None else self.store.own
+
+    @property
+    def _own_schedules(self) -> Iterator[OwnSchedule]:
+        """Yield the schedules of their own of all stores."""
+        for spec in self.standbys:
+            if spec.store is not None and spec.store.own is not None:
+                yield spec.store.own
+
+    @property
     def has_own_backups(self) -> bool:
         """Return whether a store has a schedule of its own."""
-        return any(
-            spec.store is not None and spec.store.own is not None
-            for spec in self.standbys
-        )
+        return any(True for _ in self._own_schedules)
 
     @property
     def has_own_logs(self) -> bool:
         """Return whether a store has logs of a schedule of its own."""
-        stores = [spec.store for spec in self.standbys if spec.store]
-        return any(s.own is not None and s.own.has_logs for s in stores)
+        return any(own.has_logs for own in self._own_schedules)
 
     @property
     def has_standbys(self) -> bool:

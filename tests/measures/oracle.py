@@ -50,6 +50,7 @@ class Backup:
     kind: int
     begin: int
     commits: int
+    first_lsn: int = 0
     name: str = ""
     end: int = NEVER  # of its job
     made: bool = False
@@ -70,7 +71,7 @@ class Oracle:
         self.copy: dict[int, Turns] = defaultdict(Turns)
         self.backups: dict[int, dict[int, Backup]] = defaultdict(dict)
         self.skips: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
-        self.truncated: dict[int, list[int]] = defaultdict(list)
+        self.truncated: dict[int, list[tuple[int, int]]] = defaultdict(list)  # when, up to where
         self.events: list[list[Any]] = []  # number, what, database, begin, end
         self.failed: set[int] = set()
         self.online: dict[int, int] = {}
@@ -90,7 +91,7 @@ class Oracle:
         return found
 
     def _truth_backup_begin(self, t: int, db: int, v: dict[str, Any]) -> None:
-        self.backups[db][v["file"]] = Backup(v["file"], v["kind"], t, v["commits"])
+        self.backups[db][v["file"]] = Backup(v["file"], v["kind"], t, v["commits"], v["first_lsn"])
 
     def _truth_backup_finished(self, t: int, db: int, v: dict[str, Any]) -> None:
         b = self.backups[db][v["file"]]
@@ -122,7 +123,7 @@ class Oracle:
         self.skips[db].append((t, v["kind"], f"{WORD[v['kind']]} backup waits"))
 
     def _truth_log_truncated(self, t: int, db: int, v: dict[str, Any]) -> None:
-        self.truncated[db].append(t)
+        self.truncated[db].append((t, v["last_lsn"]))
 
     def _truth_file_state(self, t: int, db: int, v: dict[str, Any]) -> None:
         b = self._file(v["file"])
@@ -228,7 +229,12 @@ class Oracle:
             None,
         )
         cut = until if carrier is None else carrier.begin
-        broken = [t for t in self.truncated[database] if lacking <= t < cut]
+        broken = [
+            t
+            for t, lsn in self.truncated[database]
+            # a log that is begun at that instant, behind that part of it, does not hold it
+            if lacking <= t < cut or (carrier and t == cut and carrier.first_lsn >= lsn)
+        ]
         if broken and time >= broken[0]:
             return self._way_out(database, commits, until, time, "repair", {"log chain broken"})
         if time < cut:

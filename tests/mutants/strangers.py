@@ -106,7 +106,7 @@ STRANGERS: tuple[Mutant, ...] = (
         "no_holds_for_machines_that_are_back", "R14",
         "after a restart an operator's no counts for machines that were heard in between",
         "recovery/failover/silence.py",
-        "        self.declined &= set(self.silent)\n",
+        "        self.declined = self.declined & set(self.silent)\n",
         "",
     ),
     one(

@@ -34,6 +34,7 @@ class BackupFate:
     number: int
     kind: int
     begin_us: int
+    first_lsn: int  # where the log in it begins
     # how many the backup holds from the first on, if it is a log; as of its end otherwise
     commits: int
     finished_us: int | None
@@ -265,12 +266,11 @@ class Causes:
             )
         return self._based[database]
 
-    def truncated(self, database: int) -> list[int]:
-        """The instants at which log was truncated that is in no backup."""
-        return [
-            int(x)
-            for x in self.t.of("truth.log_truncated", database)["time_us"]
-        ]
+    def truncated(self, database: int) -> list[tuple[int, int]]:
+        """Return when log was truncated that is in no backup, and up to which LSN."""
+        rows = self.t.of("truth.log_truncated", database)
+        columns = (rows[c].tolist() for c in ("time_us", "last_lsn"))
+        return list(zip(*columns, strict=True))
 
     # ---- one file
     def gone_unlanded(self, file: BackupFate) -> int | None:
@@ -451,15 +451,21 @@ def _files(
         begin = pick(begin, begin["file"] == only)
         f = pick(f, f["file"] == only)
     files: dict[int, BackupFate] = {}
-    for number, kind, time, commits in zip(
-        *(
-            begin[c].tolist()
-            for c in ("file", "kind", "time_us", "commits")
-        ),
-        strict=True,
+    columns = ("file", "kind", "time_us", "first_lsn", "commits")
+    for number, kind, time, first_lsn, commits in zip(
+        *(begin[c].tolist() for c in columns), strict=True
     ):
         files[number] = BackupFate(
-            database, number, kind, time, commits, None, None, "", 0
+            database,
+            number,
+            kind,
+            time,
+            first_lsn,
+            commits,
+            None,
+            None,
+            "",
+            0,
         )
     for number, time, commits, size, name in zip(
         *(

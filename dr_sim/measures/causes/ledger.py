@@ -12,7 +12,7 @@ the same way by its phases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -430,73 +430,55 @@ class _InSpan:
 
 def _why(span: _InSpan, phase: str, databases: int) -> str:
     """Return what the record says was in progress in one phase."""
+    if phase == "unfence":
+        return _why_unfence(span.t)
+    if phase == "drain":
+        restored = span.count("truth.restored")
+        tails = span.count("seen.TailTaken")
+        return (
+            f"{restored} backups restored, {tails} tail-log backups taken"
+        )
     if phase == "recover":
-        recovering = span.t["seen.EnterPhase"]["time_us"][
-            _recovering(span.t)
-        ]
-        if not (recovering < span.end_us).any():
+        recovering = span.t["seen.EnterPhase"]["time_us"]
+        if not (recovering[_recovering(span.t)] < span.end_us).any():
             return WAITS_FOR_A_COPY
         online = span.count("seen.Recovered")
         return f"{online} of {databases} databases brought online"
-    why = _WHY.get(phase)
-    return "until 99 % of requests succeed" if why is None else why(span)
+    for kind, words in _SHOWN_BY.get(phase, ()):
+        if span.count(kind):
+            return words
+    return _OTHERWISE.get(phase, "until 99 % of requests succeed")
 
 
-def _why_detect(span: _InSpan) -> str:
-    if span.count("seen.OrderPassedOn"):
-        return _PASSED_ON
-    if span.count("seen.ClaimFreed"):
-        return "another copy has let go, and its turn comes"
-    if span.count("seen.HeartbeatLost"):
-        return "heartbeats missing"
-    return "nobody has noticed"
-
-
-def _why_decide(span: _InSpan) -> str:
-    if span.count("seen.OrderPassedOn"):
-        return _PASSED_ON
-    if span.count("seen.OperatorAnswered"):
-        return "an operator was asked and answered"
-    if span.count("seen.PageOperator"):
-        return "an operator was asked"
-    return "conditions checked"
-
-
-def _why_unfence(span: _InSpan) -> str:
-    if any(r.values["by_hand"] for r in span.t.rows("truth.unfencing")):
+def _why_unfence(t: Tables) -> str:
+    if any(r.values["by_hand"] for r in t.rows("truth.unfencing")):
         return "people start the old primary again by hand"
     return "the failover is left, and the old primary is started again"
 
 
-def _why_repair(span: _InSpan) -> str:
-    return "people tried to repair what had failed"
-
-
-def _why_fence(span: _InSpan) -> str:
-    if span.count("seen.FenceFailed"):
-        return "the old primary could not be reached"
-    if span.count("seen.Fenced"):
-        return "the old primary was told to stop"
-    return "no answer yet"
-
-
-def _why_drain(span: _InSpan) -> str:
-    restored = span.count("truth.restored")
-    tails = span.count("seen.TailTaken")
-    return f"{restored} backups restored, {tails} tail-log backups taken"
-
-
-def _why_redirect(span: _InSpan) -> str:
-    return "users are sent to the new primary"
-
-
 _PASSED_ON = "the order is passed on, and its turn comes"
-_WHY: dict[str, Callable[[_InSpan], str]] = {
-    "detect": _why_detect,
-    "decide": _why_decide,
-    "unfence": _why_unfence,
-    "repair": _why_repair,
-    "fence": _why_fence,
-    "drain": _why_drain,
-    "redirect": _why_redirect,
+_SHOWN_BY: dict[str, tuple[tuple[str, str], ...]] = {
+    "detect": (
+        ("seen.OrderPassedOn", _PASSED_ON),
+        ("seen.ClaimFreed", "another copy has let go, and its turn comes"),
+        ("seen.HeartbeatLost", "heartbeats missing"),
+    ),
+    "decide": (
+        ("seen.OrderPassedOn", _PASSED_ON),
+        ("seen.OperatorAnswered", "an operator was asked and answered"),
+        ("seen.PageOperator", "an operator was asked"),
+    ),
+    "fence": (
+        ("seen.FenceFailed", "the old primary could not be reached"),
+        ("seen.Fenced", "the old primary was told to stop"),
+    ),
 }
+"""Words for a phase: those of the first of these kinds of rows that occurs in it."""
+_OTHERWISE = {
+    "detect": "nobody has noticed",
+    "decide": "conditions checked",
+    "fence": "no answer yet",
+    "repair": "people tried to repair what had failed",
+    "redirect": "users are sent to the new primary",
+}
+"""Words for a phase in which none of them occurs."""

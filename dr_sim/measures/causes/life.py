@@ -71,12 +71,11 @@ def _life(
         return
     kinds = (Kind.LOG,)
     log = _log_with(causes, database, commits, from_us, until_us)
-    until_cut = until_us if log is None else log.begin_us
     truncated = next(
         (
             at
-            for at in causes.truncated(database)
-            if from_us <= at <= until_cut and at < until_us
+            for at, lsn in causes.truncated(database)
+            if from_us <= at < until_us and not _holds_it(log, at, lsn)
         ),
         None,
     )
@@ -132,6 +131,15 @@ def _log_with(
         if in_time and holds and not made_nothing(causes, file):
             return file
     return None
+
+
+def _holds_it(log: BackupFate | None, at_us: int, lsn: int) -> bool:
+    """Return whether a log holds what was truncated at that instant, up to that LSN: it was begun
+    before that, or at the same instant and holds that part.
+    """
+    if log is None or at_us < log.begin_us:
+        return False
+    return at_us > log.begin_us or log.first_lsn < lsn
 
 
 def _broken(causes: Causes, database: int, time: int) -> tuple[str, str]:

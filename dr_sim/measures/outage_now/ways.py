@@ -297,7 +297,7 @@ def _read(t: Tables, leg: Leg, t_us: int) -> str:
     if not files:
         return ""
     told = f"{counted(files, 'file')}, {size(read)}"
-    store = leg.scenario.store
-    if store is None or store.own is None:
+    own = leg.scenario.own_schedule
+    if own is None:
         return told
-    return f"{told}; {store.own.made_for_it} of its own schedule"
+    return f"{told}; {own.made_for_it} of its own schedule"

@@ -19,8 +19,8 @@ from dr_sim.oracle.monitors.alert_rows import (
 from dr_sim.oracle.monitors.attempts import is_accepted
 from dr_sim.oracle.monitors.primary import IN_A_ROW, PASSING
 from dr_sim.oracle.monitors.story import (
+    HOUR_US,
     LOG,
-    MINUTE_US,
     SLACK_US,
     Breach,
     Story,
@@ -28,7 +28,6 @@ from dr_sim.oracle.monitors.story import (
 )
 from dr_sim.record.journal import Row
 
-HOUR_US = 60 * MINUTE_US
 _SAME_LIST = 20
 """Rows among which the commands that follow on an event stand."""
 

@@ -22,7 +22,7 @@ from dr_sim.oracle.monitors.story import (
     Ints,
     Story,
     lost_here,
-    rot_said_us,
+    rot_said,
 )
 from dr_sim.record.journal import Row
 
@@ -82,6 +82,7 @@ def _newest(
     """Return from when to when a full is the newest that is of use. place: its row. fulls: the row
     of each full.
     """
+    name = int(rows["name"][place])
     begin_us = int(rows["time_us"][place])
     finished_us = rows["header.finished_utc_us"][place]
     begun = rows["time_us"][fulls]
@@ -90,16 +91,21 @@ def _newest(
     # where an older version of a file has come: one of the two is hashed
     twice = (finished == finished_us) & (begun > begin_us)
     newer = fulls[(finished > finished_us) | twice]
-    until_us = _kept_until(
-        story, database, int(rows["name"][place]), begin_us, story.end_us
+    rotten = rot_said(story, database)
+
+    def of_use_until(full: int) -> int:
+        said = rotten.get(story.text(full))
+        return story.end_us if said is None else said.time_us
+
+    until_us = min(
+        _kept_until(story, database, name, begin_us, story.end_us),
+        of_use_until(name),
     )
-    rotten = rot_said_us(story, database)
-    until_us = min(until_us, rotten.get(int(rows["name"][place]), until_us))
     found, from_us = list[tuple[int, int]](), begin_us
     order = np.argsort(rows["time_us"][newer], kind="stable")
     for each in newer[order].tolist():
         comes_us = int(rows["time_us"][each])
-        said_us = rotten.get(int(rows["name"][each]), story.end_us)
+        said_us = of_use_until(int(rows["name"][each]))
         if said_us <= comes_us:
             continue
         found.append((from_us, min(comes_us, until_us)))

@@ -4,7 +4,6 @@ R11).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,6 +24,7 @@ from dr_sim.oracle.monitors.story import (
     Story,
     is_restoring,
     kind_in_name,
+    rot_said,
 )
 from dr_sim.record.journal import Row
 
@@ -304,12 +304,8 @@ def could_be_taken(
 
 def _has_rotted(story: Story, database: int, name: int, seq: int) -> bool:
     """Return whether people had said, before that row, that a full holds rotten pages."""
-    return any(
-        said.entity == database
-        and said.seq < seq
-        and story.text(name) in json.loads(said.values["fulls"])
-        for said in story.rows("seen.PagesRot")
-    )
+    said = rot_said(story, database).get(story.text(name))
+    return said is not None and said.seq < seq
 
 
 def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:

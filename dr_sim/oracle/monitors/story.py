@@ -26,7 +26,8 @@ from dr_sim.scenario.schedule import longest_gap_us
 Ints = NDArray[np.int64]
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
-DAY_US = 86_400 * SECOND_US
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
 SLACK_US = 5 * SECOND_US
 """Names what an answer over the management path may take, beside the limits that a scenario names.
 """
@@ -402,15 +403,16 @@ def lost_here(
     )
 
 
-def rot_said_us(story: Story, database: int) -> dict[int, int]:
-    """Return when people said first of each full, by its name, that it holds rotten pages."""
-    first_us: dict[int, int] = {}
+def rot_said(story: Story, database: int) -> dict[str, Row]:
+    """Return the row in which people said first of each full, by its name, that it holds rotten
+    pages.
+    """
+    first: dict[str, Row] = {}
     for said in story.rows("seen.PagesRot"):
-        if said.entity != database:
-            continue
-        for name in json.loads(said.values["fulls"]):
-            first_us.setdefault(story.text_id(name), said.time_us)
-    return first_us
+        if said.entity == database:
+            for name in json.loads(said.values["fulls"]):
+                first.setdefault(name, said)
+    return first
 
 
 def is_restoring(story: Story, database: int, at_us: int) -> bool:

@@ -401,12 +401,11 @@ class Failover:
         """Continue in the phase that was saved; databases that the engines show as recovered are
         not recovered again.
         """
-        declined = set(self.silence.declined)
+        declined = self.silence.declined
         heard = self.silence.observed(e.silent)
         if self.silence.declined != declined:
-            self.save(
-                out
-            )  # a no ends with its silence, also for a later life
+            # a no ends with its silence, also for a later life
+            self.save(out)
         for machine in e.silent:
             watching.hear(self, machine, heard=False)
         self.fencing.alerts.resume(e, self.minutes(e), out)

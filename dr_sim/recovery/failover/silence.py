@@ -52,7 +52,7 @@ class Silence:
         """
         for machine, last_seen_mono_us in silent.items():
             self.lost(machine, last_seen_mono_us)
-        self.declined &= set(self.silent)
+        self.declined = self.declined & set(self.silent)
         return [
             machine
             for machine in self._before

@@ -128,15 +128,23 @@ class Remote:
         if not self.path_up():
             return "unreachable"
         db = self._primary.databases[database]
-        if self.own_backups is not None and self.own_backups.makes(kind):
-            return self.own_backups.take(db, kind, answer)
+        own = self._own(kind)
+        if own is not None:
+            return own.take(db, kind, answer)
         return self._primary.backups.begin(db, kind, answer)
+
+    def _own(self, kind: Kind) -> OwnBackupsAtPrimary | None:
+        """Return what takes backups of that kind for this place alone; None: it gets those of the
+        databases' schedules.
+        """
+        own = self.own_backups
+        return own if own is not None and own.makes(kind) else None
 
     @property
     def _chain(self) -> str:
         """Return the chain whose logs come here."""
-        own = self.own_backups
-        return own.chain if own is not None and own.makes(Kind.LOG) else ""
+        own = self._own(Kind.LOG)
+        return "" if own is None else own.chain
 
     def ask_share(self, database: int) -> tuple[bool, list[BackupFile]]:
         if not self.path_up():
@@ -242,10 +250,9 @@ class Remote:
             lambda file: self._tail_done(database, file),
             tail=True,
         )
-        if self.own_backups is not None and self.own_backups.makes(
-            Kind.LOG
-        ):
-            order.only_for = self.own_backups.only_for
+        own = self._own(Kind.LOG)
+        if own is not None:
+            order.only_for = own.only_for
         reason = self._primary.backups.begin_order(db, order)
         if reason:
             del self._tail_asked[database]

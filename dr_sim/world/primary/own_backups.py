@@ -48,10 +48,9 @@ def chain_of(seen: Scenario) -> str:
     """Return the name of the chain of the place that sees that scenario, where the engine keeps
     chains apart; '' for the first one.
     """
-    store = seen.store
-    if store is None or store.own is None:
+    own = seen.own_schedule
+    if own is None:
         return ""
-    own = store.own
     apart = own.has_logs or own.has_incrementals
     if not (apart and seen.engine.postgres_rules):
         return ""

@@ -295,17 +295,17 @@ class Pair:
         """Return what takes the backups of the schedule of a store; None: it has none of its
         own.
         """
-        store = self.context.scenario.store
-        if store is None or store.own is None:
+        own = self.context.scenario.own_schedule
+        if own is None:
             return None
         only_for = OnlyFor(
             self.roles.secondary,
             self.context,
             self._offer,
-            store.own.cost,
+            own.cost,
             chain_of(self.context.scenario),
         )
-        return OwnBackupsAtPrimary(self.primary, only_for, store.own)
+        return OwnBackupsAtPrimary(self.primary, only_for, own)
 
     def _provision(self, done: Callable[[int], None]) -> None:
         """Let a failover wait until the site of the next primary is configured: the second side, or

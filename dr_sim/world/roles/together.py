@@ -86,32 +86,17 @@ def shared_context(
         )
     _add(shared, context)
     first_chain = shared.first_chain
-    if first_chain is not None and not has_own_backups(context):
-        assert isinstance(first_chain.journal, SharedJournal)
-        first_chain.journal.add(roles.number)
-        _add(first_chain, context)
+    own = context.scenario.own_schedule
+    if first_chain is not None and own is None:
+        _add_to_part(first_chain, context, roles)
     first_logs = shared.first_logs
-    if first_logs is not None and has_own_logs(context):
+    if first_logs is None:
+        return shared
+    if own is not None and own.has_logs:
         shared.log_chains.append(context)
-    elif first_logs is not None:
-        assert isinstance(first_logs.journal, SharedJournal)
-        first_logs.journal.add(roles.number)
-        _add(first_logs, context)
+    else:
+        _add_to_part(first_logs, context, roles)
     return shared
-
-
-def has_own_backups(context: Context) -> bool:
-    """Return whether that place is a store with a schedule of its own."""
-    store = context.scenario.store
-    return store is not None and store.own is not None
-
-
-def has_own_logs(context: Context) -> bool:
-    """Return whether that place is a store with logs of its own schedule."""
-    store = context.scenario.store
-    return (
-        store is not None and store.own is not None and store.own.has_logs
-    )
 
 
 def _with_two_chains(
@@ -122,7 +107,7 @@ def _with_two_chains(
     place. If it does not know all files of the schedules, the primary knows them by itself.
     """
     by_name = context.by_name
-    if has_own_backups(context):
+    if context.scenario.own_schedule is not None:
         by_name = [ByName() for _ in by_name]
     journal = SharedJournal(ground.journal, roles.numbers)
     shared = replace(
@@ -148,6 +133,13 @@ def _of_some(ground: Ground, shared: Context) -> Context:
         witness=Witnesses([]),
         beside=[],
     )
+
+
+def _add_to_part(part: Context, context: Context, roles: Roles) -> None:
+    """Let a place get a part of what the primary does."""
+    assert isinstance(part.journal, SharedJournal)
+    part.journal.add(roles.number)
+    _add(part, context)
 
 
 def _add(shared: Context, context: Context) -> None:
