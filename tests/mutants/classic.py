@@ -64,9 +64,9 @@ CLASSIC: tuple[Mutant, ...] = (
     one(
         "restored_and_not_protected", "R12",
         "the danger of a lost copy does not end when a full is restored",
-        "recovery/replay/restoring.py",
-        "    for danger in (Danger.ROOM, Danger.UNPROTECTED, Danger.SET_UP):\n",
-        "    for danger in (Danger.ROOM, Danger.SET_UP):\n",
+        "recovery/alerts/alerts.py",
+        "LACKS_COPY = (Danger.ROOM, Danger.UNPROTECTED, Danger.SET_UP)\n",
+        "LACKS_COPY = (Danger.ROOM, Danger.SET_UP)\n",
     ),
     one(
         "hole_before_the_wrong_log", "R13",

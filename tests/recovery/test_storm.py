@@ -290,6 +290,29 @@ def test_no_room_for_a_full_is_over_when_the_lost_log_comes_after_all() -> None:
     assert dangers(world) == {}
 
 
+def test_a_lost_copy_is_over_when_the_news_of_its_restore_is_lost() -> None:
+    """The manager dies over the news. The next one finds a copy, and the logs lead on."""
+    storm = Storm()
+    storm.begin("skip_ahead", "skip_ahead", scheduled=False, every=0, reverify=0)
+    world = storm.world
+    storm.lose_copy(files=False)
+    storm.wait(us=20 * MINUTE)
+    storm.crash_now()
+    storm.lose(index=0, for_good=True)
+    storm.wait(us=SECOND)
+    storm.crash(after=7, how="fail")
+    storm.land_one(index=0, damaged=False)  # a full, and people are told that there is no copy
+    storm.lose_copy(files=False)
+    storm.crash_now()
+    assert "unprotected" in dangers(world)
+    storm.crash_now()
+    assert world.redo > 0  # the full is restored by now
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    assert dangers(world) == {}
+
+
 def test_an_empty_log_says_that_nothing_is_missing_after_a_restart() -> None:
     """The damaged log is gone with the restart, and nobody writes."""
     storm = Storm()

@@ -25,6 +25,7 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.lane import express, past_logs, quiet_logs
 from dr_sim.world.own_logic import builders
+from dr_sim.world.primary.backup_file import BackupFile
 from dr_sim.world.roles.pair import Pair
 from dr_sim.world.world import World
 
@@ -90,7 +91,10 @@ def state_of(world: World) -> dict[str, Any]:
         files[side is context.primary_files] = {path: side.read(path) for path in side.paths()}
     for file in (f for files in context.by_name for f in files.values()):
         # made by now, or for the first time: the same bytes have the same hash
-        file.made = file.manifest
+        each: BackupFile | None = file
+        while each is not None:
+            each.made = each.manifest
+            each = each.replaced_by
     return {
         "files": files,
         "store": pair.driver.store.load(),

@@ -110,6 +110,9 @@ class Danger(enum.StrEnum):
     NOT_UNFENCED = "not unfenced"
 
 
+LACKS_COPY = (Danger.ROOM, Danger.UNPROTECTED, Danger.SET_UP)
+"""Dangers that are over when a copy is here and the logs lead on."""
+
 MOMENTS = frozenset({Danger.HEARD_AGAIN, Danger.GOES_BACK})
 """News rather than dangers: over as soon as people are told."""
 

@@ -25,7 +25,7 @@ from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.machines import Alarm, Command, Event, Save, TakeInventory
 from dr_sim.recovery import answers, events
 from dr_sim.recovery.alerts import telling
-from dr_sim.recovery.alerts.alerts import AlertBook, Danger
+from dr_sim.recovery.alerts.alerts import LACKS_COPY, AlertBook
 from dr_sim.recovery.commands import (
     Recopy,
     Recover,
@@ -273,12 +273,12 @@ class DatabaseReplay:
             self.look(e, out)
 
     def _end_what_nobody_needs(self, out: list[Command]) -> None:
-        """End the alerts about a full or an incremental that could not be restored, once the logs
-        lead on without it.
+        """End the alerts about a copy that is lost, or about a full or an incremental that could
+        not be restored, once the logs lead on. The news of a restore may be lost with a manager.
         """
         if self._may_jump or self.ways.steps:
             return
-        for danger in (Danger.ROOM, Danger.SET_UP):
+        for danger in LACKS_COPY:
             self.alerts.over(danger, out)
 
     @property

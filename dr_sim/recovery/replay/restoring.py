@@ -8,7 +8,7 @@ from dr_sim.backups.model import BackupHeader
 from dr_sim.machines import Command, Save
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import telling
-from dr_sim.recovery.alerts.alerts import Danger
+from dr_sim.recovery.alerts.alerts import LACKS_COPY, Danger
 from dr_sim.recovery.commands import Drop, Validate
 from dr_sim.recovery.failover import draining
 from dr_sim.recovery.files.files import FULL, LOG, Failure, File
@@ -53,7 +53,7 @@ def _other_restored(
     if file.kind is FULL:
         db.rotten.copy_comes_from(file.name, out)
         db.progress.full_restored(e.mono_us)
-    for danger in (Danger.ROOM, Danger.UNPROTECTED, Danger.SET_UP):
+    for danger in LACKS_COPY:
         db.alerts.over(danger, out)
     if not db.config.log_interval_us:
         db.alerts.over(Danger.LAG, out)
