@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dr_sim.backups.log_run import FEWEST, ByName, ByNumber
+from dr_sim.backups.log_run import FEWEST
+from dr_sim.backups.run_tables import ByName, ByNumber
 from dr_sim.backups.shelf import Shelf
 from dr_sim.engines import shipping
 from dr_sim.loading import load_scenario
@@ -89,12 +90,13 @@ def state_of(world: World) -> dict[str, Any]:
         history.one_by_one()
     for side in (context.primary_files, context.secondary_files):
         files[side is context.primary_files] = {path: side.read(path) for path in side.paths()}
+    made: dict[int, BackupFile] = {}
     for file in (f for files in context.by_name for f in files.values()):
         # made by now, or for the first time: the same bytes have the same hash
-        each: BackupFile | None = file
-        while each is not None:
-            each.made = each.manifest
-            each = each.replaced_by
+        for each in (file, file.replaced_by):
+            if each is not None and id(each) not in made:
+                made[id(each)] = each
+                each.made = each.manifest
     return {
         "files": files,
         "store": pair.driver.store.load(),
