@@ -11,7 +11,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dr_sim.backups.log_run import ByName, LogRun
+from dr_sim.backups.log_run import LogRun
+from dr_sim.backups.run_tables import ByName
 
 
 def actual_span(

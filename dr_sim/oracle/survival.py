@@ -22,8 +22,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from dr_sim.backups.log_run import ByNumber, LogRun
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import Kind
+from dr_sim.backups.run_tables import ByNumber
 from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.oracle.surviving import Front, SurvivingFile, SurvivingRun
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dr_sim.files.output import argument
 from dr_sim.formatting.layout import table_lines
-from dr_sim.measures.standing import (
+from dr_sim.measures.remedies import (
     CauseRemedy,
     longest_phase,
     outage_remedy,

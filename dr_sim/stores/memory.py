@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
 
-from dr_sim.backups.log_run import ByName, LogRun
+from dr_sim.backups.log_run import LogRun
+from dr_sim.backups.run_tables import ByName
 
 
 class MemoryStore:

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from dr_sim.backups.log_run import FEWEST, ByName, ByNumber, LogRun, LogsAlike
+from dr_sim.backups.log_run import FEWEST, LogRun, LogsAlike
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.names import names_apart
+from dr_sim.backups.run_tables import ByName, ByNumber
 from dr_sim.backups.shelf import Shelf
 
 MINUTE = 60_000_000

@@ -9,7 +9,8 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.causes.causes import Causes
-from dr_sim.measures.standing import _badness, remedy, standings
+from dr_sim.measures.remedies import remedy
+from dr_sim.measures.standing import _badness, standings
 from dr_sim.measures.summary.types import DatabaseStanding, Summary, TargetMet
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.verdict import Judged, Outcome

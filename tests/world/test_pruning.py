@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.backups.log_run import ByName, LogRun, LogsAlike
+from dr_sim.backups.log_run import LogRun, LogsAlike
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.names import names_apart
+from dr_sim.backups.run_tables import ByName
 from dr_sim.backups.shelf import Shelf
 from dr_sim.backups.stored import StoredFile
 from dr_sim.engines.files import Unread

@@ -14,13 +14,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from dr_sim.backups.chain import Fit, applies
-from dr_sim.backups.log_run import ByName, LogRun
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import (
     KIND_OF_WORD,
     BackupHeader,
     Kind,
     RestoreState,
 )
+from dr_sim.backups.run_tables import ByName
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.files.file_life import (
     CONTENT,

@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.backups.log_run import ByName
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.run_tables import ByName
 from dr_sim.engines.port import Engine
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.kinds import KIND_ID

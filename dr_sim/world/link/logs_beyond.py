@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from dr_sim.backups.log_run import ByName, LogRun
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import Kind
+from dr_sim.backups.run_tables import ByName
 from dr_sim.world.primary.backup_file import BackupFile
 
 _LOG = Kind.LOG

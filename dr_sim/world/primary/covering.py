@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dr_sim.backups.log_run import ByName, LogRun
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import Kind
+from dr_sim.backups.run_tables import ByName
 from dr_sim.world.link.logs_beyond import LogsBeyond
 from dr_sim.world.primary.backup_file import BackupFile
 

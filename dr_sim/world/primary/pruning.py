@@ -13,9 +13,10 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby, repeat, takewhile
 from typing import Any
 
-from dr_sim.backups.log_run import ByName, LogRun
+from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import Kind
 from dr_sim.backups.retention import prunable
+from dr_sim.backups.run_tables import ByName
 from dr_sim.backups.shelf import Shelf
 from dr_sim.backups.stored import StoredFile
 from dr_sim.recovery import commands as c

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dr_sim.backups.log_run import ByName
+from dr_sim.backups.run_tables import ByName
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import Journal
 from dr_sim.record.kinds import KIND_ID

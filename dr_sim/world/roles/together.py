@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.log_run import ByName
 from dr_sim.backups.model import BackupHeader
+from dr_sim.backups.run_tables import ByName
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.pairs import SharedJournal
 from dr_sim.world.kernel.context import Context
