@@ -37,6 +37,30 @@ def test_changes_go_when_the_mirror_is_due(mirror: dict[str, str]) -> None:
     assert not broken(**mirror)
 
 
+NIGHT: Tree = {
+    **CLOUD,
+    "seed": "2",
+    "run_for": "8 h",
+    "clients": {"portal": {"calls": "12 per h", "actions": "100 %"}},
+    "physical": {"A": {"compute": "4"}, "B": {"compute": "4"}},
+    "images": {"old": {"size": "4 GB", "at": ["A", "B"]}, "new": {"size": "4 GB", "at": ["A"]}},
+    "farms": {"content": {"image": "old", "front_end": "2"}},
+    "deployment": {"takes": "2 min"},
+    "events": [{"at": "30 min", "upgrade": {"farm": "content", "to": "new"}}],
+}
+
+
+@pytest.mark.parametrize("every", ["0 s", "5 min"])
+def test_a_change_waits_for_a_move_that_people_make(every: str) -> None:
+    """Nobody requested the move: what it is of is known from what it changed."""
+    scenario = load({**NIGHT, "cloud": {"mirror": {"mode": "runbook", "every": every}}})
+    assert scenario is not None
+    journal = play(scenario)
+    moved = [row for row in journal.rows("cloud.DoByHand") if "move/" in row.values["work"]]
+    assert moved
+    assert not list(due_broken(journal, scenario))
+
+
 def test_changes_that_go_at_once_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     take = sending.Sending.take
 

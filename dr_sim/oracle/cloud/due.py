@@ -45,6 +45,7 @@ _KINDS = (
     "cloud.HandsDone",
     "cloud.ProvisionAsked",
     "cloud.SiteProvisioned",
+    "truth.cloud_effect",
     "truth.cloud_store_restored",
     "truth.end",
 )
@@ -64,7 +65,8 @@ class _Waits:
 
 @dataclass(slots=True)
 class _Changes:
-    """thing_of: of each request. job_makes: the change of each job that was started. waits: changes
+    """thing_of: of each request, and of each change that was not requested, as a move: the thing
+    that it changed. job_makes: the change of each job that was started. waits: changes
     by name, the oldest first. others: things whose changes may go in another way. urgent: a
     failover waits for changes.
     """
@@ -135,6 +137,8 @@ def _read(row: Row, seen: _Changes) -> Iterator[str]:
             waits.submitted = True  # it may be found there
     elif kind == "cloud.StartScript":
         seen.job_makes[v["job"]] = v["change"]
+    elif kind == "truth.cloud_effect":
+        seen.thing_of.setdefault(v["change"], v["entity_name"])
     elif kind == "cloud.AgentSaid":
         _said(row, seen)
     elif kind == "cloud.SaveAll" and _JOB in v["entries"]:
