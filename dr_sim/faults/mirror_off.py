@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from dr_sim.cloud.events import MirrorSwitched
-from dr_sim.faults.cloud_events import cloud_of
+from dr_sim.faults.cloud_events import check_named, cloud_of
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.laws import Law
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import EventKind, RestOfScenario
 
 if TYPE_CHECKING:
     from dr_sim.world.cloud.service import CloudWorld
@@ -22,6 +22,14 @@ class MirrorOff(Params):
     network: str = Field("", description="the network; if left out: all")
 
 
+def check(params: MirrorOff, around: RestOfScenario) -> list[str]:
+    """Refuse a network that there is not."""
+    network = params.network
+    if not network:
+        return []
+    return check_named("network", network, tuple(around.networks))
+
+
 def happen(event: Occurrence, params: MirrorOff) -> None:
     cloud = cloud_of(event)
     if cloud is None:
@@ -31,9 +39,6 @@ def happen(event: Occurrence, params: MirrorOff) -> None:
         for n in cloud.spec.networks
         if params.network in ("", n.name)
     ]
-    if not networks:
-        event.nothing(f"there is no network {params.network}")
-        return
     event.for_a_time(
         params.duration,
         lambda: _switch(cloud, networks, False),
@@ -57,5 +62,6 @@ KIND = EventKind(
     "operators: schedules change, thresholds and people are left behind",
     happen,
     needs_cloud=True,
+    check=check,
     draws=lambda r, db: {"duration": r.choice(["10 min", "1 h"])},
 )

@@ -68,6 +68,11 @@ from .conftest import SMALLEST, Write
         ("sla: {drift.max: at most 1 min}\n", "there is none; write for example cloud"),
         ("events: [{at: 1 h, mirror_off: 1 min}]\n", "there is no cloud manager"),
         (
+            "networks: {prod: {}}\n"
+            "events: [{at: 1 h, mirror_off: {duration: 1 min, network: prd}}]\n",
+            "unknown network 'prd'; did you mean 'prod'?",
+        ),
+        (
             "cloud: {}\nevents: [{at: 1 h, admin_change: {move_database: content}}]\n",
             "'content' is a farm; name a database, for example 'crm'",
         ),
@@ -84,6 +89,12 @@ from .conftest import SMALLEST, Write
 def test_one_line_says_what_is_wrong(text: str, told: str, write: Write) -> None:
     (problem,) = validate(write(SMALLEST + text))
     assert told in str(problem)
+
+
+def test_a_mirror_of_one_network_or_of_all_can_be_off(write: Write) -> None:
+    for network in ("", ", network: prod"):
+        event = f"{{at: 1 h, mirror_off: {{duration: 1 min{network}}}}}"
+        assert validate(write(f"{SMALLEST}networks: {{prod: {{}}}}\nevents: [{event}]\n")) == []
 
 
 def test_a_database_that_is_in_no_network_is_one_line(write: Write) -> None:

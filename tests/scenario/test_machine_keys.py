@@ -108,7 +108,12 @@ def test_a_value_that_cannot_be_read_stops_no_other_check(value: str, write: Wri
         ),
         (
             {"farms": "{contents: {image: web 1, front_end: 4}}"},
-            "farms.contents: the network 'main' has no farm of that name; did you mean 'content'?",
+            "farms.contents: the network 'main' has no farm of that name; did you mean 'content'? "
+            "Or write it in networks.main.farms",
+        ),
+        (
+            {"farms": "{zzz: {image: web 1, front_end: 4}}"},
+            "farms.zzz: the network 'main' has no farm of that name; write it in networks.main.farms",
         ),
         (
             {"farms": "{content: {network: prod, image: web 1, front_end: 4}}"},

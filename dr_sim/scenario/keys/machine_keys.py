@@ -409,7 +409,9 @@ def _farm(
         told = f"farms.{name}: the network {network!r} has no farm of that name"
         hint = did_you_mean(name, farms_of[network])
         yield node.key_problem(
-            f"{told}; {hint}, or write it in networks.{network}.farms"
+            f"{told}; {hint} Or write it in networks.{network}.farms"
+            if hint.endswith("?")
+            else f"{told}; write it in networks.{network}.farms"
         )
     if image is not None and image not in images:
         told = f"farms.{name}.image: unknown image {image!r}"
