@@ -735,6 +735,26 @@ def pgbackrest(tmp_path: Path, oldest: int, *rows: dict[str, Any]) -> Path:
     return tmp_path / "info.json"
 
 
+@pytest.mark.parametrize(
+    ("until", "full"),
+    [("10:50:00", ""), ("10:50:00.9", ""), ("10:50:01", "A"), ("11:40:00", "A"), ("11:40:01", "B")],
+)
+def test_a_backup_that_ended_within_the_second_asked_for_may_hold_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], until: str, full: str
+) -> None:
+    """pgBackRest tells whole seconds, and takes no backup that ended in that second either."""
+    stops = {"A": 1714557600 + 3000, "B": 1714557600 + 6000}
+    rows = [
+        pgbackrest_row(label, 2 + 2 * n, timestamp={"start": stop - 100, "stop": stop})
+        for n, (label, stop) in enumerate(stops.items())
+    ]
+    path = str(pgbackrest(tmp_path, 1, *rows))
+    _, answer = planned(capsys, path, "--until", f"2024-05-01 {until}")
+    assert files_of(answer, "full") == ([full] if full else [])
+    told = any("ended in the second asked for" in remark for remark in answer["remarks"])
+    assert told == (until not in ("10:50:01", "11:40:01"))
+
+
 # ---- rows of absurd instants and sizes
 ABSURD = "9999-12-31T00:00:00Z"
 

@@ -50,12 +50,14 @@ class Policy(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class Target:
     """The end, if both are None; else an instant or a position's LSN (all before it is wanted),
-    never both.
+    never both. slack_us: a backup may have ended this much later than is told, less one
+    microsecond (a second, where instants are told in whole seconds).
     """
 
     utc_us: int | None = None
     lsn: int | None = None
     reading: Reading = Reading.START
+    slack_us: int = 0
 
     def is_met_by(self, log: BackupHeader) -> bool:
         """Return True if nothing beyond this log is needed, once it is replayed whole."""
@@ -73,15 +75,17 @@ class Target:
         cannot stop earlier.
         """
         if self.utc_us is not None:
-            return header.finished_utc_us > self.utc_us
+            return header.finished_utc_us + self.slack_us > self.utc_us
         return self.lsn is not None and header.last_lsn > self.lsn
 
     def is_held_by(self, header: BackupHeader) -> bool:
-        """Return True for a full or an incremental that ends just at the instant: it holds what was
-        committed until then, and no log is needed.
+        """Return True for a full or an incremental that surely ends just at the instant: it holds
+        what was committed until then, and no log is needed.
         """
-        return header.kind is not Kind.LOG and (
-            header.finished_utc_us == self.utc_us
+        return (
+            header.kind is not Kind.LOG
+            and header.finished_utc_us == self.utc_us
+            and not self.slack_us
         )
 
     @property

@@ -8,6 +8,7 @@ added up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dr_sim.backups.model import Kind
@@ -30,6 +31,7 @@ from dr_sim.importers.postgres_backups import (
 from dr_sim.importers.strange_rows import Mistakes, RowPlace, StrangeRow
 
 Row = Mapping[str, object]
+_ZONE = re.compile(r"\d(?:Z|[+-]\d\d:?\d\d)\s*$")
 
 
 def is_barman(values: Sequence[object]) -> bool:
@@ -72,8 +74,9 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
                 {k: v for k, v in _flat(row).items() if v is not None}
             )
     found: dict[str, Cluster] = {}
+    system_ids = _system_ids(merged)
     for (server, backup_id), row in merged.items():
-        system_id = str(row.get("systemid") or "")
+        system_id = system_ids[server, backup_id]
         cluster = found.setdefault(
             f"{server} {system_id}", Cluster(server, system_id, server)
         )
@@ -127,6 +130,33 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
                 f"{cluster.name} ({cluster.system_id or 'no system id'})"
             )
     return clusters
+
+
+def _system_ids(
+    merged: Mapping[tuple[str, str], Row],
+) -> dict[tuple[str, str], str]:
+    """Return the system id of each backup, by (server, backup id); '' if nothing tells it.
+
+    A list tells none, and show-backup and the cloud's list call it by different names. Backup ids
+    are instants, so a backup without one is of its neighbours' cluster, where they agree.
+    """
+    found: dict[tuple[str, str], str] = {}
+    by_server: dict[str, list[str]] = {}
+    for key in sorted(merged):
+        row = merged[key]
+        found[key] = str(row.get("systemid") or row.get("system_id") or "")
+        by_server.setdefault(key[0], []).append(found[key])
+    places: dict[str, int] = {}
+    for key, own in found.items():
+        place = places.get(key[0], 0)
+        places[key[0]] = place + 1
+        ids = by_server[key[0]]
+        before = [each for each in ids[:place] if each][-1:]
+        after = [each for each in ids[place:] if each][:1]
+        around = set(before + after)
+        if not own and len(around) == 1:
+            found[key] = around.pop()
+    return found
 
 
 def _named_elsewhere(
@@ -302,20 +332,17 @@ def _bytes(row: Row, mistakes: list[str], *keys: str) -> int:
 def _instant(
     row: Row, stamp: str, text: str, cluster: Cluster
 ) -> int | None:
-    """The epoch seconds where there are any; else the text, whose zone Barman's old lists do not
-    name.
+    """The text where it names a zone, as it has parts of a second; else the epoch seconds; else the
+    text, whose zone Barman's old lists do not name.
     """
+    for key in (f"{text}_iso", text):
+        if _ZONE.search(str(row.get(key) or "")):
+            return instant_of(row, key)
     found = instant_of(row, stamp)
     if found is not None:
         return found
     found = instant_of(row, text)
     remark = "instants name no time zone: taken as UTC"
-    written = str(row.get(text) or "")
-    if (
-        found is not None
-        and "+" not in written
-        and not written.endswith("Z")
-        and remark not in cluster.remarks
-    ):
+    if found is not None and remark not in cluster.remarks:
         cluster.remarks.append(remark)
     return found

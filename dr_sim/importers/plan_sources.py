@@ -27,7 +27,7 @@ from dr_sim.importers.cells import (
     error,
     fold,
 )
-from dr_sim.importers.import_postgres import read_clusters, tool_of
+from dr_sim.importers.import_postgres import Tool, read_clusters, tool_of
 from dr_sim.importers.json_values import json_values, lsn_text, parse_lsn
 from dr_sim.importers.postgres_backups import (
     Cluster,
@@ -38,6 +38,7 @@ from dr_sim.importers.postgres_backups import (
 )
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
 from dr_sim.importers.strange_rows import StrangeRow
+from dr_sim.units import SECOND_US
 
 _WAL_NAME = re.compile(r"[0-9A-Fa-f]{24}")
 _VLF_LSN = re.compile(
@@ -94,6 +95,9 @@ class Source(Protocol):
     def costs(self) -> RestoreCosts: ...
     @property
     def strange(self) -> Sequence[StrangeRow]: ...
+    @property
+    def slack_us(self) -> int:
+        """Return how much later than it tells a backup may have ended (Target.slack_us)."""
 
     def knows(self, name: str) -> bool:
         """Return whether there is a file of that name."""
@@ -125,6 +129,7 @@ class SqlServerSource:
     costs: RestoreCosts = field(default_factory=RestoreCosts)
     strange: Sequence[StrangeRow] = ()
     damaged: Sequence[HistoryEntry] = ()
+    slack_us: int = 0
 
     def knows(self, name: str) -> bool:
         return bool(self._named(name))
@@ -282,6 +287,16 @@ class PostgresSource:
             return rows
         return [replace(row, lsns=None) for row in rows]
 
+    @property
+    def slack_us(self) -> int:
+        """Return a second where ends are told in whole seconds, as pgBackRest and lists of Barman
+        do. pgBackRest too takes no backup that ended within the second asked for.
+        """
+        if self.kind == Tool.WALG.value:  # it tells parts of a second
+            return 0
+        ends = [backup.finished_utc_us for backup in self.cluster.backups]
+        return SECOND_US if any(us % SECOND_US == 0 for us in ends) else 0
+
     def knows(self, name: str) -> bool:
         if any(backup.label == name for backup in self.cluster.backups):
             return True
@@ -380,6 +395,7 @@ class RunSource:
     costs: RestoreCosts
     kind: str = "run of dr_sim"
     strange: Sequence[StrangeRow] = ()
+    slack_us: int = 0
 
     def knows(self, name: str) -> bool:
         return name in self.files

@@ -241,6 +241,7 @@ def _target(source: Source, question: PlanQuestion) -> Target:
                     moment if moment.tzinfo else moment.replace(tzinfo=UTC)
                 ),
                 reading=question.reading,
+                slack_us=source.slack_us,
             )
         return Target(lsn=source.lsn(text), reading=question.reading)
     except UnitError as wrong:
@@ -346,6 +347,20 @@ def _remark_current(
         )
 
 
+def _remark_second(answer: PlanAnswer) -> None:
+    """Remark that a backup ended in the second asked for, where parts of a second are not told."""
+    at_us, slack_us = answer.target.utc_us, answer.target.slack_us
+    if at_us is None:
+        return
+    for header in answer.opened.headers:
+        late = at_us - header.finished_utc_us
+        if header.kind is not Kind.LOG and 0 <= late < slack_us:
+            answer.remarks.append(
+                f"{answer.opened.names[header.backup_id]} ended in the second asked for, and may "
+                "hold more: it is not used; ask for the next second to use it"
+            )
+
+
 def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
     source, outlook = answer.source, answer.outlook
     if outlook.newer_fork is not None:
@@ -354,6 +369,7 @@ def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
             f"{source.fork_text(outlook.newer_fork)}"
         )
     _remark_current(answer, current)
+    _remark_second(answer)
     if (
         current is not None
         and outlook.plan.fork not in (None, current[0])

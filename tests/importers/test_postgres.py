@@ -375,6 +375,47 @@ def test_barman_cloud() -> None:
     assert "half has the status none: skipped" in cluster.remarks
 
 
+@pytest.mark.parametrize(
+    ("texts", "ends_us"),
+    [
+        ({"end_time": "2024-05-01 12:00:00.750000+02:00"}, START_S * 10**6 + 750_000),
+        ({"end_time": "2024-05-01 03:00:00.5-0700"}, START_S * 10**6 + 500_000),
+        ({"end_time": "Wed May  1 12:00:00 2024"}, START_S * 10**6),  # its zone is not told
+        (
+            {
+                "end_time": "Wed May  1 12:00:00 2024",
+                "end_time_iso": "2024-05-01T12:00:00.25+02:00",
+                "end_time_timestamp": None,
+            },
+            START_S * 10**6 + 250_000,
+        ),
+    ],
+)
+def test_barman_instants_that_name_a_zone_have_parts_of_a_second(
+    texts: dict[str, Any], ends_us: int
+) -> None:
+    (cluster,) = clusters(Tool.BARMAN, {"pg": shown("A", 0, **texts)})
+    assert [backup.finished_utc_us for backup in cluster.backups] == [ends_us]
+    assert cluster.remarks == []
+
+
+@pytest.mark.parametrize("key", ["system_id", "systemid"])
+def test_barman_keeps_the_clusters_of_an_upgraded_server_apart(key: str) -> None:
+    """A list tells no system id: its backups are of the cluster of their neighbours."""
+    shows = [{"pg": shown(name, at) | {key: own}} for name, at, own in
+             [("B", 100, "77"), ("E", 400, "88")]]  # fmt: skip
+    rows = [listed(name, at) for name, at in
+            [("A", 0), ("B", 100), ("C", 200), ("E", 400), ("F", 500)]]  # fmt: skip
+    found = clusters(Tool.BARMAN, {"pg": rows}, *shows)
+    assert [(c.name, [b.label for b in c.backups]) for c in found] == [
+        ("pg (77)", ["A", "B"]),
+        ("pg (no system id)", ["C"]),
+        ("pg (88)", ["E", "F"]),
+    ]
+    (alone,) = clusters(Tool.BARMAN, {"pg": rows[:3]}, shows[0])
+    assert [backup.label for backup in alone.backups] == ["A", "B", "C"]
+
+
 # ---- scenarios
 def imported(
     tmp_path: Path, tool: Tool, *values: Any, timeout_us: int | None = None
