@@ -157,12 +157,16 @@ def _json_lists(text: str) -> object:
     ]
 
 
-def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:
-    """The rows of a CSV file with heads. needed: a head that must be there; what: the file that was
-    looked for.
+def csv_rows(
+    text: str, file: str, needed: str, what: str, *others: str
+) -> list[Row]:
+    """The rows of a CSV file with heads. needed: a head that must be there, it or one of others;
+    what: the file that was looked for.
 
     Raises InputError at the first line that does not fit.
     """
+    if text.startswith("#TYPE "):  # Windows PowerShell's Export-Csv
+        text = text.partition("\n")[2]
     first_line = text.partition("\n")[0]
     delimiter = max(",;\t", key=first_line.count)
     reader = csv.reader(
@@ -180,7 +184,7 @@ def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:
                 continue  # sqlcmd rules a line under the heads, and counts the rows below them
             if not names:
                 names = [fold(cell) for cell in cells]
-                if fold(needed) not in names:
+                if not {fold(needed), *map(fold, others)} & set(names):
                     raise error(
                         file,
                         f"is {what}: it has no {needed}",

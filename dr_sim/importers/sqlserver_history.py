@@ -55,6 +55,8 @@ from dr_sim.importers.strange_rows import (
     StrangeRow,
     remarks_on,
 )
+from dr_sim.importers.texts_of_objects import plain_rows
+from dr_sim.units import HOUR_US
 
 _KINDS = {
     "database": Kind.FULL,
@@ -137,6 +139,8 @@ class HistoryEntry:
     stored_bytes: int = 0
     # what is wrong with its sizes, which are then unknown
     size_mistakes: tuple[str, ...] = ()
+    # it is told to end before it starts: its end is an hour later
+    clock_put_back: bool = False
 
     @property
     def name(self) -> str:
@@ -216,6 +220,12 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
         for why, count in sorted(skipped.items())
     ]
     remarks += remarks_on([row.problem for row in strange], sizes)
+    put_back = sum(entry.clock_put_back for entry in entries)
+    if put_back:
+        remarks.append(
+            f"{counted(put_back, 'backup')} told to end before they start, by an hour or less: the "
+            "clock was put back while they ran"
+        )
     if not entries:
         raise error(
             file,
@@ -263,7 +273,8 @@ def _rows(text: str, file: str) -> list[Row]:
             "\n" * json_lines[0] + "\n".join(lines[json_lines[0] : last]),
             file,
         )
-    return csv_rows(text, file, "database_name", _NEITHER)
+    rows = csv_rows(text, file, "database_name", _NEITHER, "Database")
+    return plain_rows(rows, file)
 
 
 def _what_is_known(
@@ -301,6 +312,9 @@ def _entry(
         raise _SkippedError("incomplete (without LSNs)")
     first_lsn, last_lsn = _lsns(row)
     started, finished, zone_known = _instants(row)
+    put_back = finished < started
+    if put_back:
+        finished += HOUR_US
     size_mistakes: list[str] = []
     plain, stored = _sizes(row, size_mistakes)
     set_id = (
@@ -324,11 +338,16 @@ def _entry(
         forks.setdefault(guid.lower(), len(forks) + 1)
         for guid in (fork, first_fork)
     )
+    server = (
+        optional(row, as_text, "ServerName", "SqlInstance", "ComputerName")
+        or ""
+    )
+    set_key = set_id.lower() or f"row {number}"
+    if set_id.isdigit():  # msdb's own number: each server counts anew
+        set_key = f"{set_id} {server} {database} {first_lsn} {last_lsn}"
     header = BackupHeader(
         database=database,
-        backup_id=ids.setdefault(
-            set_id.lower() or f"row {number}", len(ids) + 1
-        ),
+        backup_id=ids.setdefault(set_key, len(ids) + 1),
         kind=kind,
         fork=fork_no,
         first_lsn=first_lsn,
@@ -349,7 +368,6 @@ def _entry(
         copy_only=optional(row, as_bool, "IsCopyOnly") or False,
         nominal_bytes=plain,
     )
-    server = optional(row, as_text, "ServerName", "ComputerName") or ""
     identity = Identity(
         (optional(row, as_text, "family_guid", "FamilyGUID") or "").lower(),
         (optional(row, as_text, "database_guid") or "").lower(),
@@ -370,6 +388,7 @@ def _entry(
         optional(row, _as_texts, *_PATH) or (),
         stored,
         tuple(size_mistakes),
+        put_back,
     )
 
 
@@ -384,7 +403,7 @@ def _lsns(row: Mapping[str, object]) -> tuple[int, int]:
 
 
 def _instants(row: Mapping[str, object]) -> tuple[int, int, bool]:
-    """(start, finish, True if their zone was known). Raises BadInstantError."""
+    """(start, finish as it is told, True if their zone was known). Raises BadInstantError."""
     try:
         offset = zone_offset(row)
         started, started_known = required(
@@ -398,7 +417,8 @@ def _instants(row: Mapping[str, object]) -> tuple[int, int, bool]:
         )
     except BadValueError as wrong:
         raise BadInstantError(str(wrong)) from None
-    if finished < started:
+    # by an hour or less: local time was put back while it ran
+    if finished < started - HOUR_US:
         raise BadInstantError(
             "it ends before it starts: BackupFinishDate lies before BackupStartDate"
         )

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,88 @@ def test_csv_of_backupset() -> None:
     full, log = (entry.header for entry in entries)
     assert (full.kind, full.copy_only, full.nominal_bytes) == (Kind.FULL, True, 5000)
     assert (log.kind, log.first_lsn, log.started_utc_us) == (Kind.LOG, 1500, 1_500_136_500_000_000)
+
+
+# ---- CSV of objects, as Get-DbaDbBackupHistory | Export-Csv writes it
+DBATOOLS_HEADS = (
+    "ComputerName,SqlInstance,Database,Start,End,Path,TotalSize,CompressedBackupSize,Type,"
+    "BackupSetId,DeviceType,FirstLsn,DatabaseBackupLsn,CheckpointLsn,LastLsn,IsCopyOnly,"
+    "LastRecoveryForkGUID,RecoveryModel"
+)
+
+
+def dbatools_csv(*backups: tuple[str, str, str], size: str = "4.48 MB") -> bytes:
+    """(kind, start, end) of each; their LSNs follow each other."""
+    lines = ["#TYPE Dataplat.Dbatools.Database.BackupHistory", DBATOOLS_HEADS]
+    for number, (kind, start, end) in enumerate(backups, 1):
+        first = 1000 * number
+        base = 0 if number == 1 else 1000
+        cells = ("SQL1", "SQL1", "crm", start, end, "System.String[]", size, "1.00 MB", kind, number,
+                 "Disk", first, base, first, first + 1000, "False", "aaaa", "Full")  # fmt: skip
+        lines.append(",".join(f'"{cell}"' for cell in cells))
+    return "\r\n".join(lines).encode("utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("starts", "dates"),
+    [
+        # an hour is told by AM and PM; the parts of a date by one beyond 12
+        (("5/14/2017 12:42:17 AM", "5/15/2017 1:05:00 PM"), ("05-14T00:42:17", "05-15T13:05:00")),
+        (("14/05/2017 00:42:17", "15/05/2017 13:05:00"), ("05-14T00:42:17", "05-15T13:05:00")),
+        (("04.05.2017 00:42:17", "05.05.2017 13:05:00"), ("05-04T00:42:17", "05-05T13:05:00")),
+        # by the order of the LSNs: 4 May and 3 June, never 5 April and 6 March
+        (("04/05/2017 00:42:17", "03/06/2017 13:05:00"), ("05-04T00:42:17", "06-03T13:05:00")),
+        (("5/4/2017 12:42:17 AM", "6/3/2017 1:05:00 PM"), ("05-04T00:42:17", "06-03T13:05:00")),
+        (("2017-05-04 00:42:17", "2017-06-03T13:05:00"), ("05-04T00:42:17", "06-03T13:05:00")),
+    ],
+)
+def test_csv_of_dbatools(starts: tuple[str, str], dates: tuple[str, str]) -> None:
+    data = dbatools_csv(("Full", starts[0], starts[0]), ("Log", starts[1], starts[1]))
+    entries = parse_history(data)
+    told = [
+        datetime.fromtimestamp(e.header.started_utc_us / 10**6, UTC).isoformat() for e in entries
+    ]
+    assert told == [f"2017-{date}+00:00" for date in dates]
+    assert [e.header.kind for e in entries] == [Kind.FULL, Kind.LOG]
+    assert entries[0].header.nominal_bytes == int(4.48 * 2**20)
+    assert (entries[0].paths, entries[0].name, entries[1].utc_guessed) == ((), "set 1", True)
+
+
+def test_dates_whose_day_nothing_tells_are_refused() -> None:
+    either = ("Log", "04/05/2017 01:00:00", "04/05/2017 01:10:00")
+    assert "whether the day or the month comes first" in complaint(dbatools_csv(either))
+    neither = [("Log", f"{date}/2017 01:00:00", f"{date}/2017 01:00:00") for date in
+               ("14/05", "05/15")]  # fmt: skip
+    assert "whether the day or the month comes first" in complaint(dbatools_csv(*neither))
+
+
+@pytest.mark.parametrize(
+    ("size", "size_bytes"),
+    [("512 B", 512), ("1,023.50 KB", 1048064), ("1.023,50 KB", 1048064), ("1 023,50 KB", 1048064),
+     ("2 GB", 2**31), ("3.00 TB", 3 * 2**40)],
+)  # fmt: skip
+def test_sizes_as_people_read_them(size: str, size_bytes: int) -> None:
+    data = dbatools_csv(("Full", "2017-05-04", "2017-05-04"), size=size)
+    assert parse_history(data)[0].header.nominal_bytes == size_bytes
+
+
+def test_numbers_of_backup_sets_count_for_each_server() -> None:
+    """backup_set_id is msdb's own; two replicas of one database both have a set 7."""
+    mine = row(0, "Database", BackupSetGUID=None, BackupSetId=7, SqlInstance="A", Start=None)
+    other = row(1, BackupSetGUID=None, BackupSetId=7, SqlInstance="B")
+    stripe = mine | {"BackupPath": "E:\\2.bak"}
+    assert [e.header.backup_id for e in read(mine, stripe, other)] == [1, 1, 2]
+
+
+def test_a_backup_during_which_the_clock_was_put_back_is_kept() -> None:
+    """It starts at 02:59:58 and ends at 02:00:03, five seconds later."""
+    start, end = "2017-10-29T02:59:58", "2017-10-29T02:00:03"
+    found = read_history(
+        json.dumps([row(BackupStartDate=start, BackupFinishDate=end), row(1)]).encode()
+    )
+    header = found.entries[0].header
+    assert header.finished_utc_us - header.started_utc_us == 5_000_000
+    assert any("the clock was put back" in remark for remark in found.remarks)
 
 
 def test_mistakes_are_told_all_at_once_each_in_a_line() -> None:
