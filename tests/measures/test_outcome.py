@@ -121,6 +121,20 @@ def test_a_site_failure_in_exact_numbers() -> None:
     assert f.requests_failed == int(375_000 + 9_900 * Fraction(505, 1000))
 
 
+@pytest.mark.parametrize(("started", "name"), [(True, "detect"), (False, "unfence")])
+def test_a_failover_that_was_left_by_another_copy_ends_when_the_old_primary_serves(
+    started: bool, name: str
+) -> None:
+    journal = Journal()
+    journal.note("truth.served", 0, -1, ALL, ALL)
+    journal.note("truth.unfencing", 9 * MIN, -1, 0)
+    if started:  # otherwise the site is lost while its servers start
+        journal.note("truth.unfenced", 9 * MIN + 10 * S, 0, 9 * MIN - S, 100)
+    site_failure(journal)
+    f = failovers(journal, a_scenario())[-1]
+    assert next((phase, end - begin) for begin, end, phase in f.spans) == (name, 30 * S)
+
+
 def test_phases_add_up_to_the_outage_when_a_restart_announces_them_again() -> None:
     journal = Journal()
     site_failure(journal)

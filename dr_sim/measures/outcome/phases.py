@@ -8,6 +8,7 @@ spent on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 from dr_sim.measures.outcome.attempts import begun_again
 from dr_sim.measures.tables import Tables
@@ -16,6 +17,8 @@ from dr_sim.scenario.sla_measures import (
     PHASES,
 )
 
+DETECT = "detect"
+"""The phase until the failure is noticed."""
 ATTEMPT = "attempt"
 """The phase of an attempt that failed."""
 UNFENCE = "unfence"
@@ -114,15 +117,13 @@ def _states(
     cuts += [
         (time, REPAIR) for time in t["truth.repair"]["time_us"].tolist()
     ]
-    cuts += [
-        (time, UNFENCE) for time in t["truth.unfencing"]["time_us"].tolist()
-    ]
+    cuts += _starts_again(t)
     for again in begun_again(t):
         cuts.append((again.until_us, "drain"))
         if again.online_us >= 0:
             cuts.append((again.online_us, "recover"))
     cuts.sort(key=lambda cut: cut[0])
-    current = "detect"
+    current = DETECT
     spans: list[tuple[int, int, str]] = []
     begin = from_us
     for time, phase in [*cuts, (until_us, "")]:
@@ -145,6 +146,25 @@ def _states(
             begin = stop
         current = phase
     return spans
+
+
+def _starts_again(t: Tables) -> list[tuple[int, str]]:
+    """Return when an old primary that was stopped is started again, and when the last of its
+    databases serves: what fails after that has yet to be detected, also by a copy that had no part
+    in the failover that was left.
+    """
+    begins: list[int] = t["truth.unfencing"]["time_us"].tolist()
+    ends: list[int] = t["truth.unfenced"]["time_us"].tolist()
+    cuts = [(begin, UNFENCE) for begin in begins]
+    for begin, after in zip_longest(begins, begins[1:]):
+        of_it = [
+            end
+            for end in ends
+            if end >= begin and (after is None or end < after)
+        ]
+        if of_it:
+            cuts.append((max(of_it), DETECT))
+    return cuts
 
 
 def _with_attempts(
