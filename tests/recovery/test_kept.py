@@ -294,6 +294,23 @@ def test_a_damaged_log_is_copied_again_until_it_is_whole() -> None:
     assert recopied(world) == before and DAMAGED not in told(world)
 
 
+@pytest.mark.parametrize("before_us", [0, 1])
+def test_a_retry_is_not_put_off_by_a_failure_at_the_same_instant(before_us: int) -> None:
+    """Logs come as often as retries. A failure a microsecond earlier never put it off."""
+    world = store()
+    name = world.backup(Kind.LOG)
+    world.land(name, damaged=True)
+    world.settle()
+    world.wait(5 * MINUTE - 1)
+    world.mono_us += 1 - before_us
+    other = world.backup(Kind.LOG)
+    world.land(other, damaged=True)
+    world.settle()
+    world.wait(before_us)
+    again = [command.name for command in world.done if isinstance(command, c.Recopy)]
+    assert again == [name, other, name]
+
+
 def test_a_log_that_nobody_can_send_is_told_until_a_full_gets_past_it() -> None:
     world = store()
     name = world.backup(Kind.LOG)

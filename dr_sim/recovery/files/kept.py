@@ -31,15 +31,6 @@ if TYPE_CHECKING:
     from dr_sim.recovery.replay.replay import DatabaseReplay
 
 
-def look(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
-    """Set the alarm for the next retry of a damaged file."""
-    due = [file.retry_at_mono_us for file in db.files.bad.values()]
-    due += db.remake.retries()
-    later = [at for at in due if at > e.mono_us]
-    if later:
-        out.append(SetAlarm(db.name, Timer.RETRY, min(later)))
-
-
 def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'retry'."""
     for file in sorted(db.files.bad.values(), key=File.age_order):
@@ -50,7 +41,7 @@ def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
             _retry(db, file, e, out)
     if db.remake.lost:
         db.remake.retry(e, out)
-    look(db, e, out)
+    db.watch.arm(e, out)
 
 
 def _retry(

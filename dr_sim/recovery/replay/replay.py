@@ -417,7 +417,7 @@ class DatabaseReplay:
     def look(self, e: Event, out: list[Command]) -> None:
         """Find what keeps the chain from continuing, and do what is due about it."""
         if self.only_keeps:
-            kept.look(self, e, out)
+            self.watch.arm(e, out)
         elif not self.in_failover and not self.promoted:
             retries.look(self, e, out)
 
