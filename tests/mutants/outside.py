@@ -124,8 +124,8 @@ OUTSIDE: tuple[Mutant, ...] = (
         "full_across_the_instant", "R15",
         "a restore to an instant takes a full that was begun before it and finished after it",
         "backups/target.py",
-        "            return header.finished_utc_us > self.utc_us\n",
-        "            return header.started_utc_us > self.utc_us\n",
+        "            return header.finished_utc_us + self.slack_us > self.utc_us\n",
+        "            return header.started_utc_us + self.slack_us > self.utc_us\n",
     ),
     one(
         "met_by_its_finish", "R15",
