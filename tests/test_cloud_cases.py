@@ -217,6 +217,7 @@ def test_a_skipped_change_is_named_where_drift_is_shown(tmp_path: Path) -> None:
 def test_a_call_in_anothers_network_that_cannot_be_says_so(tenant: str, tmp_path: Path) -> None:
     """A client without a tenant may use every network; one of another tenant may not."""
     two = BASE.replace("{prod: {farms: [web]}}", "{prod: {farms: [web]}, gov: {tenant: acme}}")
+    two = two.replace("databases: {crm: {", "databases: {crm: {tenants: other, ")
     two += f"clients: {{p: {{calls: 1 per min, actions: 50 %{tenant}}}}}\n"
     case = ("{at: 60 min, wrong_tenant_call: {share: 100 %, duration: 10 min}}",)
     path = tmp_path / "s.yaml"

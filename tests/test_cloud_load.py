@@ -262,7 +262,7 @@ LOAD = "load: 120 per s"
         ("per_machine: 10 per s", "per_machine: 0 per s", "must be above 0"),
         ("content, by: 2", "contents, by: 2", "did you mean 'content'"),
         ("content, by: 2", "content, by: 101", "more than can be played"),
-        (f"{LOAD}, ", "", "follows no load"),
+        (f", {LOAD}, per_machine: 10 per s", "", "follows no load"),
     ],
 )
 def test_a_wrong_line_is_one_clear_error(old: str, new: str, wanted: str, tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ def test_who_grows_beyond_a_quota_takes_nothing_of_anothers(tmp_path: Path) -> N
 
 def test_without_quotas_the_first_takes_all_that_the_balancer_takes(tmp_path: Path) -> None:
     none = (SHARED[0][0], QUOTAS.replace(", quotas: {acme: 6, contoso: 8}", ""))
-    of = ran(tmp_path, GROWS, (none, SHARED[1]))
+    farms = f"farms: {{{OURS}, {THEIRS}}}"
+    nobodys = farms.replace(", tenant: acme", "").replace(", tenant: contoso", "")
+    of = ran(tmp_path, GROWS, (none, (FARMS, nobodys)))
     assert ("at the limit", "12 machines of prod are beyond 14 at A") in told(of)
     (ours,) = {each.over for each in summary(of).cloud.machines.to_goal if each.farm == "ours"}
     assert not ours

@@ -31,7 +31,7 @@ from dr_sim.world.world import World
 
 BASE = """\
 run_for: 6 h
-databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min}}
+databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min, tenants: contoso}}
 link: {bandwidth: 200 Mbit/s}
 networks: {prod: {farms: [web]}, gov: {tenant: acme, farms: [web]}}
 cloud: {mirror: {every: 5 min, audit: 30 min}}

@@ -61,7 +61,7 @@ events:
     # is started anew. It learns half an hour later that the two sides have differed since.
     "a change that nobody could hear of is drift once it is heard of": """\
 run_for: 225 min
-databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min, incremental: none, log: every 15 min, on: sql1}}
+databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min, incremental: none, log: every 15 min, on: sql1, tenants: contoso}}
 machines: [sql1, sql2]
 link: {bandwidth: 20 Mbit/s}
 jobs: {time_limit: 8 min, rebuild: 3 min}
@@ -178,7 +178,7 @@ events:
     "a side that is lost is not made the same as the other": """\
 seed: 432576
 run_for: 14 h
-databases: {crm: {size: 1 GB}}
+databases: {crm: {size: 1 GB, tenants: contoso}}
 link: {bandwidth: 200 Mbit/s}
 failover: {operator: {approves: false}}
 cloud: {mirror: {mode: reconcile, every: 5 min, audit: 1 h}}

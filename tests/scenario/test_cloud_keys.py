@@ -13,8 +13,20 @@ from .conftest import SMALLEST, Write
     ("text", "told"),
     [
         (
-            "networks: {gov: {tenant: acme}}\nclients: {p: {tenant: other}}\n",
-            "no network is shared",
+            "networks: {gov: {tenant: acme}}\nclients: {p: {tenant: acmee}}\n",
+            "clients.p.tenant: unknown tenant 'acmee'; did you mean 'acme'?",
+        ),
+        (
+            "clients: {p: {tenant: acme}}\n",
+            "unknown tenant 'acme'; no database or network names any; write 'tenants: [...]'",
+        ),
+        (
+            "networks: {prod: {most_machines: 5}}\n",
+            "networks.prod.most_machines: there are no machines; write physical, images and farms",
+        ),
+        (
+            "networks: {prod: {quotas: {acme: 5}}}\n",
+            "networks.prod.quotas: there are no machines; write physical, images and farms",
         ),
         ("clients: {a/b: {}}\n", "clients.a/b: such a name has none of / > @"),
         ("clients: {operators: {}}\n", "operators ask for the changes of `changes`"),
@@ -102,6 +114,16 @@ def test_a_database_that_is_in_no_network_is_one_line(write: Write) -> None:
     (problem,) = validate(write(two + "networks: {a: {databases: web}}\n"))
     assert "networks: database 'crm' is in no network; name it in one" in str(problem)
     assert validate(write(two + "networks: {a: {databases: web}, b: {}}\n")) == []
+
+
+def test_a_client_whose_tenant_may_use_no_network_is_one_line(write: Write) -> None:
+    two = SMALLEST.replace("{size: 500 GB}", "{size: 500 GB, tenants: acme}")
+    network = "networks: {gov: {tenants: [acme]}, hr: {tenant: corp}}\n"
+    assert validate(write(f"{two}{network}clients: {{p: {{tenant: corp}}}}\n")) == []
+    network = "networks: {gov: {tenants: [acme]}}\n"
+    shared = two.replace("tenants: acme", "tenants: [acme, corp]")
+    problems = validate(write(f"{shared}{network}clients: {{p: {{tenant: corp}}}}\n"))
+    assert any("clients.p.tenant: no network is shared" in str(each) for each in problems)
 
 
 @pytest.mark.parametrize("databases", ["500", "{}"])

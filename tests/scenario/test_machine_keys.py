@@ -116,6 +116,18 @@ def test_a_value_that_cannot_be_read_stops_no_other_check(value: str, write: Wri
             "farms.zzz: the network 'main' has no farm of that name; write it in networks.main.farms",
         ),
         (
+            {"farms": "{content: {image: web 1, front_end: 4, per_machine: 10 per s}}"},
+            "farms.content.per_machine: the farm follows no load; write farms.content.load, or",
+        ),
+        (
+            {"farms": "{content: {image: web 1, front_end: 4, tenant: acme}}"},
+            "farms.content.tenant: unknown tenant 'acme'; no database or network names any",
+        ),
+        (
+            {"deployment": "{load_every: 5 min}"},
+            "deployment.load_every: no farm follows a load; write farms.*.load, or leave it out",
+        ),
+        (
             {"farms": "{content: {network: prod, image: web 1, front_end: 4}}"},
             "farms.content.network: unknown network 'prod'",
         ),

@@ -13,8 +13,12 @@ from typing import Annotated, Any, Literal
 from dr_sim.cloud.texts import OPERATORS, wrong_caller, wrong_name
 from dr_sim.errors import Problem
 from dr_sim.scenario.asked_model import SlaLine
+from dr_sim.scenario.checks.idle_keys import check_idle
 from dr_sim.scenario.checks.limit_checks import own_of
-from dr_sim.scenario.checks.tenant_checks import check_tenants
+from dr_sim.scenario.checks.tenant_checks import (
+    check_named_tenants,
+    check_tenants,
+)
 from dr_sim.scenario.cloud_model import (
     Cloud,
     CloudClient,
@@ -354,7 +358,7 @@ MOST_CHANGES = (
 
 
 def _clients(root: Any, tree: Node) -> list[Problem]:
-    """Clients that may use no network, and more changes than can be played."""
+    """Clients that do nothing, and more changes than can be played."""
     problems = []
     run_for = getattr(root, "run_for", None) or 0
     rate = getattr(getattr(root, "changes", None), "rate", None) or (0, 1)
@@ -363,7 +367,6 @@ def _clients(root: Any, tree: Node) -> list[Problem]:
         problems.append(
             tree.at(("changes", "rate")).problem(f"{told}; write fewer")
         )
-    networks = getattr(root, "networks", None) or {}
     for name, client in (getattr(root, "clients", None) or {}).items():
         node = tree.at(("clients", name))
         wrong = wrong_caller(name)
@@ -371,18 +374,6 @@ def _clients(root: Any, tree: Node) -> list[Problem]:
             wrong = f"{OPERATORS} ask for the changes of `changes`; write another name"
         if wrong:
             problems.append(node.key_problem(f"clients.{name}: {wrong}"))
-        mine = set(getattr(client, "tenant", None) or ())
-        theirs = [
-            set(getattr(network, "tenants", None) or ())
-            for network in networks.values()
-        ]
-        if (
-            mine
-            and theirs
-            and not any(not each or each & mine for each in theirs)
-        ):
-            told = f"clients.{name}.tenant: no network is shared or its own; name another tenant"
-            problems.append(node.at(("tenant",)).problem(told))
         calls = getattr(client, "calls", None)
         if calls is None:
             continue  # it could not be read, which is said by itself
@@ -445,11 +436,13 @@ def check_cloud(root: Any, tree: Node) -> list[Problem]:
     problems += _left_out(root, tree)
     problems += _same_identifiers(root, tree)
     problems += _clients(root, tree)
+    problems += check_named_tenants(root, tree)
     problems += check_tenants(root, tree, things_by_network(root))
     problems += _scripts(root, tree)
     problems += _on_failure(root, tree)
     problems += _nowhere(root, tree)
     problems += check_machines(root, tree, _farms_by_network(root))
+    problems += check_idle(root, tree)
     return problems
 
 

@@ -100,8 +100,8 @@ class FarmKeys(Section):
     )
     tenant: Tenants = about(
         "the tenant that it belongs to: its machines count towards the "
-        "tenant's quota (networks.*.quotas); none: it belongs to no "
-        "single tenant"
+        "tenant's quota (networks.*.quotas), and without quotas it changes "
+        "nothing; none: it belongs to no single tenant"
     )
     databases: NamesOrAll = about(
         "the databases whose users it serves; all: those of its network "

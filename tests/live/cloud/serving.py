@@ -21,7 +21,7 @@ from dr_sim.cli.main import main
 SCENARIO = """
 name: served
 run_for: 1 h
-databases: {crm: {size: 1 GB}, shop: {size: 1 GB}}
+databases: {crm: {size: 1 GB, tenants: other}, shop: {size: 1 GB}}
 link: {bandwidth: 200 Mbit/s}
 networks:
   prod: {tenants: shared, databases: crm}
