@@ -59,9 +59,9 @@ def test_everything_has_tables_and_a_picture(
     slower = dr_sim.load_scenario(scenario.sla[0].file, ["failover.silent_for=90 s"])
     beside = dr_sim.compare(scenario, slower, 6, workers=1)
     rows = text_of(beside.plot()).splitlines()
-    assert "outage site" in rows
+    assert "outage (site)" in rows
     # a row that reaches beyond the axis says its number
-    assert any(row.startswith("outage.detect site") for row in rows)
+    assert any(row.startswith("outage: detect (site)") for row in rows)
     assert "no measure differs" in text_of(dr_sim.Comparison(found, found).plot())
 
 

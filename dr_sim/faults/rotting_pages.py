@@ -141,8 +141,8 @@ def check(params: RottingPages, around: RestOfScenario) -> list[str]:
     """Refuse engines whose pages dr_sim cannot let rot, and a way back that no place has."""
     if around.engine not in ("", "model"):
         return [
-            f"the pages of a real {around.engine} are not changed by dr_sim; leave out "
-            "engine.kind, or this event"
+            f"the pages of a real {around.engine} are not changed by dr_sim; write "
+            "engine: {kind: model}"
         ]
     if wrong := unknown_place(params.place, around):
         return wrong
