@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dr_sim.cli.playing import warn_of_overload
+from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure.exposure import true_exposure
 from dr_sim.measures.exposure.reported import reported_exposure
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
+from dr_sim.runs.run import run
 from dr_sim.screen.failovers import MOST_OUTAGES, shown_and_summed, summed_outages
 from dr_sim.screen.run import screen
-from dr_sim.units import MINUTE_US
+from dr_sim.units import HOUR_US, MINUTE_US
 
 from .runs import DAY, SCENARIOS, SECOND, alerts, at, failover, ran, texts
 
@@ -244,3 +247,33 @@ def test_the_head_of_a_failover_says_what_had_failed(scenario: str, head: str) -
     text = screen(result.summary, result.scenario, result.verdict, SCENARIOS, 1.0, SCENARIOS)
     assert f"FAILOVER 1  {head}" in text
     assert "nothing had failed" not in text
+
+
+@pytest.mark.parametrize(
+    ("full", "based_on_a_full_elsewhere"),
+    [("app", True), ("{database: app, copy_only: true}", False)],
+)
+def test_a_store_does_not_believe_in_an_incremental_whose_base_is_elsewhere(
+    full: str, based_on_a_full_elsewhere: bool, tmp_path: Path
+) -> None:
+    """At 12:10 the incremental of 12:00 is here. It is based on the full that somebody made for
+    himself at 10:40: then only the one of 6:00 can be restored, and 6 h 10 would be lost instead of
+    10 min. At 12:16 the manager asks for a full.
+    """
+    path = tmp_path / "store.yaml"
+    path.write_text(
+        f"""
+        run_for: 1 day
+        databases: {{app: {{size: 5 GB, full: none, incremental: every 6 h, log: none}}}}
+        link: {{bandwidth: 200 Mbit/s}}
+        copies: {{vault: {{store: {{}}}}}}
+        events: [{{at: "Mon 10:40", ad_hoc_full: {full}}}]
+        """,
+        encoding="utf-8",
+    )
+    leg = run(load_scenario(path)).whole.legs[0]
+    noon_us = at(1, "12:10")
+    lost_us = 10 * MINUTE_US + (6 * HOUR_US if based_on_a_full_elsewhere else 0)
+    for curve in (reported_exposure, true_exposure):
+        found_us = curve(leg.journal, leg.scenario, 0).at(noon_us)
+        assert found_us == pytest.approx(lost_us, abs=MINUTE_US)

@@ -35,6 +35,8 @@ from dr_sim.scenario.model import Scenario
 
 _RESTORED, _VALIDATED, _FEWER, _LOST = range(4)
 """Kinds of news. _LOST: the copy is gone; _FEWER: a backup that was here may be gone or damaged."""
+_BASE_IS_HERE = -1
+"""The base of an incremental that was kept with its chain."""
 _COLUMNS = (
     "name",
     "header.kind",
@@ -44,6 +46,7 @@ _COLUMNS = (
     "header.last_lsn",
     "header.started_utc_us",
     "header.finished_utc_us",
+    "header.differential_base_lsn",
 )
 
 
@@ -54,6 +57,7 @@ class _Believed:
 
     __slots__ = (
         "ahead",
+        "bases",
         "fork",
         "keeps",
         "last_lsn",
@@ -61,6 +65,7 @@ class _Believed:
         "seeded",
         "sets",
         "since_utc_us",
+        "without_base",
     )
 
     def __init__(self, seeded: bool, keeps: bool = False) -> None:
@@ -77,6 +82,10 @@ class _Believed:
         self.ahead: list[tuple[int, int, int, int, int]] = []
         # fulls and incrementals by name id: last_lsn, their time
         self.sets: dict[int, tuple[int, int]] = {}
+        # at a store: first LSNs of the backups on which an incremental can be restored
+        self.bases = {_BASE_IS_HERE}
+        # at a store: incrementals whose base is not here: base, first_lsn, fork, last_lsn, name
+        self.without_base: list[tuple[int, int, int, int, int]] = []
 
     def stands_at(self, fork: int, lsn: int) -> None:
         """The copy stands behind the primary's first position."""
@@ -89,17 +98,26 @@ class _Believed:
         forks: tuple[int, int],
         lsns: tuple[int, int],
         times: tuple[int, int],
+        base_lsn: int = 0,
     ) -> None:
         """A backup was validated: from its first LSN to its last, begun and finished at times.
-        forks: the one that it lies on, and the one on which it begins.
+        forks: the one that it lies on, and the one on which it begins. base_lsn: of an incremental,
+        where the backup begins on which it is based.
         """
         fork, first_fork = forks
         first_lsn, last_lsn = lsns
         started, finished = times
         if kind != Kind.LOG:
             self.sets[name] = (last_lsn, finished)
-            if self.keeps or (self.lost and kind == Kind.FULL):
+            if self.keeps and kind == Kind.INCREMENTAL:
+                self.without_base.append(
+                    (base_lsn, first_lsn, fork, last_lsn, name)
+                )
+                self._with_bases()
+            elif self.keeps or (self.lost and kind == Kind.FULL):
                 self.restorable(name, fork, last_lsn)
+                self.bases.add(first_lsn)
+                self._with_bases()
             return
         if self.last_lsn < 0 and not self.seeded:
             insort(
@@ -144,6 +162,15 @@ class _Believed:
                 finished,
             )
             self._follow()
+
+    def _with_bases(self) -> None:
+        """Believe in the incrementals whose base is here, and in those on them."""
+        while found := [x for x in self.without_base if x[0] in self.bases]:
+            for incremental in found:
+                self.without_base.remove(incremental)
+                _, first_lsn, fork, last_lsn, name = incremental
+                self.bases.add(first_lsn)
+                self.restorable(name, fork, last_lsn)
 
     def _follow(self) -> None:
         while self.ahead and self.ahead[0][0] <= self.last_lsn:
@@ -206,11 +233,11 @@ def reported_exposure(
 def _kept_fulls(
     t: Tables, scenario: Scenario, database: int
 ) -> Iterator[
-    tuple[int, int, tuple[int, int], tuple[int, int], tuple[int, int]]
+    tuple[int, int, tuple[int, int], tuple[int, int], tuple[int, int], int]
 ]:
     """Yield the fulls and incrementals that a store has kept of an earlier primary, as _Believed is
-    told of them: they are not validated again. Stated simplification: their times are those of a
-    clock that is right.
+    told of them: they are not validated again. Stated simplifications: their times are those of a
+    clock that is right, and the bases of the incrementals were kept too.
     """
     if scenario.store is None:
         return
@@ -228,6 +255,7 @@ def _kept_fulls(
             (fork, fork),
             (int(made["first_lsn"][i]), int(made["last_lsn"][i])),
             (utc_us, utc_us),
+            _BASE_IS_HERE,
         )
 
 
@@ -244,7 +272,9 @@ def _without_copy_us(
 
 def _tell(believed: _Believed, what: int, told: Sequence[int]) -> None:
     """told: the columns of _COLUMNS."""
-    name, kind, fork, first_fork, first, last, started, finished = told
+    name, kind, fork, first_fork, first, last, started, finished, base = (
+        told
+    )
     if what == _RESTORED:
         believed.restored(name, fork, last)
         return
@@ -253,7 +283,7 @@ def _tell(believed: _Believed, what: int, told: Sequence[int]) -> None:
         (first, last),
         (started, finished),
     )
-    believed.validated(name, kind, forks, lsns, times)
+    believed.validated(name, kind, forks, lsns, times, base)
 
 
 def _usable(here: dict[str, Ints]) -> Iterator[Sequence[int]]:
@@ -281,7 +311,7 @@ def _told(
     r = pick(r, np.isin(r["name"], sets))
     columns = (v[column] for column in _COLUMNS)
     rows = _zip(v["seq"], v["time_us"], _VALIDATED, *columns)
-    restored = (r["name"], 0, r["fork"], 0, 0, r["redo_lsn"], 0, 0)
+    restored = (r["name"], 0, r["fork"], 0, 0, r["redo_lsn"], 0, 0, 0)
     rows += _zip(r["seq"], r["time_us"], _RESTORED, *restored)
     gone = (
         []
