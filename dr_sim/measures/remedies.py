@@ -150,6 +150,11 @@ RESTORED_FIRST = CauseRemedy(
     "what had landed and waited was restored",
     "a faster secondary.restore_rate, more replay.workers, or a standby that keeps up",
 )
+OTHERS_ANSWERED = CauseRemedy(
+    "other machines still answered, and a failover needs more silent ones",
+    "a smaller failover.machines_silent, or an order by hand",
+)
+"""The remedy of a phase detect in which too few machines were silent."""
 HUNG = CauseRemedy(
     "a restore hung until it was ended",
     "a shorter failover.restore_limit",
@@ -208,11 +213,30 @@ def outage_remedy(
         return _drain_remedy(f)
     if phase == "recover":
         return _recover_remedy(f)
+    if phase == "detect" and _too_few_silent(scenario, f):
+        return OTHERS_ANSWERED
     found = OUTAGE_REMEDIES.get(phase)
     asked = scenario.failover.mode != "automatic"
     if found is not None and phase == "decide" and not asked:
         return replace(found, helps=ANSWERED_SOONER)
     return found
+
+
+def _too_few_silent(scenario: Scenario, f: FailoverSummary) -> bool:
+    """Did no failover begin, for far longer than a silence takes to be noticed, because other
+    machines went on? A lost site leaves none.
+    """
+    failover, beat_us = scenario.failover, scenario.heartbeat.every_us
+    noticed_us = failover.silent_for_us + 2 * beat_us
+    detect_us = f.phases_us["detect"]
+    several = len(scenario.machines) > 1 and failover.machines_silent != 1
+    return (
+        several
+        and f.failure_class == "host"
+        and not f.manager_down_us
+        and detect_us > noticed_us
+        and detect_us == sum(f.phases_us.values())
+    )
 
 
 def _drain_remedy(f: FailoverSummary) -> CauseRemedy:

@@ -305,3 +305,27 @@ def test_a_larger_loss_is_worse_than_the_one_that_the_failover_names(
     more = replace(row.data_loss, value_us=(row.data_loss.value_us or 0) + MINUTE_US)
     larger = replace(row, database="larger", data_loss=more)
     assert _badness(larger, row.database) > _badness(row, row.database)
+
+
+ONE_OF_TWO = """
+run_for: 2 h
+machines: [sql1, sql2]
+databases: {crm: {size: 5 GB, on: sql1}, web: {size: 5 GB, on: sql2}}
+link: {bandwidth: 200 Mbit/s}
+failover: {mode: automatic, machines_silent: SILENT}
+events: [{at: 60 min, lose: {what: host, machine: sql1}}]
+sla: {outage: at most 1 min}
+"""
+
+
+@pytest.mark.parametrize(("silent", "told"), [("all", True), ("1", False)])
+def test_a_failover_that_needs_more_silent_machines_is_not_helped_by_heartbeats(
+    silent: str, told: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(ONE_OF_TWO.replace("SILENT", silent), encoding="utf-8")
+    scenario = load_scenario(path)
+    words = "\n".join(why_and_help(run(scenario).summary, scenario))
+    assert ("failover.machines_silent" in words) == told
+    if told:
+        assert "heartbeats" not in words
