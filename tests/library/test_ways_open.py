@@ -380,6 +380,13 @@ def test_the_screen_shows_each_copy_and_the_fewest_ways() -> None:
         *(lambda r: (r.summary, r.scenario, r.verdict))(ran("stores/worst_loss/weekly_tape"))
     )
     assert "ways back are open all the time" in always
+    nobody = ran(
+        "copies/two",
+        "failover={mode: manual, operator: {approves: false}}",
+        "events=[]",
+    )
+    text = screen(nobody.summary, nobody.scenario, nobody.verdict)
+    assert "\n  no way back is open at any time\n" in text
 
 
 # ---- by order

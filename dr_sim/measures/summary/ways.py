@@ -98,7 +98,8 @@ def _since_when(of: WaysOpenSummary, scenario: Scenario) -> str:
     many = counted(of.fewest, "way") if of.fewest else "no way"
     is_open = "are" if of.fewest and of.fewest > 1 else "is"
     if of.with_fewest_us == of.time_us:
-        return f"{many} back {is_open} open all the time"
+        when = "all the time" if of.fewest else "at any time"
+        return f"{many} back {is_open} open {when}"
     only = "only " if of.fewest else ""
     since = instant(begin_us, scenario)
     told = f"{only}{many} back {is_open} open from {since}"
