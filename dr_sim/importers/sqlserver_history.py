@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.errors import Problem
@@ -35,7 +36,6 @@ from dr_sim.importers.cells import (
     Row,
     as_bool,
     as_instant,
-    as_int,
     as_lsn,
     as_text,
     csv_rows,
@@ -49,6 +49,12 @@ from dr_sim.importers.cells import (
     zone_offset,
 )
 from dr_sim.importers.clixml import clixml_rows, is_clixml
+from dr_sim.importers.sqlserver_ties import name_bases, name_crossings
+from dr_sim.importers.sqlserver_words import (
+    SkippedError,
+    as_device,
+    as_kind,
+)
 from dr_sim.importers.strange_rows import (
     Mistakes,
     RowPlace,
@@ -58,53 +64,6 @@ from dr_sim.importers.strange_rows import (
 from dr_sim.importers.texts_of_objects import plain_rows
 from dr_sim.units import HOUR_US
 
-_KINDS = {
-    "database": Kind.FULL,
-    "full": Kind.FULL,
-    "d": Kind.FULL,
-    "1": Kind.FULL,
-    "database differential": Kind.INCREMENTAL,
-    "differential": Kind.INCREMENTAL,
-    "i": Kind.INCREMENTAL,
-    "5": Kind.INCREMENTAL,
-    "transaction log": Kind.LOG,
-    "log": Kind.LOG,
-    "l": Kind.LOG,
-    "2": Kind.LOG,
-}
-_FOREIGN = {
-    "f": "file",
-    "file": "file",
-    "filegroup": "file",
-    "file or filegroup": "file",
-    "4": "file",
-    "g": "differential file",
-    "differential file": "differential file",
-    "file differential": "differential file",
-    "6": "differential file",
-    "p": "partial",
-    "partial": "partial",
-    "partial full": "partial",
-    "7": "partial",
-    "q": "differential partial",
-    "differential partial": "differential partial",
-    "partial differential": "differential partial",
-    "8": "differential partial",
-}
-_DEVICES = {
-    "disk": 2,
-    "tape": 5,
-    "pipe": 6,
-    "virtual device": 7,
-    "url": 9,
-    "permanent disk device": 102,
-    "permanent tape device": 105,
-    "permanent pipe device": 106,
-    "permanent virtual device": 107,
-    "permanent url": 109,
-}
-_UNKNOWN_DEVICE = 0
-NO_BASE = -1  # the differential base LSN of an incremental that names none
 _FINISH = ("BackupFinishDate", "End")
 _PATH = ("physical_device_name", "BackupPath", "FullName", "Path")
 _NO_DATE = (
@@ -118,7 +77,7 @@ _NEITHER = "neither JSON, CLIXML nor CSV with the column heads of backupset in i
 @dataclass(slots=True)
 class HistoryEntry:
     """One row of a history. number counts from 1 in the order of the file. utc_guessed: its
-    instants named no zone.
+    instants named no zone. clock_put_back: it is told to end before it starts.
     """
 
     number: int
@@ -139,7 +98,6 @@ class HistoryEntry:
     stored_bytes: int = 0
     # what is wrong with its sizes, which are then unknown
     size_mistakes: tuple[str, ...] = ()
-    # it is told to end before it starts: its end is an hour later
     clock_put_back: bool = False
 
     @property
@@ -165,10 +123,6 @@ class ImportedHistory:
     remarks: list[str] = field(default_factory=list)
     strange: list[StrangeRow] = field(default_factory=list)
     damaged: list[HistoryEntry] = field(default_factory=list)
-
-
-class _SkippedError(Exception):
-    """Why a row is no backup of a whole database: 'file', 'unfinished', ..."""
 
 
 def parse_history(data: bytes, file: str = "history") -> list[HistoryEntry]:
@@ -200,9 +154,9 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
             is_damaged = optional(row, as_bool, "is_damaged")
             if is_damaged:
                 damaged += _what_is_known(number, row, ids, forks)
-                raise _SkippedError("damaged")
+                raise SkippedError("damaged")
             entry = _entry(number, row, ids, forks)
-        except _SkippedError as why:
+        except SkippedError as why:
             skipped[str(why)] += 1
         except BadInstantError as wrong:
             strange.append(_strange(row, place.problem(wrong)))
@@ -238,9 +192,9 @@ def read_history(data: bytes, file: str = "history") -> ImportedHistory:
         (entry.header, entry.identity) for entry in everything
     ]
     remarks += keep_apart(rows_by_identity)
-    remarks += _name_crossings(everything)
+    remarks += name_crossings(everything)
     remarks += forks_without_a_tie(rows_by_identity)
-    without_base = _name_bases(headers)
+    without_base = name_bases(headers)
     if without_base:
         remarks.append(
             f"{counted(without_base, 'differential')} without a base LSN (it is 0 or absent), "
@@ -286,7 +240,7 @@ def _what_is_known(
     """Return a damaged backup, if its row can be read."""
     try:
         return [_entry(number, row, ids, forks)]
-    except (_SkippedError, BadValueError):
+    except (SkippedError, BadValueError):
         return []
 
 
@@ -300,21 +254,18 @@ def _entry(
     if not database:
         raise BadValueError("DatabaseName is empty")
     kind = required(
-        row, _as_kind, "Type", "BackupTypeDescription", "BackupType"
+        row, as_kind, "Type", "BackupTypeDescription", "BackupType"
     )
     finishes = [row[fold(key)] for key in _FINISH if fold(key) in row]
     if finishes and all(map(_is_open, finishes)):
-        raise _SkippedError("unfinished")
+        raise SkippedError("unfinished")
     if any(
         fold(key) in row and row[fold(key)] in (None, "")
         for key in ("FirstLSN", "LastLSN")
     ):
-        raise _SkippedError("incomplete (without LSNs)")
+        raise SkippedError("incomplete (without LSNs)")
     first_lsn, last_lsn = _lsns(row)
-    started, finished, zone_known = _instants(row)
-    put_back = finished < started
-    if put_back:
-        finished += HOUR_US
+    told = _instants(row)
     size_mistakes: list[str] = []
     plain, stored = _sizes(row, size_mistakes)
     set_id = (
@@ -363,8 +314,8 @@ def _entry(
         fork_point_lsn=(optional(row, as_lsn, "ForkPointLSN") or first_lsn)
         if first_fork_no != fork_no
         else 0,
-        started_utc_us=started,
-        finished_utc_us=finished,
+        started_utc_us=told.started_utc_us,
+        finished_utc_us=told.finished_utc_us,
         copy_only=optional(row, as_bool, "IsCopyOnly") or False,
         nominal_bytes=plain,
     )
@@ -381,14 +332,14 @@ def _entry(
         set_id,
         server,
         optional(row, as_text, *_PATH) or "",
-        optional(row, _as_device, "device_type"),
+        optional(row, as_device, "device_type"),
         optional(row, as_text, "RecoveryModel") or "",
-        not zone_known,
+        not told.zone_known,
         identity,
         optional(row, _as_texts, *_PATH) or (),
         stored,
         tuple(size_mistakes),
-        put_back,
+        told.clock_put_back,
     )
 
 
@@ -402,8 +353,19 @@ def _lsns(row: Mapping[str, object]) -> tuple[int, int]:
     return first_lsn, last_lsn
 
 
-def _instants(row: Mapping[str, object]) -> tuple[int, int, bool]:
-    """(start, finish as it is told, True if their zone was known). Raises BadInstantError."""
+class _Instants(NamedTuple):
+    """When a backup was made. clock_put_back: it is told to end before it starts, by an hour or
+    less: local time was put back while it ran, so it ended an hour later.
+    """
+
+    started_utc_us: int
+    finished_utc_us: int
+    zone_known: bool
+    clock_put_back: bool
+
+
+def _instants(row: Mapping[str, object]) -> _Instants:
+    """Return when the backup was made. Raises BadInstantError."""
     try:
         offset = zone_offset(row)
         started, started_known = required(
@@ -417,12 +379,15 @@ def _instants(row: Mapping[str, object]) -> tuple[int, int, bool]:
         )
     except BadValueError as wrong:
         raise BadInstantError(str(wrong)) from None
-    # by an hour or less: local time was put back while it ran
-    if finished < started - HOUR_US:
+    put_back = finished < started
+    if put_back:
+        finished += HOUR_US
+    if finished < started:
         raise BadInstantError(
             "it ends before it starts: BackupFinishDate lies before BackupStartDate"
         )
-    return started, finished, started_known and finished_known
+    zone_known = started_known and finished_known
+    return _Instants(started, finished, zone_known, put_back)
 
 
 def _strange(row: Mapping[str, object], problem: Problem) -> StrangeRow:
@@ -430,7 +395,7 @@ def _strange(row: Mapping[str, object], problem: Problem) -> StrangeRow:
     return StrangeRow(
         problem,
         required(
-            row, _as_kind, "Type", "BackupTypeDescription", "BackupType"
+            row, as_kind, "Type", "BackupTypeDescription", "BackupType"
         ),
         required(row, as_text, "DatabaseName", "Database"),
         _lsns(row),
@@ -459,134 +424,9 @@ def _is_open(value: object) -> bool:
     )
 
 
-def _name_crossings(entries: list[HistoryEntry]) -> list[str]:
-    """Tie forks together where an export tells each row's last fork only, as that of dbatools does.
-
-    After a failover the log chain continues: the new fork's first log begins where a log of another
-    fork ended. Such a log lies on both. Left alone: ends of two forks at one LSN, and a fork that
-    has an earlier full of its own.
-    """
-    remarks: list[str] = []
-    logs: dict[tuple[str, int], list[HistoryEntry]] = {}
-    told: set[tuple[str, int]] = set()
-    begins: dict[tuple[str, int], int] = {}
-    for entry in entries:
-        key = (entry.header.database, entry.header.fork)
-        if entry.identity.names_first_fork:
-            told.add(key)
-        elif entry.header.kind is Kind.LOG:
-            logs.setdefault(key, []).append(entry)
-        elif entry.header.kind is Kind.FULL:
-            begins[key] = min(
-                begins.get(key, entry.header.first_lsn),
-                entry.header.first_lsn,
-            )
-    ends: dict[tuple[str, int], set[int]] = {}
-    for (database, fork), own in logs.items():
-        for entry in own:
-            ends.setdefault((database, entry.header.last_lsn), set()).add(
-                fork
-            )
-    for key, own in logs.items():
-        first = min(
-            own,
-            key=lambda entry: (
-                entry.header.first_lsn,
-                -entry.header.last_lsn,
-            ),
-        )
-        parents = ends.get((key[0], first.header.first_lsn), set()) - {
-            key[1]
-        }
-        if (
-            key in told
-            or len(parents) != 1
-            or begins.get(key, first.header.last_lsn)
-            <= first.header.first_lsn
-        ):
-            continue
-        (first.header.first_fork,) = parents
-        first.header.fork_point_lsn = first.header.first_lsn
-        remarks.append(
-            f"{first.name} goes on where a log of another recovery fork ended: taken as "
-            "the log across the failover"
-        )
-    return remarks
-
-
-def _name_bases(headers: list[BackupHeader]) -> int:
-    """Every incremental names its base by the base's first LSN, as far as its full is in the
-    history.
-
-    DifferentialBaseLSN decides where the row has it: the engine compares that. It is the
-    checkpoint LSN of the base; some tools write the base's first LSN instead. Only without it does
-    DatabaseBackupLSN decide. 0 names no full, and becomes NO_BASE, which no full begins at.
-    Returns how many incrementals name none.
-    """
-    fulls = [h for h in headers if h.kind is Kind.FULL and not h.copy_only]
-    unknown = 0
-    for header in headers:
-        if header.kind is not Kind.INCREMENTAL:
-            continue
-        told = header.differential_base_lsn or header.database_backup_lsn
-        base = _base_of(header, told, fulls)
-        header.differential_base_lsn = told or NO_BASE
-        unknown += not told
-        if base is not None:
-            header.differential_base_lsn = base.first_lsn
-            # the planner goes by both: a row may name another full here, or none
-            header.database_backup_lsn = (
-                base.checkpoint_lsn or header.database_backup_lsn
-            )
-    return unknown
-
-
-def _base_of(
-    incremental: BackupHeader, told: int, fulls: list[BackupHeader]
-) -> BackupHeader | None:
-    """Return the full whose checkpoint LSN or, where none has it, whose first LSN is told; one on
-    the incremental's own fork before those on others. None: it is not in the history.
-    """
-    own = [full for full in fulls if full.database == incremental.database]
-    found = [full for full in own if told and full.checkpoint_lsn == told]
-    found = found or [
-        full for full in own if told and full.first_lsn == told
-    ]
-    return min(
-        found,
-        key=lambda full: full.fork != incremental.first_fork,
-        default=None,
-    )
-
-
 def _as_texts(value: object) -> tuple[str, ...]:
     return (
         tuple(as_text(each) for each in value)
         if isinstance(value, list)
         else (as_text(value),)
     )
-
-
-def _as_device(value: object) -> int:
-    """msdb's number of a device; exports of dbatools have a word. One that nobody knows is no
-    reason to refuse a row.
-    """
-    if isinstance(value, str) and not value.strip().isdigit():
-        return _DEVICES.get(value.strip().lower(), _UNKNOWN_DEVICE)
-    return as_int(value)
-
-
-def _as_kind(value: object) -> Kind:
-    word = (
-        str(value).strip().lower()
-        if isinstance(value, (str, int)) and not isinstance(value, bool)
-        else ""
-    )
-    if word in _FOREIGN:
-        raise _SkippedError(_FOREIGN[word])
-    kind = _KINDS.get(word)
-    if kind is None:
-        raise BadValueError(
-            "one of Database (D), Database Differential (I), Transaction Log (L) is needed"
-        )
-    return kind

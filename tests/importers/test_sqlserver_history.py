@@ -21,7 +21,8 @@ from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.importers.how import HOW_TSQL
 from dr_sim.importers.import_history import import_history
-from dr_sim.importers.sqlserver_history import NO_BASE, HistoryEntry, parse_history, read_history
+from dr_sim.importers.sqlserver_history import HistoryEntry, parse_history, read_history
+from dr_sim.importers.sqlserver_ties import NO_BASE
 from dr_sim.loading.load import load_scenario
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
