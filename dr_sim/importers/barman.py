@@ -9,7 +9,7 @@ added up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dr_sim.backups.model import Kind
 from dr_sim.importers.cells import BadInstantError, BadValueError
@@ -140,22 +140,32 @@ def _system_ids(
     A list tells none, and show-backup and the cloud's list call it by different names. Backup ids
     are instants, so a backup without one is of its neighbours' cluster, where they agree.
     """
-    found: dict[tuple[str, str], str] = {}
-    by_server: dict[str, list[str]] = {}
-    for key in sorted(merged):
-        row = merged[key]
-        found[key] = str(row.get("systemid") or row.get("system_id") or "")
-        by_server.setdefault(key[0], []).append(found[key])
-    places: dict[str, int] = {}
-    for key, own in found.items():
-        place = places.get(key[0], 0)
-        places[key[0]] = place + 1
-        ids = by_server[key[0]]
-        before = [each for each in ids[:place] if each][-1:]
-        after = [each for each in ids[place:] if each][:1]
-        around = set(before + after)
-        if not own and len(around) == 1:
+    found = {
+        key: str(row.get("systemid") or row.get("system_id") or "")
+        for key, row in merged.items()
+    }
+    in_order = sorted(found)
+    before = _last_told(found, in_order)
+    after = _last_told(found, reversed(in_order))
+    for key in in_order:
+        around = {before[key], after[key]} - {""}
+        if len(around) == 1:
             found[key] = around.pop()
+    return found
+
+
+def _last_told(
+    ids: Mapping[tuple[str, str], str], keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """Return, by backup, the system id of it or of the last one of its server before it that has
+    one; '' if none has. keys: the backups in their order.
+    """
+    told: dict[str, str] = {}
+    found = {}
+    for key in keys:
+        server, _ = key
+        told[server] = ids[key] or told.get(server, "")
+        found[key] = told[server]
     return found
 
 
