@@ -36,7 +36,7 @@ from dr_sim.scenario.model import Scenario
 _RESTORED, _VALIDATED, _FEWER, _LOST = range(4)
 """Kinds of news. _LOST: the copy is gone; _FEWER: a backup that was here may be gone or damaged."""
 _BASE_IS_HERE = -1
-"""The base of an incremental that was kept with its chain."""
+"""The base of a full, which needs none, and of an incremental that was kept with its chain."""
 _COLUMNS = (
     "name",
     "header.kind",
@@ -84,7 +84,7 @@ class _Believed:
         self.sets: dict[int, tuple[int, int]] = {}
         # at a store: first LSNs of the backups on which an incremental can be restored
         self.bases = {_BASE_IS_HERE}
-        # at a store: incrementals whose base is not here: base, first_lsn, fork, last_lsn, name
+        # at a store: backups whose base is not here: base, first_lsn, fork, last_lsn, name
         self.without_base: list[tuple[int, int, int, int, int]] = []
 
     def stands_at(self, fork: int, lsn: int) -> None:
@@ -109,15 +109,15 @@ class _Believed:
         started, finished = times
         if kind != Kind.LOG:
             self.sets[name] = (last_lsn, finished)
-            if self.keeps and kind == Kind.INCREMENTAL:
+            if self.keeps:
+                is_full = kind == Kind.FULL
+                base = _BASE_IS_HERE if is_full else base_lsn
                 self.without_base.append(
-                    (base_lsn, first_lsn, fork, last_lsn, name)
+                    (base, first_lsn, fork, last_lsn, name)
                 )
                 self._with_bases()
-            elif self.keeps or (self.lost and kind == Kind.FULL):
+            elif self.lost and kind == Kind.FULL:
                 self.restorable(name, fork, last_lsn)
-                self.bases.add(first_lsn)
-                self._with_bases()
             return
         if self.last_lsn < 0 and not self.seeded:
             insort(
@@ -164,11 +164,11 @@ class _Believed:
             self._follow()
 
     def _with_bases(self) -> None:
-        """Believe in the incrementals whose base is here, and in those on them."""
+        """Believe in the backups whose base is here, and in those on them."""
         while found := [x for x in self.without_base if x[0] in self.bases]:
-            for incremental in found:
-                self.without_base.remove(incremental)
-                _, first_lsn, fork, last_lsn, name = incremental
+            for backup in found:
+                self.without_base.remove(backup)
+                _, first_lsn, fork, last_lsn, name = backup
                 self.bases.add(first_lsn)
                 self.restorable(name, fork, last_lsn)
 
