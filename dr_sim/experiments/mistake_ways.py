@@ -78,10 +78,8 @@ def mistake_asked_about(
         raise InputError([Problem(asked.option, 0, 0, told)])
     engine = scenario.engine.kind
     if asked.rotten and engine != "model":
-        told = (
-            f"the pages of a real {engine} are not changed by dr_sim; write "
-            "--set engine.kind=model"
-        )
+        why = rotting_pages.only_on_the_model(engine)
+        told = f"{why}; write --set engine.kind=model"
         raise InputError([Problem(asked.option, 0, 0, told)])
     option = "--at"
     try:

@@ -137,12 +137,16 @@ def happen(event: Occurrence, params: RottingPages) -> None:
             world.later(read_us, partial(rot.read_by, what))
 
 
+def only_on_the_model(engine: str) -> str:
+    """Say why pages do not rot on a real engine."""
+    return f"the pages of a real {engine} are not changed by dr_sim"
+
+
 def check(params: RottingPages, around: RestOfScenario) -> list[str]:
     """Refuse engines whose pages dr_sim cannot let rot, and a way back that no place has."""
     if around.engine not in ("", "model"):
         return [
-            f"the pages of a real {around.engine} are not changed by dr_sim; write "
-            "engine: {kind: model}"
+            f"{only_on_the_model(around.engine)}; write engine: {{kind: model}}"
         ]
     if wrong := unknown_place(params.place, around):
         return wrong
