@@ -305,6 +305,31 @@ events: [{at: 1 min, link_outage: 30 s}, {at: 3 h, lose: site}]
     assert "began" not in text[text.index("TOLD?") :].split("before the loss")[0]
 
 
+NEAR_IS_GONE = """run_for: 1 day
+databases: {{crm: {{size: 5 GB, full: daily 01:00, differential: none, log: every 5 min}}}}
+link: {{bandwidth: 200 Mbit/s}}
+copies: {{near: {{}}, vault: {{store: {{}}, link: {{bandwidth: 200 Mbit/s}}}}}}
+failover: {{mode: automatic}}
+events: [{{at: 10 h, lose_secondary: {duration}}}, {{at: 12 h 2 min, lose: site}}]
+"""
+
+
+def test_a_failure_meets_the_danger_of_a_copy_that_did_not_take_over() -> None:
+    """The standby is away when the site is lost, and the store is restored: an alert was due."""
+    text, summary, _ = of_run(NEAR_IS_GONE.format(duration="6 h"))
+    (failover,) = summary.failovers
+    assert failover.new_primary == "vault" and failover.told.answer == "yes"
+    assert failover.told.alert is not None and failover.told.alert.event_id == 14421
+    assert "no alert was due" not in text
+
+
+def test_a_danger_of_another_copy_that_was_over_is_not_met() -> None:
+    """The negative case: it is back and restored before the site is lost."""
+    text, summary, _ = of_run(NEAR_IS_GONE.format(duration="1 h"))
+    (failover,) = summary.failovers
+    assert failover.told.answer == "no danger" and "no alert was due when it failed" in text
+
+
 @pytest.mark.parametrize(
     ("dangers", "words"),
     [

@@ -70,6 +70,18 @@ def test_a_standby_that_turns_out_to_be_unusable_is_restored_from_its_files(imit
     assert summary_json(result.summary)["violations"] == []
 
 
+def test_a_copy_that_is_dropped_under_an_order_online_is_one_attempt() -> None:
+    """It is known to be unusable when the order is refused: one attempt, from 10:07:51 on for the
+    10 s of the order, not one until the copy is dropped and another one after that.
+    """
+    events = "events=[{at: 'Mon 10:07', lose: site}, {at: 'Mon 10:07:56', standby_broken: crm}]"
+    result = ran(*STANDBY, events)
+    spans = failover(result)["phases"]
+    attempts = [one["duration_us"] for one in spans if one["phase"] == "attempt"]
+    assert attempts == [10 * SECOND]
+    assert sum(phases(result).values()) == failover(result)["outage_us"]
+
+
 def test_one_of_two_databases_is_restored_again_while_the_other_serves() -> None:
     """The service waits for no attempt: it is a part of the service that comes later."""
     two = "databases.web={size: 1 GB}"

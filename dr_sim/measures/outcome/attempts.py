@@ -23,6 +23,7 @@ from dr_sim.scenario.model import FailedAttempt
 if TYPE_CHECKING:
     from dr_sim.measures.legs import Leg
     from dr_sim.measures.tables import Tables
+    from dr_sim.record.journal import Row
 
 _NOT_BEGUN = ("watching", "choosing", "claiming", "deciding")
 _LEFT = ("abandoned", "unfencing")
@@ -119,14 +120,21 @@ def begun_again(t: Tables) -> list[BegunAgain]:
 
 def _nothing_came_online(t: Tables) -> list[int]:
     """Return when a copy turned out to be unusable, or an order online was refused and a restore
-    followed it.
+    followed it. A copy that was lost under an order is known to be unusable when that is refused.
     """
-    found = {r.time_us for r in t.rows("truth.copy_gone")}
-    refused = t.rows("seen.RecoverFailed")
-    if not refused:
-        return sorted(found)
+    refused = [*t.rows("seen.RecoverFailed")]
     restores = [(r.time_us, r.entity) for r in t.rows("seen.Restore")]
     orders = [(r.time_us, r.entity) for r in t.rows("seen.Recover")]
+    known_later = {
+        gone.seq
+        for row in refused
+        for gone in _gone_under(t, _ordered_us(row, orders), row)
+    }
+    found = {
+        gone.time_us
+        for gone in t.rows("truth.copy_gone")
+        if gone.seq not in known_later
+    }
     for row in refused:
         later = [
             at
@@ -142,6 +150,25 @@ def _nothing_came_online(t: Tables) -> list[int]:
         ):
             found.add(row.time_us)
     return sorted(found)
+
+
+def _gone_under(t: Tables, ordered_us: int, refused: Row) -> list[Row]:
+    """Return what copies of the database were lost under the order online that was refused."""
+    return [
+        gone
+        for gone in t.rows("truth.copy_gone")
+        if gone.entity == refused.entity
+        and ordered_us <= gone.time_us < refused.time_us
+    ]
+
+
+def _ordered_us(refused: Row, orders: list[tuple[int, int]]) -> int:
+    """Return when the order online was given that was refused."""
+    return max(
+        at
+        for at, entity in orders
+        if entity == refused.entity and at <= refused.time_us
+    )
 
 
 def _in_vain(t: Tables, place: str) -> Iterator[list[FailedAttempt]]:

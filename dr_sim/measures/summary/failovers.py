@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dr_sim.measures.alerts.alerts import AlertQuality
+from dr_sim.measures.alerts.alerts import AlertQuality, Episode
 from dr_sim.measures.causes.causes import Causes
 from dr_sim.measures.causes.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.cloud.cloud import Provisioning, provisionings_in
@@ -56,15 +56,19 @@ def failovers_summary(
     whole: Whole, qualities: Sequence[AlertQuality]
 ) -> list[FailoverSummary]:
     """Return those of all legs, numbered throughout."""
+    every = [leg for leg, _ in whole.every]
+    judged = dict(zip(every, qualities, strict=True))
     found: list[FailoverSummary] = []
-    for (leg, t), quality in zip(whole.every, qualities, strict=True):
-        if leg not in whole.legs:
-            continue  # of a standby that did not take over
+    for leg, t in whole.each:
+        copies = [
+            (Causes(of_copy, copy.scenario), judged[copy])
+            for copy, of_copy in whole.at(leg)
+        ]
         for f in failovers(t, leg.scenario):
             waits = provisionings_in(leg, whole.of_cloud)
             order = obeyed(whole, leg, f)
-            causes = Causes(t, leg.scenario)
-            one = _failover(causes, f, quality, waits, order)
+            told = _told(copies, f)
+            one = _failover(Causes(t, leg.scenario), f, told, waits, order)
             _add_unprotected(one, unprotected(whole, leg, f))
             one.seeded_anew = _seeded_anew(whole, leg)
             one.new_primary = "" if f.promoted_us is None else leg.secondary
@@ -218,7 +222,7 @@ def _following(leg: Leg, t: Tables) -> list[DatabaseSpec]:
 def _failover(
     causes: Causes,
     f: FailoverOutcome,
-    quality: AlertQuality,
+    told: ToldSummary,
     waits: Sequence[Provisioning],
     order: GivenOrder | None,
 ) -> FailoverSummary:
@@ -287,7 +291,7 @@ def _failover(
         requests_offered=f.requests_offered,
         two_primaries_us=f.two_primaries_us,
         tenants=tenants,
-        told=_told(causes, f, quality),
+        told=told,
     )
 
 
@@ -407,28 +411,24 @@ def _ledger(ledger: Ledger) -> LedgerSummary:
 
 
 def _told(
-    causes: Causes, f: FailoverOutcome, quality: AlertQuality
+    copies: Sequence[tuple[Causes, AlertQuality]], f: FailoverOutcome
 ) -> ToldSummary:
-    """Return whether anyone had been notified, before the failure, of the danger that was there."""
-    if f.by_itself:  # the danger continues beyond it
-        at_failure = [
-            e
-            for e in quality.episodes
-            if e.due_us is not None and e.due_us <= f.failed_us < e.end_us
-        ]
-    else:
-        at_failure = [
-            e
-            for e in quality.episodes
-            if e.ended_by_failure and e.due_us is not None
-        ]
+    """Return whether anyone had been notified, before the failure, of the danger that was there.
+    copies: those behind the primary, the one that took over first; each is judged by itself.
+    """
+    at_failure = [
+        (causes, e)
+        for causes, quality in copies
+        for e in quality.episodes
+        if _meets(f, e)
+    ]
     if not at_failure:
         return ToldSummary(answer="no danger")
-    scenario = causes.scenario
-    episode = next(
-        (e for e in at_failure if e.missed),
-        min(at_failure, key=lambda e: e.onset_us),
+    causes, episode = next(
+        (found for found in at_failure if found[1].missed),
+        min(at_failure, key=lambda found: found[1].onset_us),
     )
+    scenario = causes.scenario
     told = ToldSummary(
         answer="no",
         database=scenario.databases[episode.database].name,
@@ -446,3 +446,12 @@ def _told(
         told.after_fault_us = episode.alert.time_us - fault.begin_us
         told.fault = fault.label
     return told
+
+
+def _meets(f: FailoverOutcome, episode: Episode) -> bool:
+    """Return whether an alert about that danger was due, and the failure met it."""
+    if episode.due_us is None:
+        return False
+    if f.by_itself:  # the danger continues beyond it
+        return episode.due_us <= f.failed_us < episode.end_us
+    return episode.ended_by_failure
