@@ -17,6 +17,7 @@ from tests.mutants.fresh import FRESH
 from tests.mutants.late import LATE
 from tests.mutants.outside import OUTSIDE
 from tests.mutants.planting import Edit, Mutant, one
+from tests.mutants.reader import READER
 from tests.mutants.refusing import REFUSING
 from tests.mutants.stalled import STALLED
 from tests.mutants.strangers import STRANGERS
@@ -799,4 +800,5 @@ MUTANTS = (
     *REFUSING,
     *STALLED,
     *EVERYDAY,
+    *READER,
 )
