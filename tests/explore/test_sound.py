@@ -9,6 +9,18 @@ import pytest
 from dr_sim.explore.case import load, look, read_tree
 
 CASES = {
+    # A log comes damaged, and is copied again at once. That copy is damaged too, and the retry counts
+    # from then.
+    "a store has a damaged log copied again at once": """\
+run_for: 8 h
+databases:
+  crm: {size: 200 MB}
+  web: {size: 200 MB}
+link: {bandwidth: 200 Mbit/s}
+copies: {vault: {store: {hold: 1 h, every: every 4 h, transit: 0 s, retention: 7 days}}}
+events:
+- {at: 2 h, corrupt_at_rest: {where: primary}}
+""",
     # A full that was validated is sent again, and torn, while the manager is down. Its name, size and
     # time are the same, so nobody can tell before it is restored.
     "a damaged copy lands in the place of a whole one while the manager is down": """\

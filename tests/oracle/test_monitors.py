@@ -25,6 +25,7 @@ from dr_sim.oracle.monitors import (
     asking,
     choices,
     coming_online,
+    durable,
     failover_back,
     failover_causes,
     failover_choice,
@@ -47,6 +48,7 @@ from dr_sim.oracle.monitors import (
 )
 from dr_sim.oracle.monitors import silence as silences
 from dr_sim.record.journal import Journal, Row
+from dr_sim.recovery.alerts import alert_texts as texts
 from dr_sim.scenario.model import BackupStoreSpec, Choose, Scenario
 from dr_sim.world.play import play
 from dr_sim.world.world import World
@@ -110,6 +112,7 @@ link: {bandwidth: 100 Mbit/s}
 primary: {retention: 1 d, keep_fulls: 1}
 secondary: {retention: 1 d, keep_fulls: 1}
 """
+HASHED = KEPT.replace("4 d", "7 h").replace("12 h", "5 h") + "replay: {reverify: 6 h}\n"
 FULLS = """\
 run_for: 3 d
 start: 2026-01-05 00:00
@@ -120,6 +123,7 @@ link: {bandwidth: 100 Mbit/s}
 WIPED = CRM.replace("200 MB, full: none", "2 GB, full: daily 00:05") + (
     "events: [{at: 16 min, operator_mistake: wipes the secondary host}]\n"
 )
+LAST = NO_LOGS + "events: [{at: 61 min, order_failover: {by: dba, planned: true}}]\n"
 Edit = Callable[[Row], list[Row]]
 
 
@@ -309,6 +313,17 @@ class Case:
 
 def keep(row: Row) -> list[Row]:
     return [row]
+
+
+def at_each_landing(kind: str, values: dict[str, Any]) -> Edit:
+    """With one row more whenever something lands."""
+
+    def edit(row: Row) -> list[Row]:
+        if row.kind != "seen.Landed":
+            return [row]
+        return [row, Row(0, kind, row.time_us, 0, dict(values))]
+
+    return edit
 
 
 def thrice(row: Row) -> list[Row]:
@@ -587,6 +602,28 @@ CASES = (
             **TOLD, "database": "crm", "kind": 1, "reason": "paused: move"}),
         insert("seen.Landed", "seen.RaiseAlert", {
             **ALERT, "event_id": 4, "name": INCREMENTAL}, name=INCREMENTAL))),
+    Case(asking.a_store_asks_for_what_it_lacks, DAMAGED, "R9", at_each_landing(
+        "seen.RaiseAlert", {**ALERT, "event_id": 19, "text": texts.hole_text("crm")}),
+        with_a_store),
+    Case(asking.a_full_is_asked_for_without_a_base, DAMAGED, "R11", insert(
+        "seen.Landed", "seen.RaiseAlert", {
+            **ALERT, "event_id": 22, "text": texts.overdue_text("crm", 9, 5, "x")})),
+    Case(asking.what_is_damaged_is_taken_again, DAMAGED, "R11", at_each_landing(
+        "seen.RaiseAlert", {**ALERT, "event_id": 4, "name": FULL_ON_ITS_WAY})),
+    Case(untrue.lateness_is_repeated_at_retries, DAMAGED, "R12", both(
+        insert("seen.Landed", "seen.RaiseAlert", LAG),
+        insert("seen.Restored", "seen.RaiseAlert", LAG))),
+    Case(keeping.logs_are_hashed_again, HASHED, "R6", drop(
+        "seen.Validate", name="crm_2026_01_05_05_45_00_log_000")),
+    Case(durable.alerts_are_durable_first, STUCK, "S1", both(
+        drop("seen.Save", key="alert/crm"), insert(
+            "seen.RaiseAlert", "seen.Save", {"key": "alert/crm", "value": "{...}"}))),
+    Case(durable.nothing_stays_of_what_is_deleted, KEPT, "R18", drop(
+        "seen.Save", key="attempts/crm/crm_2026_01_05_00_15_00_log_000", value="")),
+    Case(failover_emptied.the_last_backup_is_asked_for_again, LAST, "R15", both(
+        insert("seen.TakeBackup", "seen.BackupFailed", {
+            **TOLD, "database": "crm", "kind": 1, "reason": "overrun: one is being taken"}),
+        drop("seen.BackupTaken"), drop_after(61 * MINUTE + 10 * SECOND, "seen.EnterPhase"))),
     Case(asking.nothing_is_asked_for_twice, LATE, "R11", both(
         insert("seen.Restored", "truth.backup_finished", MADE, name=LOG_15),
         insert("truth.backup_finished", "seen.BackupTaken", {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from dr_sim.oracle.monitors.alert_rows import (
     DAMAGED,
     MISSING,
     NO_NEW_LOGS,
+    NOT_PROTECTED,
     OVERDUE,
+    STUCK,
     alerts_of_databases,
 )
 from dr_sim.oracle.monitors.attempts import is_accepted
 from dr_sim.oracle.monitors.primary import IN_A_ROW, PASSING
 from dr_sim.oracle.monitors.story import (
+    FULL,
     HOUR_US,
     LOG,
     SLACK_US,
@@ -27,9 +31,13 @@ from dr_sim.oracle.monitors.story import (
     kind_in_name,
 )
 from dr_sim.record.journal import Row
+from dr_sim.scenario.schedule import longest_gap_us
 
 _SAME_LIST = 20
 """Rows among which the commands that follow on an event stand."""
+_LACKS_A_LOG = "is missing in this store"
+_NO_BASE = "stands is not here"
+"""Words of alerts about a store that lacks a log, and about a backup that cannot be restored."""
 
 
 def what_can_be_made_is_asked_for(story: Story) -> Iterator[Breach]:
@@ -103,6 +111,149 @@ def _is_asked_for(
         if row.entity == database and row.values["kind"] == LOG
     )
     return not answered
+
+
+def a_store_asks_for_what_it_lacks(story: Story) -> Iterator[Breach]:
+    """A log that is missing in a store is asked for, each time that people are told of it (R9)."""
+    if story.scenario.store is None:
+        return
+    told: dict[int, list[Row]] = {}
+    for row, database in alerts_of_databases(story):
+        if row.values["event_id"] != NOT_PROTECTED:
+            continue
+        rows = told.setdefault(database, [])
+        if _LACKS_A_LOG not in row.values["text"]:
+            rows.clear()
+            continue
+        rows.append(row)
+        if len(rows) < IN_A_ROW:
+            continue
+        first = rows[-IN_A_ROW]
+        if not story.quiet_between(first.time_us, row.time_us):
+            continue
+        asked = [
+            each.seq
+            for each in story.rows_of("seen.AskPrimary", database)
+            if each.seq < row.seq + _SAME_LIST
+        ]
+        answers = story.rows_of("seen.PrimaryAnswered", database)
+        waits = bool(asked) and not any(
+            each.seq > asked[-1] for each in answers
+        )
+        if not waits and (not asked or asked[-1] < first.seq):
+            yield Breach(
+                "R9", row.seq, row.time_us, database,
+                "a log is missing in a store, people are told, and the primary is not asked for it",
+            )  # fmt: skip
+            rows.clear()
+
+
+def a_full_is_asked_for_without_a_base(story: Story) -> Iterator[Breach]:
+    """Where what has come stands on a backup that is not here, a full is asked for (R11)."""
+    for database in story.databases:
+        overdue = [
+            row
+            for row in story.rows_of("seen.RaiseAlert", database)
+            if row.values["event_id"] == OVERDUE
+            and _NO_BASE in row.values["text"]
+        ]
+        spec = story.scenario.databases[database]
+        gaps = (longest_gap_us(spec.full), longest_gap_us(spec.incremental))
+        may_come_us = max(HOUR_US, *gaps) + 2 * story.retry_us
+        news = [
+            each
+            for kind in ("seen.TakeBackup", "seen.BackupTaken")
+            for each in story.rows_of(kind, database)
+            if each.values["kind"] == FULL
+        ]
+        for row in overdue:
+            since_us = row.time_us - may_come_us
+            asked = any(
+                since_us <= each.time_us <= row.time_us for each in news
+            )
+            silent = bool(story.silent_at(row.seq))
+            if asked or silent or story.failing_over(row.seq):
+                continue
+            if _has_no_answer(story, database, row):
+                continue
+            yield Breach(
+                "R11", row.seq, row.time_us, database,
+                "what has come stands on a backup that is not here, and no full is asked for",
+            )  # fmt: skip
+            break
+
+
+def _has_no_answer(story: Story, database: int, row: Row) -> bool:
+    """Return whether the last full that was asked for before a row has brought no answer yet."""
+    asked = [
+        each.seq
+        for each in story.rows_of("seen.TakeBackup", database)
+        if each.values["kind"] == FULL and each.seq < row.seq
+    ]
+    answers = [
+        each.seq
+        for kind in ("seen.BackupTaken", "seen.BackupFailed")
+        for each in story.rows_of(kind, database)
+        if each.values["kind"] == FULL and each.seq < row.seq
+    ]
+    return bool(asked) and asked[-1] > max(answers, default=-1)
+
+
+def what_is_damaged_is_taken_again(story: Story) -> Iterator[Breach]:
+    """A full or an incremental of which no copy is whole is asked for again within the hour, as
+    long as people are told of it (R11).
+    """
+    since: dict[tuple[int, int], Row] = {}
+    may_take_us = HOUR_US + 2 * story.retry_us
+    for row, database in alerts_of_databases(story):
+        kind = kind_in_name(row.values["name"])
+        if row.values["event_id"] != DAMAGED or kind == LOG:
+            continue
+        key = database, kind
+        first = since.setdefault(key, row)
+        if row.time_us - first.time_us <= may_take_us:
+            continue
+        if not _nothing_helps(story, database, first, row):
+            since[key] = row
+            continue
+        yield Breach(
+            "R11", row.seq, row.time_us, database,
+            f"{row.values['name']} is damaged, and for more than an hour no other is asked for",
+        )  # fmt: skip
+        since[key] = row
+
+
+def _nothing_helps(
+    story: Story, database: int, first: Row, row: Row
+) -> bool:
+    """Return whether a whole life of the manager, with a primary that is heard and a chain that
+    continues, brings nothing between two alerts.
+    """
+    from_us, until_us = first.time_us, row.time_us
+    alerts = story.rows_between(
+        "seen.RaiseAlert", database, first.seq, until_us
+    )
+    if any(
+        each.values["event_id"] in STUCK
+        and each.values["event_id"] != DAMAGED
+        for each in alerts
+    ):
+        return False
+    told = [e for e in alerts if e.values["event_id"] == DAMAGED]
+    times = [from_us, *(each.time_us for each in told), until_us]
+    if any(b - a > 2 * story.retry_us for a, b in pairwise(times)):
+        return False
+    lost = story.rows("seen.HeartbeatLost")
+    silent = any(from_us <= each.time_us <= until_us for each in lost)
+    if silent or story.silent_at(row.seq):
+        return False
+    news = (
+        "seen.TakeBackup", "seen.BackupTaken", "seen.Recopy", "seen.RecopyFailed",
+        "truth.copy_gone",
+    )  # fmt: skip
+    return story.quiet_between(from_us, until_us) and not story.any_within(
+        news, database, from_us, until_us
+    )
 
 
 def asked_again_once_refused(story: Story) -> Iterator[Breach]:

@@ -16,8 +16,10 @@ from dr_sim.oracle.monitors.attempts import (
     attempts,
     drains_since_us,
     is_accepted,
+    planned_before,
     rows_in,
 )
+from dr_sim.oracle.monitors.primary import PASSING
 from dr_sim.oracle.monitors.story import (
     LOG,
     SLACK_US,
@@ -45,6 +47,54 @@ def tails_are_asked_for(story: Story) -> Iterator[Breach]:
                 "R15", row.seq, row.time_us, row.entity,
                 "the database is brought online, and the old primary's tail was never asked for",
             )  # fmt: skip
+
+
+def the_last_backup_is_asked_for_again(story: Story) -> Iterator[Breach]:
+    """The last backup of a planned failover, once refused for now, is asked for again at the next
+    retry (R15).
+    """
+    for attempt in attempts(story):
+        draining = attempt.first("draining")
+        if draining is None or not planned_before(story, draining.seq):
+            continue
+        asked = [
+            row
+            for row in rows_in(story, attempt, "seen.TakeBackup")
+            if row.seq > draining.seq and row.values["kind"] != LOG
+        ]
+        for row in rows_in(story, attempt, "seen.BackupFailed"):
+            mine = [each.seq for each in asked if each.entity == row.entity]
+            if not mine or not mine[0] < row.seq or mine[-1] > row.seq:
+                continue
+            if not _may_be_asked_again(story, attempt, row):
+                continue
+            yield Breach(
+                "R15", row.seq, row.time_us, row.entity,
+                f"the last backup is refused for now ({row.values['reason']}), and is not asked "
+                "for again",
+            )  # fmt: skip
+            break
+
+
+def _may_be_asked_again(story: Story, attempt: Attempt, row: Row) -> bool:
+    """Return whether that refusal passes, and the failover is as patient at the next retry: no
+    machine of the primary was silent, and no operator has ordered it at once.
+    """
+    due_us = row.time_us + story.retry_us + SLACK_US
+    v = row.values
+    if v["kind"] == LOG or not v["reason"].startswith(PASSING):
+        return False
+    ends = rows_in(
+        story, attempt, "seen.HeartbeatLost", "seen.FailoverOrdered"
+    )
+    if any(each.time_us <= due_us for each in ends):
+        return False
+    return (
+        not story.silent_at(attempt.begin.seq)
+        and due_us < min(attempt.emptied_us, story.end_us)
+        and story.up_between(row.time_us, due_us)
+        and is_accepted(story, row)
+    )
 
 
 def _awaited(story: Story, attempt: Attempt, row: Row) -> list[str]:

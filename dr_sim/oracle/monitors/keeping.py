@@ -58,6 +58,68 @@ def hashed_again(story: Story) -> Iterator[Breach]:
                     break
 
 
+def logs_are_hashed_again(story: Story) -> Iterator[Breach]:
+    """When kept files are hashed again, so is the newest log, if logs lead up to it from the newest
+    full (R6). A restart may have yet to read the headers of old logs.
+    """
+    if not story.scenario.replay.reverify_us:
+        return
+    for database in story.databases:
+        rows = story.of("seen.Validated", database)
+        one_fork = len(np.unique(rows["header.fork"])) == 1
+        if not one_fork or rot_said(story, database):
+            continue
+        for alarm in story.rows_of("seen.Alarm", database):
+            if alarm.values["what"] != "reverify":
+                continue
+            if not story.quiet_between(
+                story.first_start_us, alarm.time_us + SLACK_US
+            ):
+                break
+            newest = _newest_log(story, database, rows, alarm)
+            asked = story.of("seen.Validate", database)
+            now = asked["time_us"] == alarm.time_us
+            if newest >= 0 and newest not in asked["name"][now]:
+                yield Breach(
+                    "R6", alarm.seq, alarm.time_us, database,
+                    f"{story.text(newest)} is kept, and is not hashed again with the others",
+                )  # fmt: skip
+                break
+
+
+def _newest_log(
+    story: Story, database: int, rows: dict[str, Ints], alarm: Row
+) -> int:
+    """Return the name of the newest log here, to which logs lead from the newest full; -1 if they
+    do not, or if a full or an incremental ends later.
+    """
+    known = rows["seq"] < alarm.seq
+    _, back = np.unique(rows["name"][known][::-1], return_index=True)
+    place = int(known.sum()) - 1 - back
+    names = rows["name"][place]
+    gone = _gone_seqs(story, database, names, rows["seq"][place])
+    landed = story.of("seen.Landed", database)
+    came = landed["seq"] < alarm.seq
+    hashed = np.append(rows["seq"][place], 0)
+    to = np.searchsorted(names, landed["name"][came])
+    overtaken = landed["seq"][came] > hashed[to]
+    again = landed["name"][came][overtaken]
+    here = (gone >= alarm.seq) & ~np.isin(names, again)
+    place, names = place[here], names[here]
+    kind = rows["header.kind"][place]
+    first = rows["header.first_lsn"][place]
+    last = rows["header.last_lsn"][place]
+    logs = (kind == LOG) & (last > first)
+    fulls = kind == FULL
+    if not logs.any() or not fulls.any():
+        return -1
+    if last[logs].max() <= last[kind != LOG].max():
+        return -1
+    if not _leads_on(first[logs], last[logs], int(last[fulls].max())):
+        return -1
+    return int(names[logs][np.argmax(last[logs])])
+
+
 def _not_hashed(
     story: Story, times: Ints, begin_us: int, until_us: int, every_us: int
 ) -> int:
@@ -247,7 +309,7 @@ def _deletes_of(
         return  # which of two histories a file belongs to is the planner's business
     gone_seq = _gone_seqs(story, database, names, rows["seq"][last_rows])
     times, begins = np.unique(deletes["time_us"], return_index=True)
-    died_us = _deaths_us(story)
+    died_us = deaths_us(story)
     oldest = 0  # no file before that one is there any more
     for at_us, begin in zip(times.tolist(), begins.tolist(), strict=True):
         seq = int(deletes["seq"][begin])
@@ -271,7 +333,7 @@ def _deletes_of(
             yield Breach("R18", seq, at_us, database, wrong)
 
 
-def _deaths_us(story: Story) -> set[int]:
+def deaths_us(story: Story) -> set[int]:
     """Return the instants at which the recovery manager died."""
     lives = story["truth.manager"]
     return set(lives["time_us"][lives["up"] == 0].tolist())
@@ -466,7 +528,7 @@ def _daily(story: Story, database: int) -> Iterator[Row]:
     have to read some first, and deletes nothing. No failover is on, and the manager does not die in
     the middle.
     """
-    died_us = _deaths_us(story)
+    died_us = deaths_us(story)
     alarms = story.of("seen.Alarm", database)
     whole = alarms["mono_us"] % DAY_US == 0
     for seq in alarms["seq"][whole].tolist():

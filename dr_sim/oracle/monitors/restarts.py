@@ -65,7 +65,7 @@ def the_fence_is_durable_first(story: Story) -> Iterator[Breach]:
     kinds = story.journal.kinds()
     saves = story["seen.Save"]
     for row in fences:
-        first, last = _list_around(kinds, row.seq)
+        first, last = list_around(kinds, row.seq)
         inside = (saves["seq"] > first) & (saves["seq"] < last)
         earlier = inside & (saves["seq"] < row.seq)
         later = inside & (saves["seq"] > row.seq)
@@ -79,7 +79,7 @@ def the_fence_is_durable_first(story: Story) -> Iterator[Breach]:
             )  # fmt: skip
 
 
-def _list_around(kinds: Ints, seq: int) -> tuple[int, int]:
+def list_around(kinds: Ints, seq: int) -> tuple[int, int]:
     """Return the row that the list of a command follows on, and the one after the list."""
     first = last = seq
     while first > 0 and int(kinds[first]) not in _TOLD:

@@ -12,6 +12,8 @@ import numpy as np
 from dr_sim.oracle.monitors.alert_rows import (
     ERRORS,
     FULL_OVERDUE,
+    LAGGING,
+    LANDED_LATE,
     MISSING,
     NO_NEW_LOGS,
     NO_ROOM,
@@ -296,3 +298,27 @@ def alerts_are_repeated_at_retries(story: Story) -> Iterator[Breach]:
             f"event {row.values['event_id']} is raised again after {minutes_text(waited_us)}, and "
             f"nothing has changed; retries are every {minutes_text(story.retry_us)}",
         )  # fmt: skip
+
+
+def lateness_is_repeated_at_retries(story: Story) -> Iterator[Breach]:
+    """That logs are late is reported again a retry later at the earliest, however many late logs
+    come meanwhile (R12).
+    """
+    last: dict[tuple[int, int], Row] = {}
+    for row, database in alerts_of_databases(story):
+        event = row.values["event_id"]
+        if event not in (LAGGING, LANDED_LATE):
+            continue
+        before = last.get((database, event))
+        last[database, event] = row
+        if before is None or not story.up_between(
+            before.time_us, row.time_us
+        ):
+            continue
+        waited_us = row.time_us - before.time_us
+        if waited_us < story.retry_us:
+            yield Breach(
+                "R12", row.seq, row.time_us, database,
+                f"event {event} is raised again after {minutes_text(waited_us)}; retries are every "
+                f"{minutes_text(story.retry_us)}",
+            )  # fmt: skip

@@ -1,0 +1,74 @@
+"""Tells what the store must hold, and must not hold any more: an alert that is up is durable before
+people are alerted, and nothing stays of a file that was deleted (S1, R18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.keeping import deaths_us
+from dr_sim.oracle.monitors.restarts import list_around
+from dr_sim.oracle.monitors.story import Breach, Ints, Story
+
+_ATTEMPTS, _HEADER = "attempts", "header"
+
+
+def alerts_are_durable_first(story: Story) -> Iterator[Breach]:
+    """That something is reported is saved before it is reported: a restart in between is to go on
+    with its clock (S1). What is saved just after the alert should have been before.
+    """
+    saves = story["seen.Save"]
+    kinds: Ints | None = None
+    nothing = story.text_id("")
+    for row in story.rows("seen.RaiseAlert"):
+        key = story.text_id(f"alert/{row.values['database']}")
+        mine = saves["key"] == key
+        values, seqs = saves["value"][mine], saves["seq"][mine]
+        before = int(seqs.searchsorted(row.seq))
+        if before and int(values[before - 1]) != nothing:
+            continue
+        if kinds is None:
+            kinds = story.journal.kinds()
+        _, last = list_around(kinds, row.seq)
+        after = values[before : int(seqs.searchsorted(last))]
+        if (after != nothing).any():
+            yield Breach(
+                "S1", row.seq, row.time_us, row.entity,
+                f"event {row.values['event_id']} is raised before it is durable that it is up",
+            )  # fmt: skip
+
+
+def nothing_stays_of_what_is_deleted(story: Story) -> Iterator[Breach]:
+    """The counter and the header of a file go from the store when the file is deleted (R18)."""
+    saves = story["seen.Save"]
+    nothing = story.text_id("")
+    keys, back = np.unique(saves["key"][::-1], return_index=True)
+    last = len(saves["key"]) - 1 - back
+    died_us = deaths_us(story)
+    for database in story.databases:
+        rows = story.of("seen.Delete", database)
+        names, back = np.unique(rows["name"][::-1], return_index=True)
+        deleted = len(rows["name"]) - 1 - back
+        for name, place in zip(
+            story.texts(names), deleted.tolist(), strict=True
+        ):
+            if int(rows["time_us"][place]) in died_us:
+                continue  # in the middle, perhaps
+            what = f"{story.name(database)}/{name}"
+            for kind in (_ATTEMPTS, _HEADER):
+                key = story.text_id(f"{kind}/{what}")
+                at = int(keys.searchsorted(key))
+                if at == len(keys) or int(keys[at]) != key:
+                    continue
+                seq, value = (
+                    saves["seq"][last[at]],
+                    saves["value"][last[at]],
+                )
+                if seq < rows["seq"][place] and int(value) != nothing:
+                    yield Breach(
+                        "R18", int(rows["seq"][place]), int(rows["time_us"][place]), database,
+                        f"{name} is deleted, and its {kind} stays in the store",
+                    )  # fmt: skip
+                    break
