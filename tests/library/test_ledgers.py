@@ -210,3 +210,32 @@ def test_the_list_of_alerts_says_which_of_them_reached_nobody(tmp_path: Path) ->
     late = [line for line in listed if "Mon 10:30" in line]
     assert early and all("(reached nobody)" in line for line in early)
     assert late and not any("(reached nobody)" in line for line in late)
+
+
+def test_a_repair_that_is_refused_because_the_jobs_are_paused_is_named_so(tmp_path: Path) -> None:
+    """Another product takes the log of 00:55 to 00:58. The alert at 01:15 asks for an incremental;
+    from 01:05:30 on the jobs are paused for 40 min. Until 01:15 nobody had asked.
+    """
+    events = (
+        "at: 58 min, second_log_job: crm",
+        "at: 1 h 5 min 30 s, paused_backups: {database: crm, duration: 40 min, reason: move}",
+    )
+    crm = "{size: 50 GB, full: none, differential: none, log: every 5 min}"
+    result = of(tmp_path, crm, *events)
+    found = exposure(result, HOUR + 50 * MINUTE)
+    asked = HOUR + 15 * MINUTE + SECOND + ceil_div(20 * 10**6, 169 * 10**6)
+    assert found["repair: incremental backups paused (event 2)"] == HOUR + 50 * MINUTE - asked
+    assert 16 * MINUTE < found["hole in the chain (event 1)"] < 18 * MINUTE
+
+
+def test_a_repair_that_nobody_refuses_waits_for_no_pause(tmp_path: Path) -> None:
+    """The negative case: the pause of another database, and one that ends before the request."""
+    events = (
+        "at: 58 min, second_log_job: crm",
+        "at: 1 h 5 min 30 s, paused_backups: {database: erp, duration: 40 min}",
+        "at: 1 h 1 min, paused_backups: {database: crm, duration: 5 min}",
+    )
+    crm = "{size: 50 GB, full: none, differential: none, log: every 5 min}"
+    found = exposure(of(tmp_path, crm, *events), HOUR + 15 * MINUTE + 2 * SECOND)
+    assert not any("paused" in cause for cause in found)
+    assert "repair: incremental backup" in found

@@ -536,6 +536,15 @@ class Oracle:
         """While nothing is done: waits. Else what any backup that would help is doing then."""
         found = set()
         idle = set(waits) | {"waits for a full", "waits for a re-seed", "hole in the chain"}
+        for word in (what, "re-seed", "seed"):
+            kinds = (FULL, INCREMENTAL) if word == "repair" else (FULL,)
+            refused = [
+                (t, cause)
+                for t, kind, cause in self.skips[database]
+                if t <= time and kind in kinds and cause.endswith(("paused", "refused"))
+            ]
+            if refused:  # the last one that could not be begun
+                idle.add(f"{word}: {max(refused)[1]}")
         busy = False  # one that would help is being made, or is on its way
         for b in self.backups[database].values():
             if (

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.causes.causes import BackupFate, Causes
 from dr_sim.measures.causes.pieces import Piece, noted, value_or
+from dr_sim.record.journal import Row
 from dr_sim.scenario.kind import Explains
+
+OVERRUN = "overrun"
+"""Why a backup was skipped: the one before it was still running."""
 
 
 def made_nothing(causes: Causes, file: BackupFate) -> bool:
@@ -50,25 +54,14 @@ def _came_to_nothing(
     """Return (instant, cause, detail) of every backup of these kinds that was skipped, waited, was
     cut off, failed or was empty, in the order of time.
     """
-    found: list[
-        tuple[int, int, str, str]
-    ] = []  # instant, place in the record, cause, detail
-    skipped = causes.t.of("truth.backup_skipped", database)
-    columns = ("time_us", "seq", "kind", "reason", "words")
-    for time, seq, kind, reason_id, words_id in zip(
-        *(skipped[column].tolist() for column in columns), strict=True
-    ):
-        if kind in kinds and not _said_already(
-            causes, database, kind, time
-        ):
-            why = (
-                causes.t.text(reason_id),
-                causes.t.journal.seen_texts.all[words_id],
-            )
-            cause, detail = _why_skipped(
-                causes, database, Kind(kind).word, time, why
-            )
-            found.append((time, seq, cause, detail))
+    # instant, place in the record, cause, detail
+    found: list[tuple[int, int, str, str]] = []
+    for row in causes.t.rows("truth.backup_skipped"):
+        kind, time = row.values["kind"], row.time_us
+        if row.entity != database or kind not in kinds:
+            continue
+        if not _said_already(causes, database, kind, time):
+            found.append((time, row.seq, *_why_skipped(causes, row)))
     waits = causes.t.of("truth.backup_waits", database)
     for time, seq, kind in zip(
         *(waits[column].tolist() for column in ("time_us", "seq", "kind")),
@@ -137,24 +130,38 @@ def why_nothing(
     return begin, noted(f"{file.word} backup cut off", label), detail
 
 
-def _why_skipped(
+def refused(
     causes: Causes,
     database: int,
-    word: str,
-    time: int,
-    why: tuple[str, str],
-) -> tuple[str, str]:
-    """Return (cause, detail) of a skipped backup. why: the reason in the record, and the engine's
+    kinds: Collection[Kind],
+    from_us: int,
+    until_us: int,
+) -> Iterator[tuple[int, str, str]]:
+    """Yield (instant, cause, detail) of each backup of these kinds that was asked for or due in
+    that time and was not begun: the jobs were paused, or the engine refused it.
+    """
+    for row in causes.t.rows("truth.backup_skipped"):
+        if row.entity != database or row.values["kind"] not in kinds:
+            continue
+        in_time = from_us <= row.time_us < until_us
+        if in_time and row.values["reason"] != OVERRUN:
+            yield row.time_us, *_why_skipped(causes, row)
+
+
+def _why_skipped(causes: Causes, skipped: Row) -> tuple[str, str]:
+    """Return (cause, detail) of a skipped backup, from the reason in the record and the engine's
     error.
     """
-    reason, words = why
+    database, time = skipped.entity, skipped.time_us
+    reason, words = skipped.values["reason"], skipped.values["words"]
+    word = Kind(skipped.values["kind"]).word
     if reason.startswith("paused"):
         label = causes.during(time, time + 1, Explains.PAUSED, database)
         return noted(f"{word} backups paused", label), reason
     if reason.startswith(("4208", "4214", "55000")):
         label = causes.during(time, time + 1, Explains.REFUSED, database)
         return noted(f"{word} backup refused", label), reason
-    if reason == "overrun":
+    if reason == OVERRUN:
         return (
             f"{word} backup skipped",
             "the one before it was still running",

@@ -16,6 +16,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.measures.causes.arrival import loser, way_across
 from dr_sim.measures.causes.before_backup import (
     made_nothing,
+    refused,
     until_begun,
     why_nothing,
 )
@@ -237,7 +238,7 @@ def _repair(
             break
         begin, backup = chosen
         tried.add((begin, backup.number))
-        yield begin, *hole
+        yield from _not_begun(causes, database, what, hole, (at, begin))
         at = max(at, begin)
         if made_nothing(causes, backup):
             assert backup.cut_off_us is not None
@@ -285,6 +286,28 @@ def _repair(
         at = max(at, again.at_us)
         what = what if again.based else _what(causes, database, again)
         hole = again.cause or _hole(causes, database, again, backup)
+    yield from _not_begun(causes, database, what, hole, (at, until_us))
+
+
+def _not_begun(
+    causes: Causes,
+    database: int,
+    what: str,
+    hole: tuple[str, str],
+    span: tuple[int, int],
+) -> Iterator[Piece]:
+    """Yield the pieces in which no backup that would help is begun: nothing is done yet, or one was
+    to be made and could not be begun.
+    """
+    from_us, until_us = span
+    kinds = (
+        {Kind.FULL, Kind.INCREMENTAL} if what == "repair" else {Kind.FULL}
+    )
+    for time, cause, detail in refused(
+        causes, database, kinds, from_us, until_us
+    ):
+        yield time, *hole
+        hole = f"{what}: {cause}", detail
     yield until_us, *hole
 
 
