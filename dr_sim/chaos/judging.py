@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dr_sim.chaos.api import CallAnswered, CallMade, EffectSeen
+from dr_sim.formatting.words import counted
 
 _READ = "read"
 _TAKEN = ("accepted", "again")
@@ -77,7 +78,7 @@ def _effects(
             if (side, name) not in times:
                 yield f"1: {name} was accepted, and never took effect at {side}"
     if asks and not effects:
-        yield f"1: {len(asks)} requests were accepted, and nothing took effect"
+        yield f"1: {counted(len(asks), 'accepted request')}, and nothing took effect"
 
 
 def _order(effects: Sequence[EffectSeen]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from dr_sim.chaos.api import EffectSeen
 from dr_sim.chaos.judging import orders_of
+from dr_sim.formatting.words import counted
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.cloud_model import Cloud
 
@@ -59,7 +60,7 @@ def first_difference(
         if mine != its:
             return f"row {number}: the model has {mine}, the API {its}"
     if len(model) != len(real):
-        return f"the model has {len(model)} rows, the API {len(real)}"
+        return f"the model has {counted(len(model), 'row')}, the API {len(real)}"
     return ""
 
 

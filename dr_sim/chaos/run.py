@@ -29,6 +29,7 @@ from dr_sim.chaos.rows import (
 from dr_sim.cloud.texts import OPERATORS
 from dr_sim.errors import DrSimError, input_error
 from dr_sim.errors.bugs import EXIT_BUG, in_one_line
+from dr_sim.formatting.words import counted
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.own_logic import look_here_too, object_of
@@ -64,11 +65,13 @@ class ChaosResult:
         verdict = "FAIL" if self.wrong else "PASS"
         lines = [
             f"{verdict}  {name}",
-            f"  {self.calls:,} calls reached the API, {self.effects:,} effects came of them, "
-            f"it was killed {self.kills} times",
+            f"  {counted(self.calls, 'call')} reached the API and had "
+            f"{counted(self.effects, 'effect')}; it was killed {counted(self.kills, 'time')}",
         ]
         if self.rows:
-            lines.append(f"  {self.rows:,} rows compared with the model's")
+            lines.append(
+                f"  {counted(self.rows, 'row')} compared with the model's"
+            )
         lines += [f"  {line}" for line in self.wrong[:_MOST_TOLD]]
         if len(self.wrong) > _MOST_TOLD:
             lines.append(f"  and {len(self.wrong) - _MOST_TOLD} more")
@@ -152,7 +155,7 @@ def _cuts(seed: int, kills: int, model: Journal) -> dict[int, float]:
     calls = sum(1 for _ in model.rows("cloud.Called"))
     if kills > calls:
         raise input_error(
-            "--kills", f"there are {calls} calls: write that or less"
+            "--kills", f"the number of calls is {calls}: write that or less"
         )
     draws = Random(f"kills {seed}")
     numbers = draws.sample(range(1, calls + 1), kills)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dr_sim.backups.model import Kind, RestoreState
+from dr_sim.formatting.words import counted
 from dr_sim.oracle.survival import History
 from dr_sim.oracle.surviving import SurvivingFile
 from dr_sim.oracle.witnessed import HandOver
@@ -165,12 +166,12 @@ def broken_by_restore(
     if not seen.prefix and not seen.rotten:
         yield BrokenLaw(
             "prefix",
-            f"file {seen.file}: {seen.commits} commits, but not the primary's",
+            f"file {seen.file}: {counted(seen.commits, 'commit')}, but not the primary's",
         )
     elif not seen.whole:
         yield BrokenLaw(
             "short_restore",
-            f"file {seen.file}: {seen.commits} commits of {seen.reaches}",
+            f"file {seen.file}: {counted(seen.commits, 'commit')} of {seen.reaches}",
         )
 
 
@@ -247,28 +248,29 @@ def broken_by_promotion(
     n = seen.commits
     if seen.rotten and seen.rot_known:
         yield BrokenLaw(
-            "rot", f"promoted with {n} commits, and with rotten pages"
+            "rot",
+            f"promoted with {counted(n, 'commit')}, and with rotten pages",
         )
     if validated and not seen.prefix and not seen.rotten:
         yield BrokenLaw(
             "prefix",
-            f"promoted with {n} commits, but not the primary's",
+            f"promoted with {counted(n, 'commit')}, but not the primary's",
         )
     due = _due(d, seen)
     if n < due:
         yield BrokenLaw(
             "short_recovery",
-            f"promoted with {n} commits, {due} had survived ({seen.drained_class})",
+            f"promoted with {counted(n, 'commit')}, {due} had survived ({seen.drained_class})",
         )
     if 0 <= d.stop_commits < n:
         yield BrokenLaw(
             "past_the_stop",
-            f"promoted with {n} commits, {d.stop_commits} were ordered",
+            f"promoted with {counted(n, 'commit')}, {d.stop_commits} were ordered",
         )
     if n > seen.acknowledged:
         yield BrokenLaw(
             "unacknowledged",
-            f"promoted with {n} commits, {seen.acknowledged} acknowledged",
+            f"promoted with {counted(n, 'commit')}, {seen.acknowledged} acknowledged",
         )
 
 
@@ -310,5 +312,6 @@ def broken_by_copying_back(
     held = "the primary's" if seen.prefix else "not the primary's"
     yield BrokenLaw(
         "beside",
-        f"restored beside with {seen.commits} commits, {held}; {seen.before} were before",
+        f"restored beside with {counted(seen.commits, 'commit')}, {held}; "
+        f"{seen.before} were before",
     )

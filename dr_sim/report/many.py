@@ -20,7 +20,7 @@ from dr_sim.formatting.numbers import (
     value_and_bound,
     value_text,
 )
-from dr_sim.formatting.words import span
+from dr_sim.formatting.words import counted, span
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.screen.standing import how_to_meet
@@ -61,7 +61,7 @@ def distribution_html(found: Distribution) -> str:
 
 def _verdict(found: Distribution) -> tuple[str, str]:
     scenario = found.scenario
-    runs = f"{found.n:,} independent runs of {span(scenario.run_for_us)}"
+    runs = f"{counted(found.n, 'independent run')} of {span(scenario.run_for_us)}"
     if found.broken:
         return (
             "fail",

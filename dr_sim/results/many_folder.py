@@ -21,6 +21,7 @@ from dr_sim.figures.many import many_charts
 from dr_sim.figures.svg import svg_text
 from dr_sim.files.making import folder_made
 from dr_sim.files.output import json_text, write_file, write_whole, writing
+from dr_sim.formatting.words import counted
 from dr_sim.results.run_folder import safe_name
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.asked_model import Sweep
@@ -61,7 +62,7 @@ def write_distribution(found: Distribution, folder: Path) -> None:
             folder / MEASURES_FILE,
             lambda path: write_parquet(found.measures, path),
         )
-        runs = f"{found.scenario.name}: {found.n:,} runs"
+        runs = f"{found.scenario.name}: {counted(found.n, 'run')}"
         write_whole(folder / PICTURE_FILE, _drawn(runs, many_charts(found)))
         write_whole(folder / REPORT_FILE, report_of(found))
         about = {

@@ -46,7 +46,7 @@ def cloud_lines(summary: Summary, scenario: Scenario) -> list[str]:
         for upgrade in cloud.api.while_upgraded:
             part = percent(upgrade.first_try_ppm)
             out.append(
-                f"  while it was upgraded: {upgrade.calls:,} calls, {part} at first try"
+                f"  while it was upgraded: {counted(upgrade.calls, 'call')}, {part} at first try"
             )
     out += machine_lines(cloud)
     out.append(f"JOBS             {jobs_words(cloud.jobs)}")
@@ -134,14 +134,14 @@ def api_words(api: ApiSummary) -> str:
     forbidden = api.outcomes.get("forbidden", 0)
     refused = f", {forbidden:,} forbidden" if forbidden else ""
     return (
-        f"{api.calls:,} calls, {percent(api.first_try_ppm)} at first try, "
+        f"{counted(api.calls, 'call')}, {percent(api.first_try_ppm)} at first try, "
         f"{api.unanswered:,} never answered{refused}{lives}"
     )
 
 
 def jobs_words(jobs: JobsSummary) -> str:
     """One line about all jobs."""
-    parts = [f"{jobs.scripts.get('begins', 0):,} scripts"]
+    parts = [counted(jobs.scripts.get("begins", 0), "script")]
     for what in (
         "failed",
         "killed",

@@ -67,7 +67,7 @@ def screen(
     if found.violations:
         parts.append(
             [
-                f"INVARIANT BROKEN: {found.violations} violations, "
+                f"INVARIANT BROKEN: {counted(found.violations, 'violation')}, "
                 f"{breaker(found.scenario.manager)}; do not trust the numbers below"
             ]
         )
@@ -314,7 +314,7 @@ def comparison(
         if of.violations:
             who = breaker(of.scenario.manager)
             out.append(
-                f"INVARIANT BROKEN in {name}: {of.violations} violations, {who}"
+                f"INVARIANT BROKEN in {name}: {counted(of.violations, 'violation')}, {who}"
             )
     return "\n".join(line.rstrip() for line in out)
 

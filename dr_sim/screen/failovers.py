@@ -200,7 +200,7 @@ def summed_outages(ended: Sequence[FailoverSummary]) -> str:
     return (
         f"AND {counted(len(ended), 'shorter outage')} that ended without a failover: "
         f"{clock(sum(lasted))} in all, each {clock(max(lasted))} at most; "
-        f"{failed:,} requests failed"
+        f"{counted(failed, 'request')} failed"
     )
 
 

@@ -119,7 +119,7 @@ def _load(each: LoadNeeds) -> str:
     if each.least == each.most:
         needed = f"{each.most}"
     return (
-        f"{each.farm}: {asked} requests per s needed {needed} front ends; "
+        f"{each.farm}: {asked} requests per s needed {needed} front end{'s' * (each.most != 1)}; "
         f"at the most {each.ran} ran"
     )
 

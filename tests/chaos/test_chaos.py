@@ -50,7 +50,7 @@ def chaos(capsys: pytest.CaptureFixture[str], *against: str) -> tuple[int, str]:
 def test_an_api_that_is_right(capsys: pytest.CaptureFixture[str]) -> None:
     code, told = chaos(capsys, "--api", f"{TOYS}:Right")
     assert code == 0 and told.startswith("PASS  chaos.yaml\n")
-    assert "it was killed 1 times" in told
+    assert "it was killed 1 time" in told
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_right_run() -> None:
     [
         ([], [*EFFECTS, "A crm 1"], ["1: portal/1 took effect at A more than once"]),
         ([], EFFECTS[:3], ["1: portal/2 was accepted, and never took effect at B"]),
-        ([], [], ["1: 2 requests were accepted, and nothing took effect"]),
+        ([], [], ["1: 2 accepted requests, and nothing took effect"]),
         (
             [("1", "rotate crm", "accepted")],
             EFFECTS,
@@ -98,7 +98,7 @@ def test_what_it_finds(more: list[Call], effects: list[str], wanted: list[str]) 
 def test_rows_that_differ_are_found() -> None:
     assert first_difference([(1, "a"), (2, "b")], [(1, "a"), (2, "b")]) == ""
     assert first_difference([(1, "a"), (2, "b")], [(1, "a"), (2, "c")]).startswith("row 1: ")
-    assert first_difference([(1, "a")], []) == "the model has 1 rows, the API 0"
+    assert first_difference([(1, "a")], []) == "the model has 1 row, the API 0"
 
 
 def test_the_api_may_have_done_more_than_the_model_but_nothing_else() -> None:

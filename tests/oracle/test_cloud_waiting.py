@@ -25,12 +25,21 @@ SILENT = {"at": "30 min", "agent_silent": {"duration": "1 h", "site": "A"}}
 HANG = {"at": "30 min", "script_hangs": {"times": "30", "duration": "1 h"}}
 
 
-def late(*events: Tree, at_once: str = "2") -> int:
+LOST = {"lost_request": {"share": "60 %"}}
+"""A caller asks about its last request, which may not have arrived then."""
+
+
+def late(*events: Tree, at_once: str = "2", **more: Tree) -> int:
     """Return how many requests wait for nothing in a run with these events."""
     jobs = {**CLOUD["jobs"], "at_once": at_once}
-    scenario = load({**CLOUD, "jobs": jobs, "events": list(events)})
+    scenario = load({**CLOUD, **more, "jobs": jobs, "events": list(events)})
     assert scenario is not None
     return len(list(waiting_broken(play(scenario), scenario)))
+
+
+def test_a_caller_that_asks_about_a_request_before_it_arrives_names_no_thing() -> None:
+    portal = {"calls": "6 per min", "actions": "30 %"}
+    assert not late(clients={"portal": portal}, faults=LOST)
 
 
 @pytest.mark.parametrize("event", (SILENT, HANG), ids=("silent", "hangs"))

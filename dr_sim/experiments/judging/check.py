@@ -29,6 +29,7 @@ from dr_sim.experiments.replications.replicate import (
 )
 from dr_sim.experiments.replications.until import plan_of, replicate_until
 from dr_sim.files.reading import read_regular
+from dr_sim.formatting.words import counted
 from dr_sim.loading import load_each, load_scenario
 from dr_sim.measures.verdict import EXIT_SILENT, EXIT_VIOLATION, Outcome
 from dr_sim.scenario.asked_model import Replications
@@ -346,7 +347,10 @@ def broken(found: Distribution) -> str:
     if found.broken:
         return found.told_broken
     if found.violations:
-        return f"{found.violations} violations of an invariant, {breaker(found.scenario.manager)}"
+        broken = counted(found.violations, "violation")
+        return (
+            f"{broken} of an invariant, {breaker(found.scenario.manager)}"
+        )
     return (
         f"{found.silent} recoveries were silently short of what they claimed"
         if found.silent

@@ -22,10 +22,12 @@ def thing_of_set(name: str) -> str:
     return a_set[1] if a_set else ""
 
 
-def things_of_requests(journal: Journal) -> dict[str, str]:
-    """Return the thing that each accepted request was for."""
+def things_of_requests(journal: Journal) -> dict[str, tuple[str, str]]:
+    """Return the network and the thing that each accepted request was for. Callers may ask about a
+    request before it arrives, and such a call names nothing.
+    """
     calls: dict[int, Row] = {}
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for row in journal.rows("cloud.Called", "cloud.AnswerCall"):
         v = row.values
         if row.kind == "cloud.Called":
@@ -33,7 +35,7 @@ def things_of_requests(journal: Journal) -> dict[str, str]:
         elif v["outcome"] == "accepted" and v["call"] in calls:
             call = calls[v["call"]].values
             name = f"{call['caller']}/{call['request']}"
-            found.setdefault(name, call["entity"])
+            found.setdefault(name, (call["network"], call["entity"]))
     return found
 
 

@@ -285,7 +285,7 @@ def _astray(journal: Journal) -> Iterator[tuple[int, _Unseen]]:
         asked = thing_of_set(job)
         if not asked:  # it is mirrored, or was moved to another side
             request = re.split("[>@]", job, maxsplit=1)[0]
-            asked = things.get(request, thing)
+            asked = things[request][1] if request in things else thing
         if asked != thing and row.values["what"] == "done":
             yield row.entity, _Unseen(row.time_us, asked)
             yield row.entity, _Unseen(row.time_us, thing)

@@ -90,7 +90,9 @@ def due_broken(
     """Yield the changes that go too early or too late."""
     spec = scenario.cloud
     assert spec is not None
-    seen = _Changes(spec, things_of_requests(journal))
+    requests = things_of_requests(journal)
+    thing_of = {name: thing for name, (_, thing) in requests.items()}
+    seen = _Changes(spec, thing_of)
     seen.may_be_late = spec.mirror.mode != "reconcile"
     lives = 0
     for row in journal.rows(*_KINDS):

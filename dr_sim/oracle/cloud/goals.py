@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from dr_sim.formatting.words import counted
 from dr_sim.oracle.cloud.breach import Broken, CloudBreach, breaches
 from dr_sim.oracle.cloud.machines import calm_us
 from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
@@ -329,9 +330,7 @@ def _lacking(row: Row, seen: _Goals) -> Broken:
             and load.network not in seen.told
         ):
             seen.told.add(load.network)
-            told = (
-                f"{farm} has {run} front ends, and its load needs {needed}"
-            )
+            told = f"{farm} has {counted(run, 'front end')}, and its load needs {needed}"
             yield 25, f"{told}: no notice says why"
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from dr_sim.formatting.words import counted
 from dr_sim.oracle.cloud.breach import CloudBreach
 from dr_sim.oracle.cloud.goals import REASONS
 from dr_sim.oracle.cloud.machines import calm_us
@@ -130,6 +131,6 @@ def _at_end(
         )
         if run < goal:
             yield (
-                f"{farm} has {run} of {goal} machines of role {role} with {image} at {active}, and "
-                "no notice says why"
+                f"{farm} has {counted(run, 'machine')} of role {role} with {image} at {active}: "
+                f"the goal is {goal}, and no notice says why"
             )

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from dr_sim.formatting.words import counted
 from dr_sim.oracle.cloud.breach import Broken, CloudBreach, breaches
 from dr_sim.oracle.cloud.placing import owner_of
 from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
@@ -473,8 +474,8 @@ def _repaired(side: Place, machine: str, seen: _Watched) -> Broken:
     if part > seen.machine_spec.most_silent_ppm * len(there):
         yield (
             17,
-            f"{len(silent & there)} of {len(there)} machines at {site} are silent, and "
-            f"{machine} is replaced",
+            f"{machine} is replaced while {counted(len(silent & there), 'machine')} of "
+            f"{len(there)} at {site} fail to answer",
         )
 
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from dr_sim.formatting.words import counted
 from dr_sim.oracle.cloud.breach import CloudBreach
 from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
 from dr_sim.oracle.cloud.told import RUNNING, Place
@@ -129,6 +130,6 @@ def _lacking(
         least = min(goal, *seen.goals.get((farm.name, role), [goal]))
         if run[role] < least:
             yield (
-                f"move/{move} is ordered, and {run[role]} of {least} machines "
-                f"of role {role} run {to} at {site}"
+                f"move/{move} is ordered with {counted(run[role], 'machine')} of role {role} on "
+                f"{to} at {site}: the goal is {least}"
             )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+from dr_sim.formatting.words import counted
 from dr_sim.oracle.cloud.asked import (
     goes_astray,
     hits_another,
@@ -134,7 +135,10 @@ def _begins(its: _Script, seen: CloudSeen) -> Broken:
     seen.at_once[its.side] = running
     most = seen.spec.jobs.at_once
     if running > most:
-        yield 10, f"{running} scripts run at {its.site}, {most} may"
+        yield (
+            10,
+            f"{counted(running, 'script')} at one time at {its.site}: the most is {most}",
+        )
 
 
 def _ends(its: _Script, seen: CloudSeen) -> None:

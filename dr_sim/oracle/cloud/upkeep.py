@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from dr_sim.formatting.words import counted
 from dr_sim.oracle.cloud.breach import Broken, CloudBreach, breaches
 from dr_sim.oracle.cloud.sites import SITE_ROWS, SitesInUse
 from dr_sim.oracle.cloud.slots import full_sides, others_at_work_us
@@ -214,7 +215,8 @@ def _changed(row: Row, seen: _Kept) -> Broken:
     if left < goal - seen.may_lack[gone[0]]:
         yield (
             19,
-            f"{at[1]} at {at[0]} is retired, and {left} of {goal} machines run in its place",
+            f"{at[1]} at {at[0]} is retired with {counted(left, 'machine')} in its place: the goal "
+            f"is {goal}",
         )
 
 

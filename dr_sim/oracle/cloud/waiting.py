@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from dr_sim.oracle.cloud.asked import things_of_requests
 from dr_sim.oracle.cloud.breach import CloudBreach
 from dr_sim.oracle.cloud.reach import REACH_ROWS, AgentsReach
 from dr_sim.record.journal import Journal, Row
@@ -35,7 +36,6 @@ is older, and for people; an old copy of the store may have forgotten requests.
 _KINDS = (
     *_ANEW,
     *_ENDS_ALL,
-    "cloud.Called",
     "truth.cloud_acknowledged",
     "truth.cloud_script",
     "truth.end",
@@ -52,11 +52,11 @@ class _WaitingRequest:
 
 @dataclass(slots=True)
 class _RequestsSeen:
-    """Holds what is known at a row. things: of each request, by caller and name. waiting: requests
-    by the name of their job. scripts: how many run, by network and site.
+    """Holds what is known at a row. things: of each accepted request, by caller and name. waiting:
+    requests by the name of their job. scripts: how many run, by network and site.
     """
 
-    things: dict[str, tuple[int, str]] = field(default_factory=dict)
+    things: dict[str, tuple[int, str]]
     waiting: dict[str, _WaitingRequest] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     scripts: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -75,7 +75,11 @@ def waiting_broken(
     spec = scenario.cloud
     assert spec is not None
     number_of = {each.name: i for i, each in enumerate(spec.networks)}
-    seen, longest_us = _RequestsSeen(), _longest_us(spec)
+    things = {
+        name: (number_of[network], thing)
+        for name, (network, thing) in things_of_requests(journal).items()
+    }
+    seen, longest_us = _RequestsSeen(things), _longest_us(spec)
     for row in journal.rows(*_KINDS):
         if row.kind in _ENDS_ALL:
             return
@@ -92,7 +96,7 @@ def waiting_broken(
                 row.time_us, row.seq, "cloud 27",
                 f"{job} was acknowledged, and does not begin, though nothing is in its way",
             )  # fmt: skip
-        _read(row, spec, seen, number_of)
+        _read(row, spec, seen)
 
 
 def _longest_us(spec: Cloud) -> int:
@@ -102,15 +106,9 @@ def _longest_us(spec: Cloud) -> int:
     return 2 * attempt_us + jobs.start_us + jobs.clean_up_us
 
 
-def _read(
-    row: Row, spec: Cloud, seen: _RequestsSeen, number_of: dict[str, int]
-) -> None:
+def _read(row: Row, spec: Cloud, seen: _RequestsSeen) -> None:
     v = row.values
-    if row.kind == "cloud.Called":
-        name = f"{v['caller']}/{v['request']}"
-        network = number_of.get(v["network"], -1)
-        seen.things.setdefault(name, (network, v["entity"]))
-    elif row.kind == "truth.cloud_acknowledged":
+    if row.kind == "truth.cloud_acknowledged":
         thing = seen.things.get(f"{v['client']}/{v['request']}")
         if thing is not None and v["job"] not in seen.begun:
             waits = _WaitingRequest(thing, row.time_us)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dr_sim.formatting.words import counted
 from dr_sim.oracle.monitors.alert_rows import (
     DAMAGED,
     ERRORS,
@@ -49,7 +50,7 @@ def trouble_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
             _count(story, kind, database, name, row.seq)
             for kind in ("seen.Restore", "seen.ValidationFailed")
         )
-        what = f"in trouble after {tries} attempts"
+        what = f"in trouble after {counted(tries, 'attempt')}"
         yield from _too_early(story, row, database, tries, what)
 
 
@@ -64,7 +65,7 @@ def damage_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
         tries = _copies_damaged(story, row, database)
         if tries is None:
             continue
-        what = f"damaged after {tries} copies"
+        what = f"damaged after {tries} {'copy' if tries == 1 else 'copies'}"
         yield from _too_early(story, row, database, tries, what)
 
 

@@ -8,7 +8,7 @@ The types are in quantities.py (values with units), laws.py (what is drawn) and 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -82,17 +82,23 @@ def refuse(message: str, *inside: str | int) -> PydanticCustomError:
     )
 
 
-def did_you_mean(word: str, known: list[str] | tuple[str, ...]) -> str:
-    """', did you mean X?', else what there is to choose from."""
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """Return the word that was probably meant; None if none is near."""
     near = difflib.get_close_matches(word, known, 1, 0.6) or [
         k for k in known if k.lower() == word.lower()
     ]
-    if near:
-        return f"did you mean {near[0]!r}?"
+    return near[0] if near else None
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """', did you mean X?', else what there is to choose from."""
+    meant = nearest(word, known)
+    if meant is not None:
+        return f"did you mean {meant!r}?"
     return f"there is {_listed(known)}" if known else "there is none"
 
 
-def _listed(words: list[str] | tuple[str, ...]) -> str:
+def _listed(words: Sequence[str]) -> str:
     shown = ", ".join([repr(word) for word in words[:12]])
     more = len(words) - 12
     return f"{shown} and {more} more" if more > 0 else shown

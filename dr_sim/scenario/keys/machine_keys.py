@@ -13,7 +13,7 @@ from dr_sim.errors import Problem
 from dr_sim.scenario.checks.farm_kinds import check_kind
 from dr_sim.scenario.checks.limit_checks import check_limits, own_of
 from dr_sim.scenario.cloud_model import FIRST, CloudNetwork
-from dr_sim.scenario.fields.fields import did_you_mean
+from dr_sim.scenario.fields.fields import did_you_mean, nearest
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.fields.load_field import BUSIEST, LoadField
 from dr_sim.scenario.fields.quantities import (
@@ -407,11 +407,12 @@ def _farm(
         yield node.at(("network",)).problem(f"{told}; {hint}")
     elif network is not None and name not in farms_of[network]:
         told = f"farms.{name}: the network {network!r} has no farm of that name"
-        hint = did_you_mean(name, farms_of[network])
+        meant = nearest(name, farms_of[network])
+        place = f"write it in networks.{network}.farms"
         yield node.key_problem(
-            f"{told}; {hint} Or write it in networks.{network}.farms"
-            if hint.endswith("?")
-            else f"{told}; write it in networks.{network}.farms"
+            f"{told}; {place}"
+            if meant is None
+            else f"{told}; did you mean {meant!r}? Or {place}"
         )
     if image is not None and image not in images:
         told = f"farms.{name}.image: unknown image {image!r}"

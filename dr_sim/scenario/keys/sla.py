@@ -13,7 +13,11 @@ from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.fields import bounds
-from dr_sim.scenario.fields.fields import LONGEST_VALUE, did_you_mean
+from dr_sim.scenario.fields.fields import (
+    LONGEST_VALUE,
+    did_you_mean,
+    nearest,
+)
 from dr_sim.scenario.model import FAILURE_CLASSES, Scenario
 from dr_sim.scenario.reading.tree import Node
 from dr_sim.scenario.sla_measures import (
@@ -268,7 +272,7 @@ def _meant(measure: str) -> str:
         return (
             "of one copy write outage_if_now@NAME.max or exposure@NAME.max"
         )
-    near = did_you_mean(
+    meant = nearest(
         measure,
         (
             *DURATIONS,
@@ -279,7 +283,9 @@ def _meant(measure: str) -> str:
             "rto",
         ),
     )
-    return near if near.startswith("did") else f"write {_UNKNOWN_IS}"
+    if meant is None:
+        return f"write {_UNKNOWN_IS}"
+    return f"did you mean {meant!r}?"
 
 
 def parse_bound(kind: str, text: str) -> tuple[bool, int]:
