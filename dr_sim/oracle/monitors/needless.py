@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dr_sim.formatting.words import counted
 from dr_sim.oracle.monitors.alert_rows import (
     DAMAGED,
     ERRORS,
@@ -50,7 +49,7 @@ def trouble_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
             _count(story, kind, database, name, row.seq)
             for kind in ("seen.Restore", "seen.ValidationFailed")
         )
-        what = f"in trouble after {counted(tries, 'attempt')}"
+        what = f"in trouble after {tries} attempt{'s' * (tries != 1)}"
         yield from _too_early(story, row, database, tries, what)
 
 
