@@ -152,6 +152,11 @@ def untranslated(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(agents.Agent, "_refusal", lambda self, *what: agents.WhyFailed.NONE)
 
 
+def whosever_it_is(patch: pytest.MonkeyPatch) -> None:
+    """An identifier is used as it stands in the table. The agent refuses it."""
+    patch.setattr(mapping.Mapping, "is_of", lambda self, identifier, site: True)
+
+
 def no_lanes(patch: pytest.MonkeyPatch) -> None:
     def in_one_of_its_own(self: job_room.CloudJob) -> None:
         self.lane = (self.network, self.site, self.id)
@@ -331,6 +336,11 @@ PLANTED: list[tuple[Patch, str, str]] = [
     (no_log, "", "cloud 7"),
     (save_after_start, "", "cloud 7"),
     (untranslated, "", "cloud 8"),
+    (
+        whosever_it_is,
+        "events: [{at: 30 min, wrong_mapping: {entity: crm, leads_to: primary, duration: 2 h}}]\n",
+        "cloud 8",
+    ),
     (no_lanes, "", "cloud 9"),
     (no_bound, "networks: {prod: {farms: [a, b, c, d]}}\n", "cloud 10"),
     (refused_and_done, "faults: {wrong_tenant_call: {share: 50 %}}\n", "cloud 11"),

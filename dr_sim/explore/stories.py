@@ -340,6 +340,44 @@ STORIES: tuple[EventStory, ...] = (
         dies_before=("Save", "Recopy", "AskShare", "TakeBackup", "Delete", "RaiseAlert"),
         fits=has_store,
     ),
+    EventStory(  # a store holds no full for long
+        ((lose_secondary, None),),
+        (*_FILES, paused_backups, silent_backups, link_outage, manager_crash, lose),
+        _LONG_AFTER,
+        follows=(
+            (_ALL_FULLS, (-1, _MINUTE)),
+            ((manager_crash, {}), (2 * _MINUTE, 35 * _MINUTE, 100 * _MINUTE)),
+        ),
+        fits=has_store,
+    ),
+    EventStory(  # an old side is lost while its configuration is still brought over
+        (_PLANNED,),
+        (*_SCRIPTS, cloud_crash, cloud_crash, agent_silent, mirror_off, changed_by_hand),
+        _AROUND,
+        follows=(
+            ((script_hangs, {"times": "30", "duration": "40 min"}), (-_MINUTE, 20)),
+            ((lose, "site"), (90, 3 * _MINUTE, 5 * _MINUTE)),
+            ((manager_crash, {}), (4 * _MINUTE, 6 * _MINUTE, 9 * _MINUTE)),
+        ),
+        fits=_has_cloud,
+    ),
+    EventStory(  # identifiers of another site stand in the mapping table
+        ((wrong_mapping, None),),
+        (mirror_off, cloud_crash, changed_by_hand, script_fails, order_failover, lose,
+         wrong_mapping, cloud_store_restored, agent_silent),
+        _LONG_AFTER,
+        fits=_has_cloud,
+    ),
+    EventStory(  # machines fall silent while they are made
+        ((set_goals, None), (upgrade, None)),
+        (bad_machine, bad_machine, capacity_taken, cloud_crash, agent_silent, set_goals),
+        _IN_THE_NIGHT,
+        follows=(
+            ((bad_machine, None), (_MINUTE, 3 * _MINUTE, 6 * _MINUTE)),
+            ((bad_machine, None), (2 * _MINUTE, 4 * _MINUTE, 9 * _MINUTE)),
+        ),
+        fits=_has_machines,
+    ),
     EventStory(  # an upgrade night
         ((upgrade, None),),
         (roll_back_upgrade, roll_back_upgrade, _SCRIPTS_FAIL, script_hangs, cloud_crash,

@@ -29,6 +29,9 @@ def started(row: Row, seen: CloudSeen) -> Broken:
     seen.known.attempt[job] = v["attempt"]
     if job in seen.known.over:
         yield 6, f"{job} was {seen.known.over[job]}, and is started"
+    foreign = _of_another_site(row)
+    if foreign:
+        yield 8, f"{job} is started at {v['site']} with {foreign}"
     asks = seen.known.asked.get(change)
     if asks is not None and v["script"] != asks[0]:
         yield (
@@ -58,6 +61,18 @@ def started(row: Row, seen: CloudSeen) -> Broken:
             13,
             f"{job} is done at {v['site']}, which is not the active side",
         )
+
+
+def _of_another_site(row: Row) -> str:
+    """Return the first identifier of another site that a script is started with; '' if there is
+    none. An identifier ends with the site to which it belongs.
+    """
+    v = row.values
+    for value in json.loads(v["params"]).values():
+        known, _, site = str(value).rpartition("-at-")
+        if known.startswith(f"{v['network']}-") and site != v["site"]:
+            return str(value)
+    return ""
 
 
 class _Script:
