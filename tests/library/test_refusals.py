@@ -62,3 +62,16 @@ def test_no_obstacle_that_passes_makes_a_full_of_an_incremental(
     assert kinds_asked(result) <= {Kind.INCREMENTAL}
     assert rows(result, "truth.restored")[-1].time_us > 13 * HOUR
     assert summary_json(result.summary)["violations"] == []
+
+
+def test_an_alert_calls_only_a_log_a_transaction_log() -> None:
+    """The newest full is empty and refused in the failover; in the other run it is a log."""
+
+    def texts(name: str) -> list[str]:
+        told = rows(ran(name), "seen.RaiseAlert", event_id=3)
+        return [str(row.values["text"]) for row in told]
+
+    (full,) = texts("faults/empty_fulls_then_a_loss")
+    assert "while restoring backup file [//secondary/landing/crm_" in full and "_full_000]" in full
+    logs = texts("faults/setup_differs")
+    assert logs and all("while restoring transaction log [" in text for text in logs)

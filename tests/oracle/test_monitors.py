@@ -64,6 +64,7 @@ STUCK = CRM.replace("full: none", "full: daily 23:00") + (
     "replay: {on_hole: skip_ahead, otherwise: resync}\nevents: [{at: 16 min, missing_file: crm}]\n"
 )
 DAMAGED = CRM + "events: [{at: 16 min, corrupt_in_transit: crm}]\n"
+NOT_SET_UP = CRM + "events: [{at: 16 min, setup_differs: crm}]\n"
 PAUSED = CRM + "events: [{at: 31 min, paused_backups: {database: crm, duration: 1 h}}]\n"
 SITE = CRM + "failover: {mode: automatic}\nevents: [{at: 61 min, lose: site}]\n"
 REFUSED_ORDERS = CRM.replace("full: none", "full: daily 00:05") + (
@@ -378,9 +379,17 @@ def damaged_and_wanted_again(row: Row) -> list[Row]:
     return [damaged, Row(0, "truth.file_state", row.time_us, 0, waits)]
 
 
+def calls_a_log_a_backup_file(row: Row) -> list[Row]:
+    if row.kind != "seen.RaiseAlert" or row.values["event_id"] != 3:
+        return [row]
+    text = str(row.values["text"]).replace("transaction log", "backup file")
+    return [replace(row, values={**row.values, "text": text})]
+
+
 CASES = (
     Case(alert_texts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"text": "Oh dear."})),
     Case(alert_texts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"source": "me"})),
+    Case(alert_texts.texts_are_right, NOT_SET_UP, "R13", calls_a_log_a_backup_file),
     Case(alert_texts.texts_are_right, PAUSED, "R13", drop("seen.Landed", name=(
         "crm_2026_01_05_00_30_00_log_000",))),
     Case(alert_texts.minutes_are_right, STUCK, "R12", change("seen.RaiseAlert", {"minutes": 5})),

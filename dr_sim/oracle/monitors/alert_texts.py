@@ -52,12 +52,13 @@ TEXTS = {
         re.DOTALL,
     ),
     ERRORS: re.compile(
-        r"Errors occurred for database \[(?P<database>.*)\] while restoring transaction log "
+        r"Errors occurred for database \[(?P<database>.*)\] while restoring "
+        r"(?P<what>transaction log|backup file) "
         rf"\[(?P<path>.*)\]\. {_RESTORE} {_ERROR}",
         re.DOTALL,
     ),
 }
-"""The three texts of R13, word for word."""
+"""The three texts of R13, word for word; (c) calls a full or an incremental a backup file."""
 _LATE = re.compile(r"\[(?P<minutes>-?\d+)\] minutes after it was finished")
 _WAIT = re.compile(r"\[(?P<files>\d+)\] backup files wait")
 _SAY_OF_A_LOG = (
@@ -115,6 +116,9 @@ def _wrong_text(
         story, database, parts["path"], row.values["name"]
     ):
         return f"event {event} does not give the full path of its file: [{parts['path']}]"
+    is_log = kind_in_name(row.values["name"]) == LOG
+    if "what" in parts and (parts["what"] == "transaction log") != is_log:
+        return f"event {event} calls {row.values['name']} a {parts['what']}"
     if "since" in parts and parts["since"] not in _last_restored(
         story, database, row.seq
     ):

@@ -86,10 +86,16 @@ def full_overdue_text(database: str, minutes: int, interval: int) -> str:
     )
 
 
-def errors_text(database: str, path: str, minutes: int, error: str) -> str:
-    """Text (c)."""
+def errors_text(
+    database: str, file: tuple[str, bool], minutes: int, error: str
+) -> str:
+    """Text (c). file: its full path, and whether it is a log: of a full or an incremental the text
+    says that it is a backup file.
+    """
+    path, is_log = file
+    what = "transaction log" if is_log else "backup file"
     return (
-        f"Errors occurred for database [{database}] while restoring transaction log [{path}]. "
+        f"Errors occurred for database [{database}] while restoring {what} [{path}]. "
         f"{_passed(minutes)} {_while_restoring(error)}"
     )
 

@@ -31,8 +31,9 @@ def tell_chain(
         if not db.looking and Danger.UNPROTECTED not in db.alerts.begun:
             tell_unprotected(db, e, out)
     elif file is not None:
+        which = _path(db, file), file.kind is LOG
         text = texts.errors_text(
-            db.name, _path(db, file), db.minutes(e), _error(file)
+            db.name, which, db.minutes(e), _error(file)
         )
         alert = Message(AlertId.ERRORS, db.minutes(e), text, file.name)
         db.alerts.tell(e, Danger.CHAIN, alert, out)
