@@ -131,8 +131,8 @@ EARLIER: tuple[Mutant, ...] = (
     one(
         "file_without_its_path", "R13", "alert (c) names a file without its path",
         "recovery/alerts/telling.py",
-        "            db.name, _path(db, file), db.minutes(e), _error(file)\n",
-        "            db.name, file.name, db.minutes(e), _error(file)\n",
+        "        which = _path(db, file), file.kind is LOG\n",
+        "        which = file.name, file.kind is LOG\n",
     ),
     one(
         "last_log_by_our_clock", "R13", "alert (a) says when the last log was restored, not its own time",
