@@ -180,6 +180,51 @@ def test_what_a_failover_restored_counts_the_same_before_it(failure_class: str) 
     assert [(each - found[0][0]) // SECOND for each in found[0]] == [0, 57, 57]
 
 
+def service_and_played(text: str, failure_class: str) -> tuple[int, int, int]:
+    """Return the outage foretold at 64:59, the largest that one database foretells, and that of a
+    run in which it fails then: the tail holds what the next log would have held.
+    """
+    world = World(scenario(text))
+    world.run()
+    of = world.context.scenario
+    at_us = 65 * MINUTE - SECOND
+    curves = [
+        outage_if_now(world.journal, of, i, failure_class=failure_class)
+        for i in range(len(of.databases))
+    ]
+    service = outage_of_service(world.journal, of, curves, failure_class=failure_class)
+    lost = f"events:\n  - {{at: {at_us // 1000} ms, lose: {failure_class}}}\n"
+    played = World(scenario(text + lost))
+    played.run()
+    real_us = failovers(played.journal, played.context.scenario)[0].outage_us
+    assert real_us is not None
+    alone_us = max(outage_at(curve, of, at_us) for curve in curves)
+    return outage_at(service, of, at_us), alone_us, real_us
+
+
+@pytest.mark.parametrize(
+    ("databases", "mbit_s", "more_s"),
+    # 60 restores of 1 s by 4 workers are 15 s, and 60 times 2 MB are 9.6 s on the link; three
+    # times 20 MB are 48 s on a link of 10 Mbit/s, and one is 16 s
+    [("copies: 60, log_volume: 2 MB per 5 min", 100, 23), ("copies: 3", 10, 32)],
+)
+def test_the_tails_of_all_databases_share_the_link_and_the_workers(
+    databases: str, mbit_s: int, more_s: int
+) -> None:
+    text = BASE.replace("incremental: none", f"incremental: none, {databases}")
+    text = text.replace("100 Mbit/s", f"{mbit_s} Mbit/s").replace("20 GB", "1 GB")
+    foretold_us, alone_us, real_us = service_and_played(text, "database")
+    assert abs(foretold_us - alone_us - more_s * SECOND) < 2 * SECOND
+    assert abs(foretold_us - real_us) < 12 * SECOND  # a beat, and a round of restores
+
+
+def test_where_no_tail_is_taken_none_is_waited_for() -> None:
+    """The negative case: of a lost host no tail is left."""
+    text = BASE.replace("incremental: none", "incremental: none, copies: 12")
+    foretold_us, alone_us, real_us = service_and_played(text, "host")
+    assert foretold_us == alone_us and abs(foretold_us - real_us) < 12 * SECOND
+
+
 @pytest.mark.parametrize("failure_class", ["host", "database"])
 def test_more_databases_than_workers_are_fenced_as_one_is(failure_class: str) -> None:
     """A fence is obeyed after 5 s, whatever waits for a worker: 16 s before one that nothing

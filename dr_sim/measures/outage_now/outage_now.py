@@ -33,7 +33,8 @@ nothing then.
 Stated differences from a failover that is played: the curve counts a whole heartbeat for detect
 (the failure comes just after a beat), so it lies at most one beat above. Restores of several
 databases share the workers: the service's curve takes the larger of its longest database and the
-sum of all divided by the workers, which is off by up to one restore. What only the drain begins
+sum of all divided by the workers, which is off by up to one restore. The tails of all databases are
+taken at one time, and share the link and the workers. What only the drain begins
 counts as slow to its end if restores are slow when the drain begins. A detour of the link counts
 where heartbeats share it: the last one is so much longer on its way. Entries that the directory
 lacks (directory.py), and what a cloud manager would still have to configure (cloud.py), are added
@@ -441,11 +442,11 @@ def outage_of_service(
         return worst_falling(
             found if all_of_it is None else [*found, all_of_it]
         )
-    if len(found) > workers:
+    way = way_over(t, scenario, usual, failure_class=failure_class)
+    if len(found) > workers or (len(found) > 1 and way.has_tails):
         all_lives = [
             lives_of(t, scenario, i) for i in databases_of(scenario)
         ]
-        way = way_over(t, scenario, usual, failure_class=failure_class)
         found.append(shared_by_workers(t, scenario, way, all_lives))
     return worst_falling(found)
 
@@ -487,12 +488,17 @@ def shared_by_workers(
             prompt.add(free, done, jobs.takes_us[long])
     workers = scenario.replay.workers
     start = each_once(
-        np.zeros(1, np.int64), way.start_us, *prompt.at, *held.at
+        np.zeros(1, np.int64),
+        way.start_us,
+        way.tail_from_us,
+        *prompt.at,
+        *held.at,
     )
     start = start[start < end]
     floor = (
         np.maximum(way.before(start), prompt.sum_at(start) // workers)
         + held.sum_at(start) // workers
+        + way.tail(start)
     )
     return Falling(
         start,

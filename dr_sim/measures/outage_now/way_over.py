@@ -23,6 +23,7 @@ from dr_sim.measures.tables import (
     first_of,
     run_end_us,
 )
+from dr_sim.record.sets import each_once
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import (
     FAILURE_CLASSES,
@@ -88,6 +89,11 @@ class Way:
         return self.before_us[
             np.searchsorted(self.start_us, at_us, side="right") - 1
         ]
+
+    @property
+    def has_tails(self) -> bool:
+        """Return whether tails are taken in the failover."""
+        return bool(self.tail_us.any())
 
     def tail(self, at_us: Ints) -> Ints:
         return self.tail_us[
@@ -202,11 +208,36 @@ def way_over(
 def _tails(
     t: Tables, scenario: Scenario, database: int
 ) -> tuple[Ints, Ints] | tuple[()]:
-    """Return from when on a tail of that database takes so long: the log until the next backup of
-    it is cut, and after the last as much as that held.
+    """Return from when on the tail of that database takes so long; -1: those of all, which
+    share the link and the restore workers.
     """
-    if database < 0 or scenario.databases[database].log.kind == "none":
+    of = range(len(scenario.databases)) if database < 0 else [database]
+    each = [
+        _held(t, i) for i in of if scenario.databases[i].log.kind != "none"
+    ]
+    each = [(from_us, held) for from_us, held in each if len(held)]
+    if not each:
         return ()
+    starts = each_once(*(from_us for from_us, _ in each))
+    total = np.zeros(len(starts), np.int64)
+    largest = np.zeros(len(starts), np.int64)
+    for from_us, held in each:
+        here = held[np.searchsorted(from_us, starts, side="right") - 1]
+        total += here
+        largest = np.maximum(largest, here)
+    takes = [
+        _tails_us(scenario, len(each), size, all_of_it)
+        for size, all_of_it in zip(
+            largest.tolist(), total.tolist(), strict=True
+        )
+    ]
+    return starts, np.array(takes, np.int64)
+
+
+def _held(t: Tables, database: int) -> tuple[Ints, Ints]:
+    """Return from when on a tail of the database holds so many bytes: the log until the next backup
+    of it is cut, and after the last as much as that held.
+    """
     made = t.of("truth.backup_finished", database)
     logs = made["kind"] == Kind.LOG
     begun = t.of("truth.backup_begin", database)
@@ -215,17 +246,17 @@ def _tails(
     )
     held = made["nominal_bytes"][logs]
     if not len(cut):
-        return ()
+        return cut, held
     order = np.argsort(cut, kind="stable")
     starts = np.append(np.int64(0), cut[order])
-    sizes = np.append(held[order], held[order][-1])
-    takes = [_tail_us(scenario, int(size)) for size in sizes]
-    return starts, np.array(takes, np.int64)
+    return starts, np.append(held[order], held[order][-1])
 
 
-def _tail_us(scenario: Scenario, size: int) -> int:
-    """Return the time to back up that much log, to send it alone over the link, hash and restore
-    it.
+def _tails_us(
+    scenario: Scenario, number: int, largest: int, total: int
+) -> int:
+    """Return the time to back up so many tails at one time, to send them over the link, and to hash
+    and restore them. largest: bytes of the largest one; total: of all.
     """
     backup, restore, link = (
         scenario.primary.log,
@@ -236,15 +267,26 @@ def _tail_us(scenario: Scenario, size: int) -> int:
         link.bandwidth_bit_s,
         stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb),
     )
-    rates = [
-        backup.rate_bytes_s,
-        restore.rate_bytes_s,
-        scenario.secondary.hash_bytes_s,
-    ]
-    moving = sum(-(-size * _ALL_PPM // rate) for rate in rates) + -(
-        -size * 8 * _ALL_PPM // stream
+    sent_us = max(
+        _taking(largest * 8, stream),
+        _taking(total * 8, link.bandwidth_bit_s),
     )
-    return backup.fixed_us + restore.fixed_us + moving
+    one_us = restore.fixed_us + _taking(largest, restore.rate_bytes_s)
+    all_us = number * restore.fixed_us + _taking(
+        total, restore.rate_bytes_s
+    )
+    return (
+        backup.fixed_us
+        + _taking(largest, backup.rate_bytes_s)
+        + sent_us
+        + _taking(largest, scenario.secondary.hash_bytes_s)
+        + max(one_us, all_us // scenario.replay.workers)
+    )
+
+
+def _taking(amount: int, rate_s: int) -> int:
+    """Return how long so much takes, rounded up to a microsecond."""
+    return -(-amount * _ALL_PPM // rate_s)
 
 
 def _detours(t: Tables, scenario: Scenario) -> tuple[list[int], list[int]]:
