@@ -2,7 +2,7 @@
 what is newer.
 
 A stretch of log that is missing is lost if some backup at hand lies beyond it, and late if none
-does: then it may be on its way, which only a current position can tell.
+does: then it may be on its way, which a current position can tell, or the tool that waits for it.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def look_ahead(
     newest = unseen_continuations(known, forks).get(newest, newest)
     followed = found.fork if found.fork is not None else newest
     path = on_path(known, followed, forks)
-    outlook.elsewhere = _elsewhere(known, path, forks)
+    outlook.elsewhere = _elsewhere(known, [*path, *found.steps], forks)
     if newest != followed:
         outlook.newer_fork = newest
         if target.is_end and fork is None:
@@ -111,9 +111,13 @@ def look_ahead(
     ]
     if not found.met:
         goal = _goal(path, ahead, found.reaches[1], target)
-        outlook.missing += _uncovered(
+        uncovered = _uncovered(
             ahead, found.reaches[1], goal, followed, forks
         )
+        outlook.missing += [
+            Missing(*stretch, _state_of(stretch, told))
+            for stretch in uncovered
+        ]
     if current is not None and leads_to(*current, followed, forks):
         end = max([found.reaches[1], *(h.last_lsn for h in path)])
         if current[1] > end and (target.lsn is None or target.lsn > end):
@@ -129,7 +133,9 @@ def _elsewhere(
     path: Sequence[BackupHeader],
     forks: type_forks,
 ) -> list[BackupHeader]:
-    """Return the backups that can be, and are not on the path, in the order of their ends."""
+    """Return the backups that can be, and are not on the path, in the order of their ends. path:
+    what lies on it, and what the plan uses.
+    """
     on_it = {header.backup_id for header in path}
     found = [
         header
@@ -163,17 +169,24 @@ def _goal(
     return max([reached, *(h.last_lsn for h in path)])
 
 
+def _state_of(stretch: tuple[int, int, int], told: Told) -> OutlookState:
+    """Return whether log that no backup at hand covers is late or lost."""
+    fork, first_lsn, _ = stretch
+    is_late = fork in told.awaited and first_lsn >= told.awaited[fork]
+    return OutlookState.LATE if is_late else OutlookState.LOST
+
+
 def _uncovered(
     logs: Sequence[BackupHeader],
     reached: int,
     goal: int,
     end: int,
     forks: type_forks,
-) -> list[Missing]:
+) -> list[tuple[int, int, int]]:
     """The stretches from a position to the goal that no log covers, cut at the fork points between
-    them.
+    them, as (fork, first LSN, last LSN).
     """
-    found: list[Missing] = []
+    found: list[tuple[int, int, int]] = []
     stretches = sorted(
         (log.first_lsn, log.last_lsn)
         for log in logs
@@ -181,10 +194,7 @@ def _uncovered(
     )
     for first, last in [*stretches, (goal, goal)]:
         if first > reached and reached < goal:
-            found += [
-                Missing(*piece, OutlookState.LOST)
-                for piece in _by_fork(reached, min(first, goal), end, forks)
-            ]
+            found += _by_fork(reached, min(first, goal), end, forks)
         reached = max(reached, last)
     return found
 
@@ -231,6 +241,11 @@ def _unusable(
     ):
         if header.backup_id not in at_hand:
             found.append((header, Why.BEFORE_ITS_FORK))
+        elif header.backup_id in told.parts:
+            if not set(told.parts[header.backup_id]) <= set(at_hand):
+                found.append((header, Why.NO_BASE))
+            elif header.backup_id in told.incomplete:
+                found.append((header, Why.INCOMPLETE))
         elif header.kind is Kind.INCREMENTAL and not (
             _stands(header, at_hand, bases, named)
             or carried.lead_to(header)

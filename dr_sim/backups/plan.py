@@ -163,7 +163,9 @@ def plan(
             None,
             None,
         )
-    way, met = _Search(usable, target, told, choice).furthest(start)
+    search = _Search(usable, target, told, choice)
+    search.at_hand = {header.backup_id: header for header in known}
+    way, met = search.furthest(start)
     if way is None:
         return Plan(fork=end)
     steps: list[BackupHeader] = []
@@ -232,7 +234,7 @@ def _goes_on(state: RestoreState, target: Target) -> bool:
 
 class _Search:
     """The search for one plan. by_base: ways by the base that they carry; by_last: ways that end
-    with a full or an incremental, by its backup_id.
+    with a full or an incremental, by its backup_id. at_hand: every backup, also of other forks.
     """
 
     def __init__(
@@ -246,8 +248,10 @@ class _Search:
         self.target = target
         self.named_by_tool = told.bases
         self.named_base = bases_by_lsn(usable) | dict(told.bases)
+        self.parts = told.parts
         self.incomplete = told.incomplete
         self.choice = choice
+        self.at_hand = {header.backup_id: header for header in usable}
         self.by_base: dict[tuple[int, bool], _Ways] = {}
         self.by_last: dict[int, _Way] = {}
         self.bases = {
@@ -372,7 +376,25 @@ class _Search:
                 found[key] = way
         return list(found.values())
 
+    def _by_parts(self, header: BackupHeader) -> _Way | None:
+        """Return the way by the backups of which an incremental holds files, if all are at hand."""
+        parts = [self.at_hand.get(n) for n in self.parts[header.backup_id]]
+        found = [part for part in parts if part is not None]
+        if len(found) < len(parts):
+            return None
+        oldest = -1 - found[0].last_lsn
+        rank: Rank = (-1 - header.last_lsn, oldest, 0, 0)
+        way: _Way | None = None
+        for part in (*found, header):
+            rank = self._rank(rank, part)
+            way = _Way(
+                part.last_lsn, found[0].first_lsn, True, rank, part, way
+            )
+        return way
+
     def _by_incremental(self, header: BackupHeader) -> _Way | None:
+        if self.parts.get(header.backup_id):
+            return self._by_parts(header)
         named = self.named_base.get(header.backup_id)
         by_tool = header.backup_id in self.named_by_tool
         starts = [] if named is None else [self.by_last.get(named)]

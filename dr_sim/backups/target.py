@@ -79,14 +79,14 @@ class Target:
         return self.lsn is not None and header.last_lsn > self.lsn
 
     def is_held_by(self, header: BackupHeader) -> bool:
-        """Return True for a full or an incremental that surely ends just at the instant: it holds
-        what was committed until then, and no log is needed.
+        """Return True for a full or an incremental that surely ends just at the instant or the LSN:
+        it holds what was committed until then, and no log is needed.
         """
-        return (
-            header.kind is not Kind.LOG
-            and header.finished_utc_us == self.utc_us
-            and not self.slack_us
-        )
+        if header.kind is Kind.LOG:
+            return False
+        if self.lsn is not None:
+            return header.last_lsn == self.lsn
+        return header.finished_utc_us == self.utc_us and not self.slack_us
 
     @property
     def is_end(self) -> bool:
@@ -118,14 +118,19 @@ class Told:
     forks: fork histories, child -> (parent, fork point). bases: the backup on which an incremental
     stands, by backup_id, where a tool names it (PostgreSQL 17, pgBackRest, WAL-G: it may be an
     incremental itself). One that is named is needed; without a name SQL Server's rule holds, the
-    full that the differential base LSN names. incomplete: backup_ids of fulls and incrementals that
-    lack the log which was written while they ran. A restore cannot end with one of them, but an
-    incremental that names one as its base can still stand on it.
+    full that the differential base LSN names. parts: all backups of which an incremental holds
+    files by reference, in order, where a tool names them (pgBackRest): these alone are needed, on
+    whatever fork they lie, and its base is not. incomplete: backup_ids of fulls and incrementals
+    that lack the log which was written while they ran. A restore cannot end with one of them, but
+    an incremental that needs one can still stand on it. awaited: fork -> LSN from which its log is
+    yet to come.
     """
 
     forks: type_forks = field(default_factory=dict)
     bases: Mapping[int, int] = field(default_factory=dict)
+    parts: Mapping[int, Sequence[int]] = field(default_factory=dict)
     incomplete: frozenset[int] = frozenset()
+    awaited: Mapping[int, int] = field(default_factory=dict)
 
 
 NOTHING_ELSE = Told()

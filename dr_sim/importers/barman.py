@@ -31,6 +31,8 @@ from dr_sim.importers.postgres_backups import (
 from dr_sim.importers.strange_rows import Mistakes, RowPlace, StrangeRow
 
 Row = Mapping[str, object]
+# copied, but nothing has shown yet that all WAL of its run is archived
+_WAITING = "WAITING_FOR_WALS"
 _ZONE = re.compile(r"\d(?:Z|[+-]\d\d:?\d\d)\s*$")
 
 
@@ -263,7 +265,7 @@ def _backup(
     backup_id: str, row: Row, cluster: Cluster, place: RowPlace
 ) -> BaseBackup | None:
     status = text_of(row, "status")
-    if status != "DONE":
+    if status not in ("DONE", _WAITING):
         cluster.remarks.append(
             f"{backup_id} has the status {status[:30] or 'none'}: skipped"
         )
@@ -325,6 +327,7 @@ def _backup(
         moved_bytes=moved,
         read_bytes=moved,
         wal_bytes=wal,
+        waits_for_wal=status == _WAITING,
         size_mistakes=[place.problem(wrong) for wrong in mistakes],
     )
 

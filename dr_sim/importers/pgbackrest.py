@@ -147,6 +147,7 @@ def _clusters(
     for cluster in clusters:
         if len(clusters) > 1:
             cluster.name = f"{name} ({cluster.system_id or 'no system-id'})"
+        _name_parts(cluster)
         cluster.settle()
     return clusters
 
@@ -227,8 +228,34 @@ def _backup(
         moved_bytes=moved_bytes,
         read_bytes=read_bytes,
         has_page_errors=at_path(row, "error") is True,
+        parts=() if kind is Kind.FULL else _references(row),
         size_mistakes=[place.problem(wrong) for wrong in mistakes],
     )
+
+
+def _references(row: Mapping[str, object]) -> list[str]:
+    """Return the backups that are required to restore this one; empty where the row names none."""
+    found = row.get("reference")
+    listed = found if isinstance(found, list) else []
+    return [label for label in listed if isinstance(label, str)]
+
+
+def _name_parts(cluster: Cluster) -> None:
+    """Where an incremental names no references, the backups from its full on are its parts. One
+    whose chain is broken keeps its parent alone.
+    """
+    by_label = {backup.label: backup for backup in cluster.backups}
+    for backup in cluster.backups:
+        if backup.kind is Kind.FULL or backup.parts:
+            continue
+        chain: list[str] = []
+        below = by_label.get(backup.parent)
+        while below is not None and below.label not in chain:
+            chain.append(below.label)
+            if below.kind is Kind.FULL:
+                backup.parts = chain[::-1]
+                break
+            below = by_label.get(below.parent)
 
 
 def _parent(row: Mapping[str, object]) -> str:

@@ -318,7 +318,13 @@ class PostgresSource:
         opened = Opened(
             [*left.values(), *placed.wal],
             {},
-            Told(placed.forks, placed.bases, frozenset(placed.incomplete)),
+            Told(
+                placed.forks,
+                placed.bases,
+                placed.parts,
+                frozenset(placed.incomplete),
+                placed.awaited,
+            ),
         )
         opened.remarks = [*self.cluster.remarks, *placed.remarks]
         if placed.wal:

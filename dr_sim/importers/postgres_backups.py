@@ -36,7 +36,8 @@ class Positions(enum.Enum):
 @dataclass(slots=True)
 class BaseBackup:
     """One base backup. 0, None and '' stand for what the tool does not tell; parent: label of what
-    it stands on.
+    it stands on. parts: labels of all backups of which it holds files by reference, in order; empty
+    where a tool names the parent only. waits_for_wal: the tool waits for WAL of its run.
     """
 
     label: str
@@ -56,6 +57,8 @@ class BaseBackup:
     read_bytes: int = 0  # what it read of the database
     wal_bytes: int | None = None  # archived since, up to the next one
     has_page_errors: bool = False
+    parts: Sequence[str] = ()
+    waits_for_wal: bool = False
     # what is wrong with its sizes, which are then unknown
     size_mistakes: Sequence[Problem] = ()
 
@@ -205,6 +208,9 @@ class Placed:
     backups: dict[str, BackupHeader] = field(default_factory=dict)
     wal: list[BackupHeader] = field(default_factory=list)
     bases: dict[int, int] = field(default_factory=dict)
+    parts: dict[int, list[int]] = field(default_factory=dict)
+    # timeline -> position from which WAL is yet to come
+    awaited: dict[int, int] = field(default_factory=dict)
     forks: dict[int, tuple[int, int]] = field(default_factory=dict)
     incomplete: set[int] = field(
         default_factory=set
@@ -279,7 +285,12 @@ def place(
         placed.backups[backup.label] = header
         if backup.kind is Kind.INCREMENTAL:
             placed.bases[header.backup_id] = base
+        if backup.parts:
+            placed.parts[header.backup_id] = [
+                ids.get(label, -1) for label in backup.parts
+            ]
     _place_forks(placed, histories)
+    _place_awaited(placed)
     gone = _Gone.of(placed, without_wal)
     _place_wal(placed, gone)
     placed.incomplete = {
@@ -292,15 +303,16 @@ def place(
 
 @dataclass(frozen=True, slots=True)
 class _Gone:
-    """Segments of WAL that are not at hand: those of some names, and all before the archive's
-    first.
+    """Segments of WAL that are not at hand: those of some names, all before the archive's first,
+    and what is yet to come.
 
-    starts: by timeline, in order. A backup without the WAL that was written while it ran can never
-    be consistent.
+    starts: by timeline, in order. awaited: timeline -> position from which it is yet to come. A
+    backup without the WAL that was written while it ran can never be consistent.
     """
 
     size: int
     starts: Mapping[int, list[int]]
+    awaited: Mapping[int, int]
     oldest: tuple[int, int] = (
         0,
         0,
@@ -311,7 +323,7 @@ class _Gone:
         size = placed.cluster.segment_bytes
         starts: dict[int, list[int]] = {}
         if placed.positions is Positions.TIME:
-            return cls(size, starts)
+            return cls(size, starts, placed.awaited)
         for name in sorted(names):
             starts.setdefault(wal_timeline(name), []).append(
                 wal_start(name, size)
@@ -320,6 +332,7 @@ class _Gone:
         return cls(
             size,
             starts,
+            placed.awaited,
             (wal_timeline(oldest), wal_start(oldest, size))
             if oldest
             else (0, 0),
@@ -333,6 +346,7 @@ class _Gone:
             return []
         if timeline == self.oldest[0]:
             first = max(first, self.oldest[1])
+        last = min(last, self.awaited.get(timeline, last))
         return _without(
             first, last, self.starts.get(timeline, []), self.size
         )
@@ -454,6 +468,34 @@ def _place_forks(
             header.fork_point_lsn = placed.forks[header.fork][1]
 
 
+def _place_awaited(placed: Placed) -> None:
+    """Note from where on WAL is yet to come on timelines with backups that wait for it: from the
+    end of what the archive or a backup that does not wait shows to be there.
+    """
+    cluster, size = placed.cluster, placed.cluster.segment_bytes
+    by_segment = placed.positions is not Positions.TIME
+    shown: dict[int, int] = {}
+    if by_segment:
+        for _, newest in cluster.archive:
+            timeline = wal_timeline(newest)
+            end = wal_start(newest, size) + size
+            shown[timeline] = max(shown.get(timeline, 0), end)
+    waiting: list[BackupHeader] = []
+    for backup in cluster.backups:
+        header = placed.backups[backup.label]
+        if backup.waits_for_wal:
+            waiting.append(header)
+            continue
+        end = header.last_lsn
+        if by_segment:
+            end = -(-end // size) * size
+        shown[header.fork] = max(shown.get(header.fork, 0), end)
+    for header in waiting:
+        end = shown.get(header.fork, 0)
+        if header.last_lsn > end:
+            placed.awaited[header.fork] = end
+
+
 def _place_wal(placed: Placed, gone: _Gone) -> None:
     """Pieces of WAL between the instants that are known, on each timeline, less the segments that
     are gone.
@@ -469,29 +511,18 @@ def _place_wal(placed: Placed, gone: _Gone) -> None:
         own[header.last_lsn] = max(
             own.get(header.last_lsn, 0), header.finished_utc_us
         )
-    for child, (parent, point) in placed.forks.items():
-        if child in marks and parent in marks:
-            when = max(
-                (at for lsn, at in marks[parent].items() if lsn <= point),
-                default=0,
-            )
-            if when:
-                marks[parent].setdefault(point, when)
-                marks[child].setdefault(point, when)
-    if placed.positions is not Positions.TIME:
-        for _, newest in cluster.archive:
-            own = marks.setdefault(wal_timeline(newest), {})
-            end = wal_start(newest, size) + size
-            fork = placed.forks.get(wal_timeline(newest))
-            if not own and fork is not None:
-                when = max(
-                    (h.finished_utc_us for h in placed.backups.values()),
-                    default=0,
-                )
-                own[fork[1]] = when
-                marks.setdefault(fork[0], {}).setdefault(fork[1], when)
-            if own and end > max(own):
-                own[end] = max(own.values())
+    archives = (
+        []
+        if placed.positions is Positions.TIME
+        else [newest for _, newest in cluster.archive]
+    )
+    at_hand = {*marks, *map(wal_timeline, archives)}
+    _mark_switches(marks, at_hand, placed.forks)
+    for newest in archives:
+        own = marks.get(wal_timeline(newest), {})
+        end = wal_start(newest, size) + size
+        if own and end > max(own):
+            own[end] = max(own.values())
     number = len(placed.backups)
     for timeline in sorted(marks):
         known = sorted(marks[timeline].items())
@@ -519,6 +550,32 @@ def _place_wal(placed: Placed, gone: _Gone) -> None:
                         else 0,
                     )
                 )
+
+
+def _mark_switches(
+    marks: dict[int, dict[int, int]],
+    at_hand: Iterable[int],
+    forks: Mapping[int, tuple[int, int]],
+) -> None:
+    """Mark where timelines left the ones before them, on both sides, for all that lead to one of
+    which something is at hand. On some of these nothing but the switch is known. marks: timeline ->
+    position -> instant; it is changed.
+    """
+    on_the_way: list[int] = []
+    for timeline in at_hand:
+        path: list[int] = []
+        while timeline in forks and timeline not in (*path, *on_the_way):
+            path.append(timeline)
+            timeline, _ = forks[timeline]
+        on_the_way += reversed(path)
+    for child in on_the_way:  # each after its parent
+        parent, point = forks[child]
+        before = [
+            at for lsn, at in marks.get(parent, {}).items() if lsn <= point
+        ]
+        if before:
+            marks[parent].setdefault(point, max(before))
+            marks.setdefault(child, {}).setdefault(point, max(before))
 
 
 def _without(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
 
+from dr_sim.backups.chain import ends_of_history, forks_of
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.outlook import Outlook, look_ahead
 from dr_sim.backups.target import Choice, Policy, Reading, Target
@@ -155,10 +156,14 @@ def _answer(
         _check_fork(source, fork, forks)
     whole = source.open([], forks) if question.without else opened
 
-    def look(at: Opened, current: tuple[int, int] | None = None) -> Outlook:
+    def look(
+        at: Opened,
+        current: tuple[int, int] | None = None,
+        on: int | None = fork,
+    ) -> Outlook:
         return look_ahead(
             at.headers,
-            fork=fork,
+            fork=on,
             target=target,
             told=at.told,
             choice=choice,
@@ -187,6 +192,16 @@ def _answer(
         list(opened.remarks),
     )
     _remark(answer, current)
+    if not (target.is_end or answer.is_met):
+        ends = ends_of_history(
+            opened.headers, forks_of(opened.headers, opened.told.forks)
+        )
+        for end in ends:
+            if end != outlook.plan.fork and look(opened, on=end).plan.met:
+                name = source.fork_text(end).rpartition(" ")[2]
+                answer.remarks.append(
+                    f"the history of another fork reaches the target: --fork {name}"
+                )
     return answer
 
 

@@ -151,14 +151,39 @@ def _backup(row: Mapping[str, object], place: RowPlace) -> BaseBackup:
 
 
 def _name_parents(cluster: Cluster) -> None:
-    """The segment that a delta names becomes the label of the backup that began there."""
-    by_segment = {
-        backup.first_wal: backup.label
-        for backup in cluster.backups
-        if backup.first_wal
-    }
-    for backup in cluster.backups:
-        if backup.kind is Kind.INCREMENTAL:
-            backup.parent = by_segment.get(
-                backup.parent[:24].upper(), f"base_{backup.parent}"
+    """The segment that a delta names becomes the label of the backup that began there.
+
+    Several may have begun there, on a standby, which switches no segment when a backup begins: the
+    delta itself, say. WAL-G takes the newest backup, and only if that ended before.
+    """
+    for delta in cluster.backups:
+        if delta.kind is Kind.FULL:
+            continue
+        segment = delta.parent[:24].upper()
+        found = [
+            backup
+            for backup in cluster.backups
+            if backup.first_wal == segment and _lies_before(backup, delta)
+        ]
+        newest = max(found, key=_end, default=None)
+        delta.parent = (
+            newest.label if newest is not None else f"base_{segment}"
+        )
+        if len(found) > 1:
+            cluster.remarks.append(
+                f"{len(found)} backups began in the segment that {delta.label} names: taken as "
+                f"based on {delta.parent}, the newest"
             )
+
+
+def _lies_before(backup: BaseBackup, delta: BaseBackup) -> bool:
+    """Return whether a backup ended before a delta began."""
+    if backup is delta:
+        return False
+    if backup.last_lsn is not None and delta.first_lsn is not None:
+        return backup.last_lsn <= delta.first_lsn
+    return backup.finished_utc_us <= delta.started_utc_us
+
+
+def _end(backup: BaseBackup) -> tuple[int, int]:
+    return backup.last_lsn or 0, backup.finished_utc_us
