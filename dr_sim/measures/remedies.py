@@ -67,7 +67,7 @@ REMEDIES = {
         "a shorter replay.window, so that its standstill is reported sooner",
     ),
     "hole in the chain": CauseRemedy(
-        "a backup was missing, and those after it could not be restored",
+        "a backup was missing or of no use, and those after it could not be restored",
         "replay.on_hole: bridge, and incrementals to bridge with",
     ),
     "stays at its source": CauseRemedy(
