@@ -305,20 +305,6 @@ events: [{at: 1 min, link_outage: 30 s}, {at: 3 h, lose: site}]
     assert "began" not in text[text.index("TOLD?") :].split("before the loss")[0]
 
 
-def test_a_log_that_is_there_and_empty_is_not_said_to_be_missing() -> None:
-    """The empty file is here; its log is truncated all the same, so the chain has a hole."""
-    text, _, _ = of_run(
-        """run_for: 3 h
-databases: {crm: {size: 5 GB, full: none, differential: none, log: every 5 min}}
-link: {bandwidth: 200 Mbit/s}
-events:
-- {at: 64 min, silent_backups: {database: crm, kind: log, duration: 12 min, truncates: true}}
-"""
-    )
-    assert '"hole in the chain (event 1)"' in text
-    assert "a backup was missing or of no use, and those after it" in " ".join(text.split())
-
-
 NEAR_IS_GONE = """run_for: 1 day
 databases: {{crm: {{size: 5 GB, full: daily 01:00, differential: none, log: every 5 min}}}}
 link: {{bandwidth: 200 Mbit/s}}

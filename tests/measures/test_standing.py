@@ -329,3 +329,20 @@ def test_a_failover_that_needs_more_silent_machines_is_not_helped_by_heartbeats(
     assert ("failover.machines_silent" in words) == told
     if told:
         assert "heartbeats" not in words
+
+
+def test_a_log_that_is_there_and_empty_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    """The empty files are here; the log is truncated all the same, so the chain has a hole."""
+    path = tmp_path / "empty.yaml"
+    path.write_text(
+        "run_for: 3 h\nlink: {bandwidth: 200 Mbit/s}\n"
+        "databases: {crm: {size: 5 GB, full: none, differential: none, log: every 5 min}}\n"
+        "events:\n- at: 64 min\n"
+        "  silent_backups: {database: crm, kind: log, duration: 12 min, truncates: true}\n",
+        encoding="utf-8",
+    )
+    result = run(load_scenario(path))
+    summary = replace(result.summary, standings=standings(result.whole, result.summary))
+    why = why_and_help(summary, load_scenario(path))[0]
+    assert "hole in the chain (event 1)" in why
+    assert "a backup was missing or of no use, and those after it could not be restored" in why
