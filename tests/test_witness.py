@@ -268,18 +268,23 @@ def break_short_recovery_over_a_hole(w: Watch) -> None:
     w.promote(1)  # the hole was bridged by what had landed
 
 
-@pytest.mark.parametrize(("first", "breaks"), [("recovery", []), ("repair", ["short_recovery"])])
-def test_who_sets_the_secondary_up_after_its_recovery_has_begun_is_too_late(
-    w: Watch, first: str, breaks: list[str]
+@pytest.mark.parametrize(
+    ("set_up_us", "recovers_us", "breaks"),
+    [(200, 150, []), (200, 260, []), (200, 261, ["short_recovery"])],
+    ids=["after recovery has begun", "after the last retry", "before the last retry"],
+)
+def test_who_sets_the_secondary_up_after_the_last_retry_is_too_late(
+    w: Watch, set_up_us: int, recovers_us: int, breaks: list[str]
 ) -> None:
-    """Commit 2 changes something that the secondary is not set up for."""
+    """Commit 2 changes something that the secondary is not set up for. Retries come every 60 us."""
     w.made(LOG, 1, 3)
-    w.witness.stops_at(0, [20])
-    if first == "recovery":
-        w.witness.recovery_begins(0)
-    w.witness.stops_at(0, [])
-    if first == "repair":
-        w.witness.recovery_begins(0)
+    w.witness.stops_at(100, 0, [20])
+    acts = [
+        (set_up_us, lambda: w.witness.stops_at(set_up_us, 0, [])),
+        (recovers_us, lambda: w.witness.recovery_begins(recovers_us, 0, 60)),
+    ]
+    for _, act in sorted(acts, key=lambda each: each[0]):
+        act()
     w.promote(1)
     assert w.broken == breaks
 

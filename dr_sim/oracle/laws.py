@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dr_sim.backups.model import Kind, RestoreState
-from dr_sim.formatting.words import counted
 from dr_sim.oracle.survival import History
 from dr_sim.oracle.surviving import SurvivingFile
 from dr_sim.oracle.witnessed import HandOver
@@ -166,12 +165,12 @@ def broken_by_restore(
     if not seen.prefix and not seen.rotten:
         yield BrokenLaw(
             "prefix",
-            f"file {seen.file}: {counted(seen.commits, 'commit')}, but not the primary's",
+            f"file {seen.file}: {_commits(seen.commits)}, but not the primary's",
         )
     elif not seen.whole:
         yield BrokenLaw(
             "short_restore",
-            f"file {seen.file}: {counted(seen.commits, 'commit')} of {seen.reaches}",
+            f"file {seen.file}: {_commits(seen.commits)} of {seen.reaches}",
         )
 
 
@@ -249,28 +248,28 @@ def broken_by_promotion(
     if seen.rotten and seen.rot_known:
         yield BrokenLaw(
             "rot",
-            f"promoted with {counted(n, 'commit')}, and with rotten pages",
+            f"promoted with {_commits(n)}, and with rotten pages",
         )
     if validated and not seen.prefix and not seen.rotten:
         yield BrokenLaw(
             "prefix",
-            f"promoted with {counted(n, 'commit')}, but not the primary's",
+            f"promoted with {_commits(n)}, but not the primary's",
         )
     due = _due(d, seen)
     if n < due:
         yield BrokenLaw(
             "short_recovery",
-            f"promoted with {counted(n, 'commit')}, {due} had survived ({seen.drained_class})",
+            f"promoted with {_commits(n)}, {due} had survived ({seen.drained_class})",
         )
     if 0 <= d.stop_commits < n:
         yield BrokenLaw(
             "past_the_stop",
-            f"promoted with {counted(n, 'commit')}, {d.stop_commits} were ordered",
+            f"promoted with {_commits(n)}, {d.stop_commits} were ordered",
         )
     if n > seen.acknowledged:
         yield BrokenLaw(
             "unacknowledged",
-            f"promoted with {counted(n, 'commit')}, {seen.acknowledged} acknowledged",
+            f"promoted with {_commits(n)}, {seen.acknowledged} acknowledged",
         )
 
 
@@ -281,6 +280,7 @@ def _due(d: History, seen: PromotionSeen) -> int:
         most.append(d.due_commits)
     if d.stops_lsn >= 0:
         most.append(d.commits_before(d.stops_lsn))
+    most.append(d.stopped_commits)
     most.append(d.hung_commits)
     if d.stop_commits >= 0:
         host = seen.drained_class != "site"
@@ -312,6 +312,10 @@ def broken_by_copying_back(
     held = "the primary's" if seen.prefix else "not the primary's"
     yield BrokenLaw(
         "beside",
-        f"restored beside with {counted(seen.commits, 'commit')}, {held}; "
+        f"restored beside with {_commits(seen.commits)}, {held}; "
         f"{seen.before} were before",
     )
+
+
+def _commits(number: int) -> str:
+    return f"{number} commit{'s' * (number != 1)}"

@@ -101,6 +101,8 @@ class History:
         "somewhere",
         "sound",
         "stop_commits",
+        "stopped",
+        "stopped_commits",
         "stops_lsn",
         "strays",
         "whole",
@@ -158,6 +160,10 @@ class History:
         self.claimed = 0  # commits that it should hold, by what was restored without an error
         # no backup that ends past it can be restored at the secondary, as that is set up
         self.stops_lsn = -1
+        # the same before the last change of it, and when that was
+        self.stopped = (-1, 0)
+        # where restores stopped because of it, once recovery has begun
+        self.stopped_commits = -1
         # what a promotion owes, once recovery has begun
         self.due_commits = -1
         # a restore hung and was ended, and no other has come since: what it holds

@@ -446,11 +446,14 @@ class Witness:
         for law in broken_by_failed_restore(d, state):
             self._broken(t, d, law)
 
-    def stops_at(self, db: int, lsns: Iterable[int]) -> None:
+    def stops_at(self, t: int, db: int, lsns: Iterable[int]) -> None:
         """Record that the secondary is not set up for changes in the primary's log at these LSNs:
         no logic can restore a backup there that ends past the first of them.
         """
-        self._databases[db].stops_lsn = min(lsns, default=-1)
+        d, first = self._databases[db], min(lsns, default=-1)
+        if first != d.stops_lsn:
+            d.stopped = (d.stops_lsn, t)
+        d.stops_lsn = first
 
     def restore_hung(self, db: int) -> None:
         """Record that a restore was ended because it lasted as long as the scenario allows in a
@@ -459,15 +462,19 @@ class Witness:
         d = self._databases[db]
         d.hung_commits = d.commits
 
-    def recovery_begins(self, db: int) -> None:
+    def recovery_begins(self, t: int, db: int, retry_us: int) -> None:
         """Record that nothing more is restored before the promotion: what has landed by now is due,
-        up to where the engine refuses every log until somebody acts. Who acts later is too late.
+        up to where the engine refuses every log until somebody acts. Who acts later is too late,
+        and so is who acts after the last retry, as they come at intervals of retry_us.
         """
         d = self._databases[db]
         d.due_commits = d.site.commits
-        if d.stops_lsn >= 0:
-            before = d.commits_before(d.stops_lsn)
-            d.due_commits = min(d.due_commits, before)
+        stopped_lsn, until_us = d.stopped
+        stops = [d.stops_lsn]
+        if t - until_us <= retry_us:
+            stops.append(stopped_lsn)
+        reached = [d.commits_before(lsn) for lsn in stops if lsn >= 0]
+        d.stopped_commits = min(reached, default=-1)
 
     def promoted(
         self,

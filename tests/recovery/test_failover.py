@@ -512,6 +512,33 @@ def test_a_refusal_that_never_passes_is_waited_for_no_longer_than_the_limit() ->
     assert 6 in events_of(world)
 
 
+@pytest.mark.parametrize(
+    ("limit_us", "refused", "reached"),
+    [(3 * MINUTE, 2, 400), (3 * MINUTE, 9, 300), (MINUTE // 2, 2, 300)],
+    ids=["somebody acts in time", "nobody acts", "the drain ends before the next retry"],
+)
+def test_somebody_may_set_the_secondary_up_while_a_drain_waits_for_something_else(
+    limit_us: int, refused: int, reached: int
+) -> None:
+    """The first log is refused until somebody acts. The drain waits for the second one, which never
+    comes, and tries the first one at each retry. It never waits for the first one alone.
+    """
+    rules = config(retry_us=MINUTE)
+    rules = replace(rules, failover=replace(rules.failover, drain_limit_us=limit_us))
+    world = shipped(begun(FakeWorld(rules, refusal=5133)))
+    here, away = world.backup(Kind.LOG), world.backup(Kind.LOG)
+    world.engine_refuses = refused
+    world.host_lost = True
+    order(world, "anna")
+    world.settle()
+    world.land(here)
+    world.settle()
+    assert phases(world)[-1] == "draining" and away in world.on_way
+    world.wait(limit_us)
+    assert phases(world) == WAY
+    assert world.redo == reached
+
+
 def test_draining_goes_past_a_hole_if_a_landed_incremental_reaches_further() -> None:
     world = shipped(begun(FakeWorld(config())))
     world.backup(Kind.LOG)

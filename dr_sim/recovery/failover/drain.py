@@ -99,6 +99,7 @@ class Drain:
         "_left",
         "_pipe",
         "_rebuilds",
+        "_refused_by_setup",
         "_sent",
         "_shut_us",
         "_sought",
@@ -122,6 +123,9 @@ class Drain:
         # files that are awaited beyond the limit
         self._late: set[str] = set()
         self._without_tail = False
+        # names of files that were refused in this drain until somebody acts: it does not wait for
+        # them, as even with the right bytes they would be refused
+        self._refused_by_setup: set[str] = set()
         self._shut_us = -1  # when readers were last disconnected
         # names of what was on its way when it was given up; backups that had yet to be taken then
         self._left: set[str] = set()
@@ -269,9 +273,9 @@ class Drain:
         self, file: File, mono_us: int, out: list[Command]
     ) -> tuple[int, Remedy]:
         """Return when the file is tried again, and the remedy. It is tried at once while its
-        attempts allow, and then no more; at every retry if the refusal passes. Readers are
-        disconnected whenever they are in the way: this copy is about to be promoted, and nothing is
-        wrong with the file.
+        attempts allow, and then no more; at every retry if the refusal passes, or if somebody may
+        act while the drain waits for something else. Readers are disconnected whenever they are in
+        the way: this copy is about to be promoted, and nothing is wrong with the file.
         """
         db, number = self._db, file.failure.error_number
         if number in IN_USE_ERRORS and mono_us > self._shut_us:
@@ -279,13 +283,13 @@ class Drain:
             out.append(Disconnect(db.name))
             return mono_us, Remedy.NONE
         if passes_here(number):
-            retry_at_us = mono_us + db.rules.retry_us
             self.hold(file)
-            out.append(SetAlarm(db.name, Timer.ROOM, retry_at_us))
-            return retry_at_us, Remedy.NONE
+            return self._at_next_retry(mono_us, out), Remedy.NONE
         hopeless = file.hopeless(db.rules.attempts)
-        if needs_somebody(number) and not self.patient:
-            hopeless = True  # nobody sets this side up within moments
+        if needs_somebody(number) and (hopeless or not self.patient):
+            self._refused_by_setup.add(file.name)
+            if not self.patient:
+                return self._at_next_retry(mono_us, out), Remedy.NONE
         if number in ENDED_ERRORS:
             hopeless = file.name in self.ended
             self.ended.add(file.name)
@@ -294,6 +298,12 @@ class Drain:
         return NEVER_US, Remedy.TAKE_ANEW if self._is_last(
             file
         ) else Remedy.NONE
+
+    def _at_next_retry(self, mono_us: int, out: list[Command]) -> int:
+        """Set the alarm for the next retry, and return its time."""
+        retry_at_us = mono_us + self._db.rules.retry_us
+        out.append(SetAlarm(self._db.name, Timer.ROOM, retry_at_us))
+        return retry_at_us
 
     def hold(self, file: File) -> None:
         """Keep a file whose refusal passes until its next retry."""
@@ -448,7 +458,7 @@ class Drain:
             )
             and not file.done
             and file.content in unsure
-            and not _in_vain(file)
+            and file.name not in self._refused_by_setup
         }
 
     @property
@@ -490,12 +500,3 @@ class Drain:
             and file.modified_utc_us > reached_utc_us(db)
         ]
         return sorted(lost, key=File.age_order)
-
-
-def _in_vain(file: File) -> bool:
-    """Return whether the file was refused in this drain until somebody acts: even with the right
-    bytes it would be refused.
-    """
-    return file.retry_at_mono_us == NEVER_US and needs_somebody(
-        file.failure.error_number
-    )

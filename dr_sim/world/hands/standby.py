@@ -252,7 +252,8 @@ class StandbyHands:
         context, index = self._context, self._index[command.database]
         self.recover_hook()
         if index not in self._under_way:
-            context.witness.recovery_begins(index)
+            retry_us = context.scenario.replay.retry_us
+            context.witness.recovery_begins(context.now_us, index, retry_us)
         self._under_way.append(index)
         outcome: Online | None = None
         took_us: int | None = None

@@ -77,7 +77,8 @@ class SetUp:
 
     def _tell_witness(self, database: int) -> None:
         stops = [d.lsn for d in self.differences if d.database == database]
-        self._context.witness.stops_at(database, stops)
+        context = self._context
+        context.witness.stops_at(context.now_us, database, stops)
 
     def refusal(self, content: BackupFile) -> EngineError | None:
         """Return the engine's error for a backup that holds a change that this side is not set up
