@@ -112,7 +112,8 @@ class Driver(Generic[MachineT]):
     first; unset where commands are watched.
 
     down: reasons for the machine to stay down after a death. alarms: those that are set, by scope
-    and name.
+    and name. carries_out: whether commands are being carried out: until all are, the machine is
+    told nothing, as it has decided on all of them.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Driver(Generic[MachineT]):
         self.incarnation = 0
         self.down = 0
         self.alarms: dict[tuple[str, str], Entry] = {}
+        self.carries_out = False
         self.hooks = Hooks()
         self.together: dict[type, Several] = {}
         self._hands: dict[type, Hand] = {
@@ -194,6 +196,7 @@ class Driver(Generic[MachineT]):
         machine = self.machine
         if machine is None:
             return
+        assert not self.carries_out, f"{event} comes between two commands"
         now = self._agenda._now
         if event.incarnation and event.incarnation != self.incarnation:
             self._note_ignored(event)
@@ -254,13 +257,25 @@ class Driver(Generic[MachineT]):
 
     # ---- carrying out
     def _run(self, commands: Sequence[Any]) -> None:
-        hands, recorders = self._hands, self._recorders
         now: int = self._agenda._now
         before = self.hooks.before_command
         together = self.together if before is None else _NONE
+        self.carries_out = True
         if before is None and not together:
             self._run_each(commands, now)
-            return
+        else:
+            self._run_watched(commands, now, together)
+        self.carries_out = False
+
+    def _run_watched(
+        self,
+        commands: Sequence[Any],
+        now: int,
+        together: Mapping[type, Several],
+    ) -> None:
+        """Carry out commands that somebody watches, or several of them at once."""
+        hands, recorders = self._hands, self._recorders
+        before = self.hooks.before_command
         done = 0  # those before it have been carried out
         for number, command in enumerate(commands):
             if number < done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,12 @@ import pytest
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary.types import MistakeSummary
+from dr_sim.recovery.commands import EnterPhase
+from dr_sim.recovery.events import PagesSound
 from dr_sim.recovery.files.rotten import RottenFulls
 from dr_sim.recovery.repair import rot
 from dr_sim.runs.run import Result, run
+from dr_sim.world.world import World
 
 SECOND = 1_000_000
 MIN = 60 * SECOND
@@ -233,3 +237,45 @@ def test_a_way_back_needs_something_that_notices(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="nobody orders a way back from what nobody notices"):
         load_scenario(path)
+
+
+SLOW = """
+run_for: 60 min
+databases: {app: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+events:
+  - at: 0 s
+    rotting_pages: {database: app, queried: 1 min, then: [failover, restore]}
+  - at: 0 s
+    slow_restore: {by: 2000, duration: 2 h}
+"""
+
+
+def test_people_who_act_on_a_command_wait_until_the_others_are_carried_out(tmp_path: Path) -> None:
+    """The planned failover is called off after its limit. People see that, and order the next way
+    back: the manager has left the first one by then.
+    """
+    path = tmp_path / "slow.yaml"
+    path.write_text(SLOW, encoding="utf-8")
+    result = run(load_scenario(path))
+    assert result.summary.violations == []
+    rows = list(result.whole.legs[0].journal.rows())
+    what = [
+        row.values["phase"] if row.kind == "seen.EnterPhase" else "ordered"
+        for row in rows
+        if row.kind in ("seen.EnterPhase", "seen.FailoverOrdered")
+    ]
+    first = ["ordered", "fencing", "draining", "tail", "unfencing", "abandoned", "watching"]
+    assert what == [*first, "ordered", "fencing", "draining", "tail"]
+
+
+def test_no_machine_is_told_anything_between_two_commands(tmp_path: Path) -> None:
+    """A hand that tells the machine something while it carries out a command is found at once."""
+    path = tmp_path / "slow.yaml"
+    path.write_text(SLOW, encoding="utf-8")
+    world = World(load_scenario(path))
+    pair = world.pairs[0]
+    hurries = partial(pair.driver.tell_new, PagesSound, "app")
+    pair.driver.give({EnterPhase: lambda _: hurries()})
+    with pytest.raises(AssertionError, match="between two commands"):
+        world.run()

@@ -161,6 +161,7 @@ def copy_seen(f: Failover, e: events.CopySeen, out: list[Command]) -> None:
         return
     if e.usable:
         f.emptying.restore_landed(e.database, e, out)
+        f.save(out)
     else:
         f.online.order(e.database, out)
 

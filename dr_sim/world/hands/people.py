@@ -147,6 +147,9 @@ class PeopleHands:
         """Tell the recovery manager something that is no order: it refuses nothing. If it is down,
         or dies of it, it is told when it is back.
         """
+        if self._driver.carries_out:
+            self._soon(partial(self.tell, what, *values))
+            return
         self._driver.tell_new(what, *values)
         if self._driver.machine is None:
             self._orders.append(partial(self.tell, what, *values))
@@ -168,6 +171,9 @@ class PeopleHands:
         order: type[Event],
         *what: Any,
     ) -> None:
+        if self._driver.carries_out:  # people act on what a command shows
+            self._soon(partial(self._give, if_refused, order, *what))
+            return
         before = self._refusals
         self._if_refused.append(if_refused)
         self._driver.tell_new(order, *what)
@@ -206,6 +212,9 @@ class PeopleHands:
     def _order_again(self) -> None:
         orders, self._orders = self._orders, []
         for order in orders:
-            self._context.agenda.at(
-                self._context.now_us, Class.ANSWER, -1, order
-            )
+            self._soon(order)
+
+    def _soon(self, do: Callable[[], None]) -> None:
+        """Let people do that in the next round of this instant."""
+        now_us = self._context.now_us
+        self._context.agenda.at(now_us, Class.ANSWER, -1, do)
