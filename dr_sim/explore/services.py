@@ -130,6 +130,9 @@ def service(r: random.Random) -> Tree:
         _a_store_to_configure_from(r, tree)
     if "farms" in tree and r.random() < 0.25:
         _a_farm_for_others(r, tree)
+    if "vault" in tree.get("copies", {}) and r.random() < 0.4:
+        often = r.choice(["every 2 h", "every 6 h", "daily 03:00"])
+        tree["copies"]["vault"]["store"]["schedule"] = {"full": often}
     return tree
 
 

@@ -56,6 +56,7 @@ from dr_sim.faults import (
     replication_off,
     replication_stopped,
     roll_back_upgrade,
+    rotting_pages,
     script_escapes,
     script_fails,
     script_half_done,
@@ -377,6 +378,13 @@ STORIES: tuple[EventStory, ...] = (
             ((bad_machine, None), (2 * _MINUTE, 4 * _MINUTE, 9 * _MINUTE)),
         ),
         fits=_has_machines,
+    ),
+    EventStory(  # pages rot at the primary, and something happens to the fulls before and after
+        ((rotting_pages, None),),
+        (*_FILES, *_LOST, lose_secondary, ad_hoc_full, paused_backups, standby_broken,
+         careless_clean_up, disk_full, link_outage, order_failover, mistake),
+        _LONG_AFTER,
+        dies_before=("Save", "Drop", "TakeBackup", "Restore", "Delete", "RaiseAlert"),
     ),
     EventStory(  # an upgrade night
         ((upgrade, None),),

@@ -189,6 +189,7 @@ KIND = EventKind(
     check=check,
     draws=_drawn,
     leads_over=True,
+    heals=False,
     affects=lambda params: PRIMARY,
     also=("page_rot", "rot", "corrupt_pages", "creeping_corruption"),
 )

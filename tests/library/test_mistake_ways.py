@@ -146,7 +146,7 @@ def test_nothing_is_ordered_where_no_way_leads_back(tmp_path: Path) -> None:
     text = BASE.replace("daily 01:00", "none")
     result = outcome(tmp_path, text, noticed())
     (refused,) = summary_json(result.summary)["orders_refused"]
-    assert "no complete full of database [app] that ended before" in refused["reason"]
+    assert "no usable full of database [app] that ended before" in refused["reason"]
     assert summary_json(result.summary)["failovers"] == []
 
 
@@ -397,7 +397,7 @@ def test_the_scenarios_own_mistake_is_not_made_beside_the_one_asked_about(tmp_pa
     found = ways_of(tmp_path, 2 * HOUR, HOUR, own_mistake("2 h", "1 h"))
     assert found == ways_of(tmp_path, 2 * HOUR, HOUR)
     closed = {key: way.closed for key, way in found.items() if way.closed}
-    assert closed["restore_beside late"].startswith("no complete full") and len(closed) == 1
+    assert closed["restore_beside late"].startswith("no usable full") and len(closed) == 1
 
 
 def test_what_people_would_order_later_is_left_out(tmp_path: Path) -> None:
@@ -598,7 +598,7 @@ def test_what_is_noticed_late_needs_backups_that_are_kept(
     (mistake,) = summary_json(result.summary)["mistakes"]
     assert (mistake["right_us"] is not None) == leads_back
     refused = [order["reason"] for order in summary_json(result.summary)["orders_refused"]]
-    assert any("no complete full" in reason for reason in refused) != leads_back
+    assert any("no usable full" in reason for reason in refused) != leads_back
 
 
 def test_the_witness_remembers_the_fulls_that_a_restore_may_go_back_to(tmp_path: Path) -> None:

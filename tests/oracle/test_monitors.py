@@ -923,6 +923,24 @@ def test_a_full_that_people_call_rotten_is_not_hashed_again_but_the_one_before_i
     assert (new_name in names) == (at != "first")
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_full_that_people_call_rotten_is_no_reason_to_ask_for_none(late: bool) -> None:
+    """In WIPED the full of 0:05 and its logs lead up to now, and it is sent again."""
+    of, rows = recorded(WIPED)
+    checked = [row for row in rows if row.kind == "seen.Validated"]
+    name = next(row.values["name"] for row in checked if row.values["header.kind"] == 0)
+    place = next(i for i, row in enumerate(rows) if row.kind == "seen.ListShare")
+    now_us = rows[place].time_us
+    asks = Row(0, "seen.TakeBackup", now_us, 0, {"database": "crm", "kind": 0})
+    said = {**TOLD, "database": "crm", "fulls": f'["{name}"]', "copy": 0}
+    more = [Row(0, "seen.PagesRot", now_us, 0, said), asks]
+    if late:
+        more.reverse()
+    story = Story(written([*rows[: place + 1], *more, *rows[place + 1 :]]), of)
+    found_in = list(first_copy.surviving_backups_come_first(story))
+    assert bool(found_in) is late
+
+
 NOTHING_KEPT = """\
 run_for: 20 min
 databases: {crm: {size: 5 GB}}

@@ -60,7 +60,7 @@ def refused_beside(reason: str) -> Edit:
 @pytest.mark.parametrize(
     "reason",
     [
-        "no complete full of database [crm] that ended before 2026-01-05T01:00:00Z is here",
+        "no usable full of database [crm] that ended before 2026-01-05T01:00:00Z is here",
         "database [crm] is already being restored beside the service",
     ],
 )
@@ -69,7 +69,7 @@ def test_a_restore_beside_is_not_refused_for_what_is_not_true(reason: str) -> No
 
 
 def test_a_full_that_nobody_found_whole_is_no_full() -> None:
-    reason = "no complete full of database [crm] that ended before 2026-01-05T01:00:00Z is here"
+    reason = "no usable full of database [crm] that ended before 2026-01-05T01:00:00Z is here"
     of, rows = recorded(BESIDE)
     edited = [new for row in rows for new in refused_beside(reason)(row)]
     without = [row for row in edited if row.kind != "seen.Validated"]

@@ -24,6 +24,7 @@ from dr_sim.oracle.monitors.story import (
     Breach,
     Ints,
     Story,
+    rot_said,
 )
 from dr_sim.record.journal import Row
 
@@ -165,7 +166,10 @@ def _chain_there(story: Story, row: Row) -> tuple[str, _Weight | None]:
     newest = int(fulls[-1])
     name = story.text(int(made["name"][newest]))
     doubtful = _doubtful(story, row)
-    if made["file"][newest] in doubtful or _was_refused(story, row, name):
+    said = rot_said(story, row.entity).get(name)
+    is_rotten = said is not None and said.seq < row.seq
+    unsure = made["file"][newest] in doubtful or is_rotten
+    if unsure or _was_refused(story, row, name):
         return name, None
     after = before & (made["seq"] > made["seq"][newest])
     if (after & (made["kind"] == INCREMENTAL)).any():

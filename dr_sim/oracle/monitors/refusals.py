@@ -20,6 +20,7 @@ from dr_sim.oracle.monitors.story import (
     Breach,
     Story,
     lost_here,
+    rot_said,
 )
 from dr_sim.record.journal import Row
 
@@ -112,9 +113,12 @@ def _is_on_beside(story: Story, row: Row, about: str) -> bool:
 
 def _lacks_an_early_full(story: Story, row: Row, about: str) -> bool:
     """Return whether no full that was finished before the instant lies here whole. One that was
-    lost, or damaged, since it was found whole does not count.
+    lost, or damaged, since it was found whole does not count, nor does one of which people have
+    said that it holds rotten pages.
     """
     database = story.database(about)
+    said = rot_said(story, database)
+    rotten = {name for name, told in said.items() if told.seq < row.seq}
     before_utc_us = _stop_of(story, row)
     if before_utc_us is None or clocks_may_be_wrong(story):
         return True
@@ -123,6 +127,7 @@ def _lacks_an_early_full(story: Story, row: Row, about: str) -> bool:
         for each in story.rows_of("seen.Validated", database)
         if each.values["header.kind"] == FULL
         and each.seq < row.seq
+        and each.values["name"] not in rotten
         and _modified_utc_us(story, database, each) <= before_utc_us
     ]
     return not any(_lies_here(story, database, each, row) for each in fulls)
@@ -202,7 +207,7 @@ _REASONS = (
         _is_on_beside,
     ),
     RefusedFor(
-        re.compile(r"no complete full of database \[(?P<about>.*)\] that ended before .* is here"),
+        re.compile(r"no usable full of database \[(?P<about>.*)\] that ended before .* is here"),
         _lacks_an_early_full,
     ),
     RefusedFor(

@@ -62,6 +62,10 @@ def _bad_logs(story: Story, database: int) -> Iterator[Breach]:
             ):
                 continue
             due_us = _limit_us(story, row, database)
+            if due_us is not None and story.scenario.store is not None:
+                due_us = _due_without_a_copy(
+                    story, row, due_us - row.time_us
+                )
             if due_us is None or _is_well(story, row, database, due_us):
                 continue
             if not told_between(

@@ -97,7 +97,7 @@ class WhyNoFailover(enum.StrEnum):
         "database [{0}] is already being restored beside the service"
     )
     NO_FULL_BEFORE = (
-        "no complete full of database [{0}] that ended before {1} is here"
+        "no usable full of database [{0}] that ended before {1} is here"
     )
 
 
