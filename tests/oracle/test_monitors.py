@@ -49,6 +49,7 @@ from dr_sim.oracle.monitors import (
 from dr_sim.oracle.monitors import silence as silences
 from dr_sim.record.journal import Journal, Row
 from dr_sim.recovery.alerts import alert_texts as texts
+from dr_sim.runs.run import run
 from dr_sim.scenario.model import BackupStoreSpec, Choose, Scenario
 from dr_sim.world.play import play
 from dr_sim.world.world import World
@@ -939,6 +940,31 @@ def test_a_full_that_people_call_rotten_is_no_reason_to_ask_for_none(late: bool)
     story = Story(written([*rows[: place + 1], *more, *rows[place + 1 :]]), of)
     found_in = list(first_copy.surviving_backups_come_first(story))
     assert bool(found_in) is late
+
+
+CALLED_OFF_TOO_EARLY = """\
+run_for: 60 min
+databases: {web: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+heartbeat: {path: data link}
+manager: {restart_after: 3 min}
+failover: {mode: automatic, silent_for: 90 s, choose: least_loss}
+copies: {near: {}, vault: {store: {}}}
+events:
+- {at: 25 min, link_outage: 4 min, copy: near}
+- {at: 1501 s, call_off_failover: {by: dba}, copy: near}
+- {at: 0 h, manager_crash: {before: RaiseAlert}}
+"""
+
+
+def test_a_failover_begins_after_the_old_primary_was_asked_in_vain_to_serve() -> None:
+    """It is asked from 28:01 to 28:22, in vain, for it is silent. Then the copies take one turn to
+    choose, and the failover begins: nobody need ask again.
+    """
+    result = run(scenario(CALLED_OFF_TOO_EARLY))
+    assert [row.time_us // 1_000_000 for row in result.journal.rows("seen.UnfenceFailed")] == [1702]
+    assert result.summary.violations == []
+    assert len(result.summary.failovers) == 1
 
 
 NOTHING_KEPT = """\

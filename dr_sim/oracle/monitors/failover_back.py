@@ -58,7 +58,7 @@ def goes_back_for_a_reason(story: Story) -> Iterator[Breach]:
 
 def asked_until_it_serves(story: Story) -> Iterator[Breach]:
     """The order to serve again is given, and given again until it is obeyed or refused, and people
-    are told each time that it is not.
+    are told each time that it is not. Once a failover has begun after that, it is not asked.
     """
     failover = story.scenario.failover
     for entered, left_us in _stretches(story):
@@ -74,9 +74,9 @@ def asked_until_it_serves(story: Story) -> Iterator[Breach]:
                 )  # fmt: skip
             within_us = failover.silent_for_us + SLACK_US
             refused = row.values["reason"] == REFUSED
-            if not refused and not _acts(
-                story, row.seq, row.time_us, within_us
-            ):
+            if refused or _fails_over(story, row, within_us):
+                continue
+            if not _acts(story, row.seq, row.time_us, within_us):
                 yield _not_asked(row.seq, row.time_us)
 
 
@@ -238,6 +238,14 @@ def _acts(story: Story, seq: int, from_us: int, within_us: int) -> bool:
     return any(
         row.seq > seq and row.time_us <= until_us
         for row in story.rows("seen.Unfence", "seen.ClaimRefused")
+    )
+
+
+def _fails_over(story: Story, row: Row, within_us: int) -> bool:
+    """Return whether another failover begins within that time after a row."""
+    return any(
+        each.seq > row.seq and each.time_us <= row.time_us + within_us
+        for each in story.rows("seen.Fence")
     )
 
 

@@ -25,6 +25,7 @@ from dr_sim.oracle.monitors.story import (
 )
 from dr_sim.record.journal import Row
 
+_UNFENCING = "unfencing"
 IN_USE = (3101, int("55006", 36), 60027)
 """Error numbers of SQL Server, PostgreSQL and SQLite of a database that people are reading."""
 
@@ -196,11 +197,11 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
         end_us = (
             following.time_us if following is not None else story.end_us
         )
-        due_us = (
-            max(at, row.time_us, story.life_at(max(at, row.time_us))[0])
-            + 2 * SLACK_US
-        )
-        due_us += _turns(story) * story.scenario.failover.turn_us
+        from_us = max(at, row.time_us)
+        from_us = max(from_us, story.life_at(from_us)[0])
+        wait_us = 2 * SLACK_US
+        wait_us += _turns(story) * story.scenario.failover.turn_us
+        due_us = _left_at(story, from_us, from_us + wait_us) + wait_us
         if due_us >= end_us or not story.up_between(
             due_us - 2 * SLACK_US, due_us
         ):
@@ -212,6 +213,19 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
             "the primary has been silent for long enough, and nothing is done",
         )  # fmt: skip
     yield from _pages_are_repeated(story)
+
+
+def _left_at(story: Story, from_us: int, until_us: int) -> int:
+    """Return when, in that time, a copy stopped asking the old primary to serve again: it may not
+    choose before. If it never did, return the begin.
+    """
+    left = [
+        row.time_us
+        for before, row in pairwise(story.phases)
+        if from_us < row.time_us <= until_us
+        and before.phase == _UNFENCING != row.phase
+    ]
+    return left[0] if left else from_us
 
 
 def _turns(story: Story) -> int:
