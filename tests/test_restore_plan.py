@@ -280,7 +280,7 @@ def test_the_end(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer["duration_s"] == 4 * (1 + 2) and answer["costs"]["source"].startswith("assumed")
     assert answer["reaches"]["utc"] == "2024-05-01T06:00:00Z" and answer["lost_s"] == 0
     assert any(
-        "2848000000 plain bytes drive the time; 400000000 bytes" in remark
+        "2.85 GB of plain bytes drive the time; 400 MB of files" in remark
         for remark in answer["remarks"]
     )
 

@@ -93,7 +93,7 @@ def look_ahead(
     forks = forks_of(known, told.forks)
     found = plan(known, fork=fork, target=target, told=told, choice=choice)
     outlook = Outlook(found, unusable=_unusable(known, forks, told))
-    newest = newest_fork(known, told.forks)
+    newest = newest_fork(known, told)
     newest = unseen_continuations(known, forks).get(newest, newest)
     followed = found.fork if found.fork is not None else newest
     path = on_path(known, followed, forks)

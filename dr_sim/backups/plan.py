@@ -139,7 +139,9 @@ def plan(
     """
     known = list({header.backup_id: header for header in headers}.values())
     forks = forks_of(known, told.forks)
-    end = fork_for(known, state, target, forks) if fork is None else fork
+    end = fork
+    if end is None:
+        end = fork_for(known, state, target, forks, told.by_number)
     if end is None:
         return Plan()
     usable = on_path(known, end, forks)

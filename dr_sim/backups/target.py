@@ -123,7 +123,8 @@ class Told:
     whatever fork they lie, and its base is not. incomplete: backup_ids of fulls and incrementals
     that lack the log which was written while they ran. A restore cannot end with one of them, but
     an incremental that needs one can still stand on it. awaited: fork -> LSN from which its log is
-    yet to come.
+    yet to come. by_number: forks are numbered in the order in which they were born, as PostgreSQL's
+    timelines are.
     """
 
     forks: type_forks = field(default_factory=dict)
@@ -131,6 +132,7 @@ class Told:
     parts: Mapping[int, Sequence[int]] = field(default_factory=dict)
     incomplete: frozenset[int] = frozenset()
     awaited: Mapping[int, int] = field(default_factory=dict)
+    by_number: bool = False
 
 
 NOTHING_ELSE = Told()
@@ -148,6 +150,7 @@ def fork_for(
     state: RestoreState | None,
     target: Target,
     forks: type_forks,
+    by_number: bool = False,
 ) -> int | None:
     """The fork whose history a plan follows when nobody says which; None if there is nothing to
     start from.
@@ -156,7 +159,7 @@ def fork_for(
     full leads (one that does not lie behind the target, if there is such a full): for a target, one
     whose history covers it (for an instant: a log of it met the instant, or a full or an
     incremental ended then), of several the one with the greatest LSN; for the end, or a target that
-    none covers, the newest.
+    none covers, the newest. by_number: as Told has it.
     """
     ends = ends_of_history(headers, forks)
     if state is not None and state.exists:
@@ -180,26 +183,29 @@ def fork_for(
             covering,
             key=lambda end: (
                 _greatest_lsn(headers, end),
-                birth(headers, end),
+                birth(headers, end, by_number),
             ),
         )
-    return max(reachable, key=lambda end: birth(headers, end))
+    return max(reachable, key=lambda end: birth(headers, end, by_number))
 
 
-def newest_fork(
-    headers: Sequence[BackupHeader], histories: type_forks
-) -> int:
+def newest_fork(headers: Sequence[BackupHeader], told: Told) -> int:
     """The fork that was born last, whether anything leads to it or not. headers: at least one."""
-    forks = forks_of(headers, histories)
+    forks = forks_of(headers, told.forks)
     return max(
-        ends_of_history(headers, forks), key=lambda end: birth(headers, end)
+        ends_of_history(headers, forks),
+        key=lambda end: birth(headers, end, told.by_number),
     )
 
 
-def birth(headers: Sequence[BackupHeader], fork: int) -> tuple[int, int]:
-    """Sort key of forks: by the start of the first backup on each. An old primary that writes on is
-    no newer for it.
+def birth(
+    headers: Sequence[BackupHeader], fork: int, by_number: bool = False
+) -> tuple[int, int]:
+    """Sort key of forks: by their numbers, where these tell; else by the start of the first backup
+    on each. An old primary that writes on is no newer for it.
     """
+    if by_number:
+        return (fork, fork)
     return (min(h.started_utc_us for h in headers if h.fork == fork), fork)
 
 

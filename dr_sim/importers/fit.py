@@ -17,7 +17,7 @@ from statistics import median_low
 
 from dr_sim.backups.chain import Hole, gaps
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.formatting.words import counted
+from dr_sim.formatting.words import counted, size
 from dr_sim.importers.sqlserver_history import HistoryEntry
 from dr_sim.scenario.fields.times import WEEKDAYS
 from dr_sim.scenario.fields.workload import MOST_INTERVALS
@@ -394,8 +394,8 @@ def _remark_compression(
     if plain == stored:
         return
     fit.remarks.append(
-        f"{plain} plain bytes lie in {stored} compressed ones (logs: "
-        f"{fit.plain_log_bytes} in {fit.stored_log_bytes}): "
+        f"{size(plain)} of plain bytes lie in {size(stored)} of compressed ones (logs: "
+        f"{size(fit.plain_log_bytes)} in {size(fit.stored_log_bytes)}): "
         "plain bytes drive size, log volume and restores, compressed ones what crosses the link"
     )
 

@@ -17,7 +17,7 @@ from statistics import median
 
 from dr_sim import units
 from dr_sim.backups.model import Kind
-from dr_sim.formatting.words import counted
+from dr_sim.formatting.words import counted, size
 from dr_sim.importers import barman, pgbackrest, walg
 from dr_sim.importers.cells import decoded, error
 from dr_sim.importers.fit import (
@@ -324,12 +324,12 @@ def _fill(
     )
     fit.begins_utc_us = first * interval_us
     fit.series_bytes = [0] * (last - first)
-    for begin, end, size in stretches:
+    for begin, end, volume in stretches:
         given = 0
         at = begin
         while at < end:
             until = min((at // interval_us + 1) * interval_us, end)
-            share = size * (until - begin) // (end - begin)
+            share = volume * (until - begin) // (end - begin)
             fit.series_bytes[at // interval_us - first] += share - given
             given, at = share, until
     fit.series_guess = "spread evenly between neighbouring backups"
@@ -347,8 +347,8 @@ def _remark_bytes(fit: DatabaseFit, cluster: Cluster) -> None:
     plain = sum(b.read_bytes for b in both)
     stored = sum(b.moved_bytes for b in both)
     fit.remarks.append(
-        f"{plain} plain bytes lie in {stored} stored ones: plain bytes drive size and "
-        "restores; the history does not say how far WAL is compressed"
+        f"{size(plain)} of plain bytes lie in {size(stored)} of stored ones: plain bytes drive "
+        "size and restores; the history does not say how far WAL is compressed"
     )
 
 

@@ -324,6 +324,7 @@ class PostgresSource:
                 placed.parts,
                 frozenset(placed.incomplete),
                 placed.awaited,
+                by_number=True,
             ),
         )
         opened.remarks = [*self.cluster.remarks, *placed.remarks]

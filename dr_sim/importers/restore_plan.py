@@ -16,6 +16,7 @@ from dr_sim.backups.outlook import Outlook, look_ahead
 from dr_sim.backups.target import Choice, Policy, Reading, Target
 from dr_sim.errors import input_error
 from dr_sim.files.output import read_bytes
+from dr_sim.formatting.words import size
 from dr_sim.importers.cells import BadValueError
 from dr_sim.importers.plan_of_run import sources_of_run
 from dr_sim.importers.plan_sources import (
@@ -425,7 +426,8 @@ def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
     )
     if plain and stored and plain != stored:
         answer.remarks.append(
-            f"{plain} plain bytes drive the time; {stored} bytes of files have to be fetched first"
+            f"{size(plain)} of plain bytes drive the time; {size(stored)} of files have to be "
+            "fetched first"
         )
     if not plain and outlook.plan.steps:
         answer.remarks.append(

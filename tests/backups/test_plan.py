@@ -441,6 +441,16 @@ def test_the_end_is_that_of_the_newest_fork(forks: int | None, expected: int) ->
     assert found.fork == expected and found.reaches is not None and found.met
 
 
+@pytest.mark.parametrize(("by_number", "expected"), [(False, 2), (True, 3)])
+def test_timelines_are_born_in_the_order_of_their_numbers(by_number: bool, expected: int) -> None:
+    """Timeline 2 goes on beside 3, and has its first backup after it."""
+    headers = [full(0, 10), full(60, 70, fork=3), full(80, 90, fork=2)]
+    for hour, header in enumerate(headers):
+        header.started_utc_us = header.finished_utc_us = hour
+    told = Told({2: (1, 40), 3: (1, 50)}, by_number=by_number)
+    assert plan(headers, told=told).fork == expected
+
+
 def test_a_target_chooses_the_fork_that_covers_it() -> None:
     old = [full(0, 10), log(10, 50), log(50, 300)]
     new = [log(50, 70, fork=2, first_fork=1, fork_point=60), log(70, 90, fork=2)]

@@ -435,7 +435,7 @@ def test_the_volume_of_wal_is_the_distance_between_neighbours(tmp_path: Path) ->
     assert database.log_volume.series_bytes == (32 * MIB,)
     assert database.log.interval_us == 30 * 60 * 10**6 and database.size_bytes == 10**9
     assert scenario.engine.imitates == "postgres"
-    assert "2000000000 plain bytes lie in 200000000 stored ones" in report
+    assert "2.00 GB of plain bytes lie in 200 MB of stored ones" in report
     capped, _ = imported(tmp_path, Tool.PGBACKREST, [stanza()], timeout_us=60_000_000)
     assert capped.databases[0].log.interval_us == 60_000_000
 

@@ -392,9 +392,7 @@ def test_plain_and_compressed_bytes(tmp_path: Path) -> None:
     scenario, report = imported(tmp_path, json.dumps(rows).encode())
     (database,) = scenario.databases
     assert database.size_bytes == 10**9 and sum(database.log_volume.series_bytes) == 12 * 27_666_667
-    assert (
-        "(logs: 332000004 in 15500004): plain bytes drive size, log volume and restores" in report
-    )
+    assert "(logs: 332 MB in 15.5 MB): plain bytes drive size, log volume and restores" in report
     assert scenario.link.bandwidth_bit_s == 200_000_000 * 214 // 10
     only = read(row(0, CompressedBackupSize=7))[0]
     assert (only.header.nominal_bytes, only.stored_bytes) == (7, 7)
