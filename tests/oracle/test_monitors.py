@@ -967,6 +967,27 @@ def test_a_failover_begins_after_the_old_primary_was_asked_in_vain_to_serve() ->
     assert len(result.summary.failovers) == 1
 
 
+ROTTEN_AND_KEPT = """\
+run_for: 50 h
+databases: {crm: {size: 200 MB, full: "daily 03:00", incremental: every 2 h}}
+link: {bandwidth: 20 Mbit/s}
+secondary: {retention: 4 h, keep_fulls: 1}
+events: [{at: 21 h, rotting_pages: {database: crm, queried: 3 h}}]
+"""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_retention_counts_no_full_that_people_call_rotten(known: bool) -> None:
+    """The full of Tue 3:00 holds rotten pages, and people say so. At Wed 0:00 it is deleted, and
+    younger incrementals on it are kept. Where nobody has said so, that is wrong.
+    """
+    of, rows = recorded(ROTTEN_AND_KEPT)
+    assert any(row.kind == "seen.PagesRot" and row.values["fulls"] != "[]" for row in rows)
+    heard = [row for row in rows if known or row.kind != "seen.PagesRot"]
+    assert found(keeping.deletes_take_nothing_needed, of, heard) == (set() if known else {"R18"})
+    assert not found(keeping.old_logs_go_every_day, of, rows)
+
+
 NOTHING_KEPT = """\
 run_for: 20 min
 databases: {crm: {size: 5 GB}}

@@ -342,8 +342,8 @@ def deaths_us(story: Story) -> set[int]:
 def _gone_seqs(
     story: Story, database: int, names: Ints, whole_seq: Ints
 ) -> Ints:
-    """Return the row with which each of these files was deleted, or was found not to be whole any
-    more (for good); a row beyond the end if neither.
+    """Return the row with which each of these files was deleted, was found not to be whole any more
+    (for good), or was said to hold rotten pages; a row beyond the end if none.
     """
     gone = np.full(len(names), len(story.journal) + 1, dtype=np.int64)
     order = np.argsort(names, kind="stable")
@@ -357,6 +357,9 @@ def _gone_seqs(
             lasting = seqs > whole_seq[which]
             which, seqs = which[lasting], seqs[lasting]
         np.minimum.at(gone, which, seqs)
+    for name, said in rot_said(story, database).items():
+        mine = names == story.text_id(name)
+        gone[mine] = np.minimum(gone[mine], said.seq)
     _lost_here(story, database, names, whole_seq, gone)
     return gone
 
