@@ -200,6 +200,35 @@ def test_a_job_is_asked_about_and_never_given_up_because_it_is_old() -> None:
     assert bench.call("r1").state is JobState.DONE
 
 
+def overdue(bench: Bench) -> int:
+    return [n.notice for n in bench.given(Notify)].count(Notice.JOB_OVERDUE)
+
+
+def test_people_know_once_of_an_attempt_that_nobody_confirms() -> None:
+    bench = Bench()
+    bench.call("r1")
+    while not overdue(bench):
+        assert bench.now_us < 40 * MINUTE and not bench.given(KillScript)
+        bench.look()
+        assert bench.given(AskScript)
+    assert bench.now_us == 30 * MINUTE
+    for _ in range(20):
+        bench.look()
+        assert not overdue(bench) and not bench.started()
+    bench.say("ops/r1", Word.DONE)  # it had been done, and nobody could hear it
+    assert bench.call("r1").state is JobState.DONE
+
+
+def test_an_attempt_that_is_confirmed_late_has_its_whole_time_then() -> None:
+    bench = Bench()
+    bench.call("r1")
+    for _ in range(3):
+        bench.look()
+    bench.say("ops/r1", Word.RUNNING)
+    bench.look()
+    assert overdue(bench) == 1 and bench.now_us == 3 * 5 * MINUTE + 30 * MINUTE
+
+
 def test_an_overdue_job_is_ended_then_cleaned_then_cancelled() -> None:
     bench = Bench()
     bench.call("r1")

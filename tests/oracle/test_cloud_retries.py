@@ -70,6 +70,18 @@ def test_an_alarm_that_is_not_brought_forward_is_found(monkeypatch: pytest.Monke
     )
 
 
+FOR_LONG = {"at": "50 min", "agent_silent": {"duration": "1 h", "site": "A"}}
+
+
+def test_people_know_of_attempts_that_nobody_confirms(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not late(FOR_LONG, at_once="8")
+    monkeypatch.setattr(jobs.JobBook, "_is_unheard", lambda *_: False)
+    assert any(
+        "nobody has said a word of attempt 1" in sentence
+        for sentence in late(FOR_LONG, at_once="8")
+    )
+
+
 HANGS = {"at": "20 min", "script_hangs": {"site": "A", "times": "2"}}
 
 

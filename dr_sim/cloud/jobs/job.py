@@ -85,6 +85,8 @@ class CloudJob:
     tries: int = 0
     aim: JobState = JobState.FAILED
     due_us: int = 0  # when it is looked at next; of this life, never stored
+    # since when nobody has said that its attempt has begun, None once people know; never stored
+    unheard_us: int | None = None
     copies: int = (
         0  # of its script, that this life has ordered; never stored
     )

@@ -9,7 +9,8 @@ An attempt has a number, saved before its script is started. Its agent starts ea
 new attempt begins only when the agent says that the one before it is over: done, failed, gone, or
 never started. So a job is given up because its agent says so, never because it is old. A job that
 passes its time limit is overdue: its agent is asked about it, and only an attempt that still runs
-is ended. Clean-up begins when the agent has said that no process of it is alive.
+is ended. If nobody has said in that time that the attempt has begun, people are notified, too.
+Clean-up begins when the agent has said that no process of it is alive.
 
 No instant is stored: after a restart every open job is asked about at once. The store may have been
 put back to an old copy, which knows fewer jobs and attempts than the agents do. So agents report
@@ -210,6 +211,8 @@ class JobBook:
                 self._catch_up(job, newest[job.id], out)
             if job.state is JobState.QUEUED:
                 continue
+            if first:
+                job.unheard_us = out.mono_us
             if job.agent in silent:
                 retry_us = out.mono_us + self._config.retry_us
                 self._dues.look_at(job, retry_us)
@@ -319,6 +322,7 @@ class JobBook:
     def _start(self, job: CloudJob, out: Out) -> None:
         self._move(job, _START)
         job.attempt += 1
+        job.unheard_us = out.mono_us
         self._save(job, out)
         self._orders.start(job, out)
 
@@ -343,12 +347,25 @@ class JobBook:
             if state is JobState.RUNNING:
                 self._move(job, JobMove.LIMIT)
                 self._save(job, out)
-                out.commands.append(
-                    Notify(
-                        job.network, Notice.JOB_OVERDUE, job.id, out.utc_us
-                    )
-                )
+                self._notify_overdue(job, out)
+            elif self._is_unheard(job, out):
+                self._notify_overdue(job, out)
             self._orders.ask(job, out)
+
+    def _is_unheard(self, job: CloudJob, out: Out) -> bool:
+        """Return whether nobody has said for the time limit that an attempt has begun, and people
+        do not know it. The job is not given up: its agent may have begun it.
+        """
+        since_us = job.unheard_us
+        if job.state is not _STARTING or since_us is None:
+            return False
+        return out.mono_us - since_us >= self._config.time_limit_us
+
+    def _notify_overdue(self, job: CloudJob, out: Out) -> None:
+        job.unheard_us = None
+        out.commands.append(
+            Notify(job.network, Notice.JOB_OVERDUE, job.id, out.utc_us)
+        )
 
     # ---- what agents say
     def said(self, e: AgentSaid, out: Out) -> CloudJob | None:

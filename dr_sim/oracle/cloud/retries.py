@@ -1,11 +1,13 @@
-"""The witness of retries: what the job manager owes a job, it does in time (31 of docs/cloud.md).
+"""The witness of retries: what the job manager owes a job, it does in time (31 of docs/cloud.md),
+and it tells people of an attempt that nobody confirms (37).
 
-Theory of operation. An order that no agent answers is given again, or asked about, after a retry.
-A script that has begun is asked about at its time limit. An attempt that has failed is cleaned up
-at once, or followed by the next one after a retry and as soon as a slot is free. One that was ended
-is cleaned up at once. It takes a slot until it is clean. All of it is known from what the manager
-was told and what it ordered, so no network lies between. A restart begins anew. From a failover on
-this law says nothing.
+Theory of operation. An order that no agent answers is given again, or asked about, after a retry. A
+script that has begun is asked about at its time limit. An attempt that has failed is cleaned up at
+once, or followed by the next one after a retry and as soon as a slot is free. One that was ended is
+cleaned up at once. It takes a slot until it is clean. If no agent has said a word of an attempt for
+the time limit, and until the next retry, people are notified (law 37). All of it is known from what
+the manager was told and what it ordered, so no network lies between. A restart begins anew. From a
+failover on this law says nothing.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ _KINDS = (
     *_ORDERS,
     *_ENDS_ALL,
     "cloud.AgentSaid",
+    "cloud.Notify",
     "truth.cloud_manager",
     "truth.cloud_script",
     "truth.end",
@@ -48,13 +51,15 @@ Side = tuple[str, str]  # network, site
 @dataclass(slots=True)
 class _Owed:
     """A job that is under way. order: the kind of the last one; owes: in words. waits: for a slot.
-    due_us: when the next order must have come.
+    due_us: when the next order must have come. known_us: when people must know that nobody has
+    said a word of the attempt; None once a word has come, or a notice.
     """
 
     side: Side
     attempt: int
     order: str
     due_us: int
+    known_us: int | None
     owes: str = "no answer has come"
     runs: bool = False
     waits: bool = False
@@ -98,7 +103,24 @@ def retries_broken(
                 f"{since_us / MINUTE_US:.3g} min; a retry comes after "
                 f"{spec.jobs.retry_us / MINUTE_US:.3g} min",
             )  # fmt: skip
+        for name in _unknown(jobs, row.time_us):
+            jobs.owed[name].known_us = None
+            limit = spec.jobs.time_limit_us / MINUTE_US
+            yield CloudBreach(
+                row.time_us, row.seq, "cloud 37",
+                f"nobody has said a word of attempt {jobs.owed[name].attempt} of {name} for "
+                f"{limit:.3g} min, and no notice says so",
+            )  # fmt: skip
         _read(row, jobs)
+
+
+def _unknown(jobs: _Jobs, now_us: int) -> list[str]:
+    """Return the jobs of which people should know by now that nobody confirms them."""
+    return [
+        name
+        for name, owed in jobs.owed.items()
+        if owed.known_us is not None and owed.known_us < now_us
+    ]
 
 
 def _late(jobs: _Jobs, now_us: int) -> list[str]:
@@ -124,6 +146,10 @@ def _read(row: Row, jobs: _Jobs) -> None:
             jobs.run.pop(v["job"], None)
     elif row.kind == "cloud.AgentSaid":
         _said(row, jobs)
+    elif row.kind == "cloud.Notify":
+        owed = jobs.owed.get(v["about"])
+        if owed is not None and v["notice"] == "job overdue":
+            owed.known_us = None
     elif row.kind in _ORDERS:
         owed = jobs.owed.get(v["job"])
         due_us = row.time_us + jobs.spec.jobs.retry_us + _SLACK_US
@@ -135,6 +161,7 @@ def _read(row: Row, jobs: _Jobs) -> None:
                 v["attempt"],
                 row.kind,
                 due_us,
+                due_us + jobs.spec.jobs.time_limit_us,
             )
         elif owed is not None:
             owed.order, owed.due_us = row.kind, due_us
@@ -146,6 +173,8 @@ def _said(row: Row, jobs: _Jobs) -> None:
     owed = jobs.owed.get(v["job"])
     if owed is None or owed.attempt != v["attempt"]:
         return
+    if v["word"] != "unreachable":
+        owed.known_us = None
     spec = jobs.spec.jobs
     if v["word"] in _ALIVE:
         if not owed.runs and owed.order == _START:
