@@ -232,6 +232,27 @@ def test_at_the_second_side_old_machines_stay_until_the_moves_are_mirrored(tmp_p
     assert max(gone["A"]) < 150 * MINUTE < mirrored < min(gone["B"])
 
 
+@pytest.mark.parametrize("mode", ["jobs", "reconcile", "runbook"])
+def test_other_changes_of_the_databases_make_no_retired_machine_again(
+    mode: str, tmp_path: Path
+) -> None:
+    """A change of the database is often pending at B while one machine after the other is retired,
+    each in 15 min.
+    """
+    often = (
+        "changes: {takes: 90 s, fail: 0 %}",
+        "changes: {takes: 90 s, fail: 0 %, rate: 20 per h}",
+    )
+    mirror = ("mirror: {every: 5 min", f"mirror: {{mode: {mode}, every: 5 min")
+    slow = (("at_once: 4", "at_once: 1"), ("remove: 1 min", "remove: 15 min"))
+    of = ran(tmp_path, upgrade(), (*SOON, often, mirror, *slow))
+    made: list[str] = []
+    for _, v in rows(of, "truth.cloud_machine"):
+        if v["image"] == "web 12.3" and v["what"] == "running":
+            made.append(v["machine"])
+    assert len(made) == len(set(made)) == 6
+
+
 def test_who_retires_them_before_is_caught_by_a_failover(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,7 +122,8 @@ class CloudManager:
             self._machines = MachineManager(
                 config, stored, self._book, self._sides, self._add_move
             )
-            self._machines.upgrades.is_pending = self._is_pending
+            self._machines.upgrades.awaits_move = self._awaits_move
+            self._machines.upgrades.awaits_set = self._awaits_set
             self._alarms["", LOOK_AT_MACHINES] = self._machines.look
         waiting = stored.get(PROVISION)
         # to where, from where, it answers, since when
@@ -231,11 +232,19 @@ class CloudManager:
         )
         return True
 
-    def _is_pending(self, network: str, site: str, entity: str) -> bool:
-        """Return whether something of a thing is not in effect yet at that site."""
+    def _awaits_move(self, network: str, site: str, database: str) -> bool:
+        """Return whether a move of a database is not in effect yet at that site."""
+        mirror = self._mirrors[network]
+        if site != mirror.direction.target:
+            return False
+        pending = mirror.backlog.of(database)
+        return any(each.change.startswith(MOVE) for each in pending)
+
+    def _awaits_set(self, network: str, site: str, database: str) -> bool:
+        """Return whether a database is to be set as a whole at that site."""
         mirror = self._mirrors[network]
         at_target = site == mirror.direction.target
-        return at_target and mirror.backlog.holds(entity)
+        return at_target and database in mirror.backlog.things
 
     def _sides(self, network: str) -> tuple[str, ...]:
         """Return the sites of a network that are in use, the active one first."""

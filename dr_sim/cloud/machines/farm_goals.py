@@ -186,6 +186,9 @@ class FarmGoals:
             retiring = upgrade.phase is UpgradePhase.RETIRING
             if retiring and self._upgrades.are_moved(name, side):
                 before = self._old_ones(new, upgrade.before, side)
+                if self._upgrades.may_lack_moves(name, side):
+                    there = self._counted(new, upgrade.before, side)
+                    before = min(count, len(there))
             yield Goal(name, role, upgrade.before, before)
 
     def _old_ones(self, new: Goal, before: str, side: Side) -> int:

@@ -10,6 +10,8 @@ again when the others are over, as often as a job is. If it still fails, the upg
 both farms, and a notice is raised. When all databases have been moved, the old machines are
 retired: at each side as many as new ones run there, and one more if the new ones find no room. At
 the second side they stay until no move is pending there: after a failover they may still be needed.
+Other changes of the databases hold nothing up, and what was retired is not made again. Where a
+database is to be set as a whole, it may lack a move: old machines that are there stay.
 
 An upgrade may also replace machines where they are. At each side a given number of machines of a
 role are removed at one time and made again with the new image. Databases stay where they are, no
@@ -184,8 +186,12 @@ class Upgrades:
             farm.name: int(stored.get(NUMBER + farm.name, "0"))
             for farm in config.farms
         }
-        # whether something of that database is not in effect yet at that site of that network
-        self.is_pending: Callable[[str, str, str], bool] = (
+        # whether a move of that database is not in effect yet at that site of that network
+        self.awaits_move: Callable[[str, str, str], bool] = (
+            lambda network, site, database: False
+        )
+        # whether that database is to be set there as a whole, so that it may lack a move
+        self.awaits_set: Callable[[str, str, str], bool] = (
             lambda network, site, database: False
         )
         self.on: dict[str, FarmUpgrade] = {}
@@ -203,10 +209,22 @@ class Upgrades:
         the active one.
         """
         return not any(
-            self.is_pending(*side, database)
-            for unit in self._farms[farm].units
-            for database in unit
+            self.awaits_move(*side, database)
+            for database in self._databases(farm)
         )
+
+    def may_lack_moves(self, farm: str, side: tuple[str, str]) -> bool:
+        """Return whether a database of a farm is to be set as a whole at a side: nobody knows
+        whether it lacks a move.
+        """
+        return any(
+            self.awaits_set(*side, database)
+            for database in self._databases(farm)
+        )
+
+    def _databases(self, farm: str) -> Iterator[str]:
+        for unit in self._farms[farm].units:
+            yield from unit
 
     def of_network(self, network: str) -> Iterator[FarmUpgrade]:
         """Yield the upgrades of a network's farms that are in progress."""
