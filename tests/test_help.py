@@ -116,6 +116,12 @@ def test_each_shell_is_told_how(shell: str, capsys: pytest.CaptureFixture[str]) 
     ("argv", "said"),
     [
         (["rnu", "x.yaml"], "there is no command 'rnu'; did you mean run?"),
+        (["import", "mssql"], "there is no kind 'mssql'; did you mean sqlserver? `dr-sim import"),
+        (["import", "PostgreSQL"], "did you mean pgbackrest, walg or barman?"),
+        (["import", "wal-g"], "there is no kind 'wal-g'; did you mean walg?"),
+        (["import", "zzz"], "there is no kind 'zzz'; `dr-sim import --help` lists all of them"),
+        (["mssql"], "there is no command 'mssql'; `dr-sim --help` lists all of them"),
+        (["cloud", "server"], "there is no part 'server'; did you mean serve?"),
         (["run", "x.yaml", "--output", "y"], "did you mean --out? `dr-sim run --help`"),
         (["run", "x.yaml", "--runs", "3"], "did you mean --replications?"),
         (["run", "x.yaml", "--qqq"], "unrecognized arguments: --qqq; `dr-sim run --help` lists"),

@@ -184,6 +184,9 @@ def test_a_met_sla_does_not_hide_what_it_does_not_ask() -> None:
         "; the outage of failover 1 was not over by the end of the run: no line of it "
         "asks about that." in page
     )
+    assert "Outage of acme: unknown, at least 6 h 00." in page
+    assert "Outage of globex, initech, each: 2:09." in page  # one line for both
+    assert "Outage of initech" not in page
 
 
 MANY_NAMES = """\

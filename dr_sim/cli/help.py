@@ -399,22 +399,41 @@ HABITS = {"--results": "--out", "--runs": "--replications"}
 """Names of options that people know from other tools."""
 
 
+KINDS = {
+    "mssql": "sqlserver",
+    "msdb": "sqlserver",
+    "dbatools": "sqlserver",
+    "pg": "pgbackrest, walg or barman",
+    "postgres": "pgbackrest, walg or barman",
+    "postgresql": "pgbackrest, walg or barman",
+}
+"""Names of products for which people ask, by the kind of history that is theirs."""
+
+
+def _meant(word: str, known: list[str]) -> str:
+    """Return 'did you mean X? ' if one of the known words is near; else ''."""
+    habit = KINDS.get(word.lower(), "")
+    if habit.partition(",")[0] in known:
+        return f"did you mean {habit}? "
+    near = difflib.get_close_matches(word, known, 1, 0.5)
+    return f"did you mean {near[0]}? " if near else ""
+
+
 class Parser(argparse.ArgumentParser):
-    """Names what was meant where a command is unknown."""
+    """Names what was meant where a command, or a part of one, is unknown."""
 
     def error(self, message: str) -> NoReturn:
         """Print one line and leave with exit code 2."""
         found = re.match(
-            r"argument COMMAND: invalid choice: '(.*?)' \(choose from (.*)\)",
+            r"argument (COMMAND|KIND|PART): invalid choice: '(.*?)' \(choose from (.*)\)",
             message,
         )
         if found:
-            known = re.findall(r"[a-z-]+", found[2])
-            near = difflib.get_close_matches(found[1], known, 1, 0.5)
-            hint = f"did you mean {near[0]}? " if near else ""
+            what, word = found[1].lower(), found[2]
+            known = re.findall(r"[a-z-]+", found[3])
             message = (
-                f"there is no command {found[1]!r}; {hint}"
-                "`dr-sim --help` lists all of them"
+                f"there is no {what} {word!r}; {_meant(word, known)}"
+                f"`{self.prog} --help` lists all of them"
             )
         self.print_usage(sys.stderr)
         note(f"{self.prog}: error: {message}")

@@ -41,6 +41,7 @@ from dr_sim.screen.failovers import (
     met_no_danger,
     shown_and_summed,
     summed_outages,
+    tenant_words,
 )
 from dr_sim.screen.mistakes import mistake_words
 from dr_sim.screen.standing import how_to_meet, own_targets, why_and_help
@@ -285,10 +286,7 @@ def _failover(
         charts += _unprotected_chart(f)
     if f.back is not None:
         lines.append(f"{in_words(f.back, scenario)}.")
-    lines += [
-        f"Of tenant {x.name}: outage {'unknown' if x.outage_us is None else clock(x.outage_us)}."
-        for x in f.tenants
-    ]
+    lines += [f"Outage {of_tenants}." for of_tenants in tenant_words(f)]
     if f.two_primaries_us:
         lines.append(
             f"Two primaries took writes for {clock(f.two_primaries_us)}; "

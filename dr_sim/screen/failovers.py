@@ -372,7 +372,7 @@ def _outage(f: FailoverSummary, verdict: Verdict) -> list[str]:
     ]
     if f.outage_note and f.outage_note != f.loss_ledger.note:
         out.append(f"   {f.outage_note}")
-    out += [f"   {text}" for text in _tenants(f)]
+    out += [f"   {text}" for text in tenant_words(f)]
     if f.manager_down_us:
         out.append(
             f"   for {clock(f.manager_down_us)} of it the recovery manager was down"
@@ -397,7 +397,7 @@ def _in_order(phases: Sequence[PhaseSpan]) -> list[tuple[str, int]]:
     return named_phases(found)
 
 
-def _tenants(f: FailoverSummary) -> list[str]:
+def tenant_words(f: FailoverSummary) -> list[str]:
     """'of acme, globex, each: 2:08': those who are served again together in one line, the worst
     first.
     """
