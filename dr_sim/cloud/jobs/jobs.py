@@ -321,8 +321,8 @@ class JobBook:
 
     def _start(self, job: CloudJob, out: Out) -> None:
         self._move(job, _START)
-        job.attempt += 1
         job.unheard_us = out.mono_us
+        job.attempt += 1
         self._save(job, out)
         self._orders.start(job, out)
 
