@@ -988,6 +988,32 @@ def test_retention_counts_no_full_that_people_call_rotten(known: bool) -> None:
     assert not found(keeping.old_logs_go_every_day, of, rows)
 
 
+ROTTEN_COPY = """\
+run_for: 8 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+replay: {on_hole: resync}
+events:
+- {at: 2 h, rotting_pages: {database: crm, queried: 3 h, then: restore}}
+- {at: 2 h, missing_file: crm}
+"""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_copy_that_people_call_rotten_is_no_copy(known: bool) -> None:
+    """The copy was restored from a rotten full at 2:15, and people say so at 5:00: no log is
+    restored into it any more, and an order to fail over is refused. Where nobody has said so, both
+    are wrong.
+    """
+    of, rows = recorded(ROTTEN_COPY)
+    refused = [row.values["reason"] for row in rows if row.kind == "seen.RefuseOrder"]
+    assert refused == ["no usable copy of any database is here"]
+    heard = [row for row in rows if known or row.kind != "seen.PagesRot"]
+    idle, true = reads.replay_waits_on_purpose_only, refusals.refusals_are_true
+    assert found(idle, of, heard) == (set() if known else {"R7"})
+    assert found(true, of, heard) == (set() if known else {"R14"})
+
+
 NOTHING_KEPT = """\
 run_for: 20 min
 databases: {crm: {size: 5 GB}}

@@ -33,7 +33,7 @@ def test_refusals_of_a_sound_run_are_true() -> None:
     "reason",
     [
         "a failover is fencing already",
-        "no database has been restored here yet",
+        "no usable copy of any database is here",
         "database [crm] is already being restored beside the service",
     ],
 )

@@ -159,7 +159,7 @@ def test_an_order_is_refused_where_nothing_was_restored_yet(planned: bool) -> No
     order(world, "anna", planned)
     assert phases(world) == []
     assert [x.reason.words for x in world.done if isinstance(x, c.RefuseOrder)] == [
-        "no database has been restored here yet"
+        "no usable copy of any database is here"
     ]
 
 

@@ -20,6 +20,7 @@ from dr_sim.oracle.monitors.story import (
     SECOND_US,
     Breach,
     Story,
+    copy_is_rotten,
     kind_in_name,
 )
 from dr_sim.record.journal import Row
@@ -215,6 +216,8 @@ def _idle(
             continue
         name = int(rows["name"][place])
         if _is_gone(story, database, name, int(rows["seq"][place]), due_us):
+            continue
+        if copy_is_rotten(story, database, due_us):
             continue
         yield Breach(
             "R7", int(rows["seq"][place]), since_us, database,

@@ -19,6 +19,7 @@ from dr_sim.oracle.monitors.story import (
     SLACK_US,
     Breach,
     Story,
+    copy_is_rotten,
     lost_here,
     rot_said,
 )
@@ -88,7 +89,10 @@ def _is_in_phase(story: Story, row: Row, about: str) -> bool:
 
 
 def _nothing_is_here(story: Story, row: Row, about: str) -> bool:
-    return nothing_was_restored(story, row.seq)
+    return nothing_was_restored(story, row.seq) or all(
+        copy_is_rotten(story, database, row.time_us)
+        for database in story.databases
+    )
 
 
 def _may_be_broken(story: Story, row: Row, about: str) -> bool:
@@ -201,7 +205,7 @@ _REASONS = (
         re.compile(r"the chain of database \[(?P<about>.*)\] is broken: data would be lost"),
         _may_be_broken,
     ),
-    RefusedFor(re.compile(r"(?P<about>)no database has been restored here yet"), _nothing_is_here),
+    RefusedFor(re.compile(r"(?P<about>)no usable copy of any database is here"), _nothing_is_here),
     RefusedFor(
         re.compile(r"database \[(?P<about>.*)\] is already being restored beside the service"),
         _is_on_beside,

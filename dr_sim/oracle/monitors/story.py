@@ -415,6 +415,26 @@ def rot_said(story: Story, database: int) -> dict[str, Row]:
     return first
 
 
+def copy_is_rotten(story: Story, database: int, at_us: int) -> bool:
+    """Return whether people had said by then that the copy holds rotten pages, and no full has
+    been restored since.
+    """
+    said = [
+        row.seq
+        for row in story.rows("seen.PagesRot")
+        if row.entity == database
+        and row.values["copy"]
+        and row.time_us <= at_us
+    ]
+    if not said:
+        return False
+    return not any(
+        kind_in_name(row.values["name"]) == FULL
+        for row in story.rows_of("seen.Restored", database)
+        if row.seq > said[-1] and row.time_us <= at_us
+    )
+
+
 def is_restoring(story: Story, database: int, at_us: int) -> bool:
     """Return whether the engine is at a restore that was handed to it in this life. A slow one may
     take a day.

@@ -87,7 +87,7 @@ class WhyNoFailover(enum.StrEnum):
     NONE_IS_ON = (
         "no failover is in progress, and none has stopped the primary"
     )
-    NOTHING_RESTORED = "no database has been restored here yet"
+    NOTHING_RESTORED = "no usable copy of any database is here"
     CHAIN_BROKEN = (
         "the chain of database [{0}] is broken: data would be lost"
     )
