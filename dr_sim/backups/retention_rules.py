@@ -97,10 +97,12 @@ def bases_under(
 def _stands_on(
     above: BackupHeader, base: BackupHeader, forks: type_forks
 ) -> bool:
-    """Return whether that backup is the one that an incremental names as its base by its LSN."""
+    """Return whether that backup is the one that an incremental names as its base by its LSN. Where
+    nothing was written in between both end at one LSN.
+    """
     if (
         base.first_lsn != above.differential_base_lsn
-        or base.last_lsn >= above.last_lsn
+        or base.last_lsn > above.last_lsn
     ):
         return False
     if base.kind is Kind.INCREMENTAL:

@@ -227,3 +227,16 @@ def test_an_incremental_whose_full_is_lost_still_stands_on_an_older_one_and_its_
     files = [stored(h) for h in (old_full, carries, bridge, young, useless)]
     assert plan([file.header for file in files]).reaches == (1, 40)
     assert prunable(files, 601 * MINUTE_US, 60 * MINUTE_US, 0) == [files[4].name]
+
+
+def test_an_incremental_that_ends_where_its_full_ends_keeps_it() -> None:
+    """Nobody wrote after the full of 5. The incremental on it has yet to be copied, so both stay."""
+    full = stored(header(Kind.FULL, 0, 5, 0, 0, 1))
+    empty = stored(header(Kind.INCREMENTAL, 5, 5, 0, 5 * MINUTE_US, 2), copied=False)
+    another = stored(header(Kind.FULL, 5, 5, 5, 10 * MINUTE_US, 3))
+    log = stored(header(Kind.LOG, 5, 20, 5, 30 * MINUTE_US, 4))
+    young = stored(header(Kind.LOG, 20, 30, 5, 600 * MINUTE_US, 5))
+    files = [full, empty, another, log, young]
+    assert prunable(files, 601 * MINUTE_US, 60 * MINUTE_US, 1) == []
+    files.remove(empty)
+    assert prunable(files, 601 * MINUTE_US, 60 * MINUTE_US, 1) == [full.name]
