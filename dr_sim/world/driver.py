@@ -192,11 +192,16 @@ class Driver(Generic[MachineT]):
 
     # ---- events and answers
     def tell(self, event: Event) -> None:
-        """Hand an event over now; while the machine is down nobody receives it."""
+        """Hand an event over now; while commands are carried out, in the next round of this
+        instant. While the machine is down nobody receives it.
+        """
         machine = self.machine
         if machine is None:
             return
-        assert not self.carries_out, f"{event} comes between two commands"
+        if self.carries_out:
+            now_us = self._agenda.now_us
+            self._agenda.at(now_us, Class.ANSWER, -1, self.tell, event)
+            return
         now = self._agenda._now
         if event.incarnation and event.incarnation != self.incarnation:
             self._note_ignored(event)

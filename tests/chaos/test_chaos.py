@@ -187,7 +187,9 @@ def test_what_a_call_that_is_cut_off_by_a_kill_shows(
 
 
 def test_kills_that_cannot_be_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert chaos(capsys, "--real", "--kills", "9999")[1].startswith("--kills: there are ")
+    assert chaos(capsys, "--real", "--kills", "9999")[1].startswith(
+        "--kills: the number of calls is "
+    )
     code, told = chaos(capsys, "--api", f"{TOYS}:Right", "--kills", "1")
     assert (code, told) == (2, "--kills: goes with --real only\n")
 

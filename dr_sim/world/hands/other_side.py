@@ -196,7 +196,7 @@ class OtherSideHands:
             return
         told = (database, PrimaryTrouble(what), number, text)
         half_us = self._remote.round_trip_us // 2
-        if half_us or self._driver.carries_out:
+        if half_us:
             self._driver.answer_after(half_us, 0, e.PrimaryError, *told)
         else:
             self._driver.tell_new(e.PrimaryError, *told)
