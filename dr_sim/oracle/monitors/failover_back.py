@@ -74,7 +74,8 @@ def asked_until_it_serves(story: Story) -> Iterator[Breach]:
                 )  # fmt: skip
             within_us = failover.silent_for_us + SLACK_US
             refused = row.values["reason"] == REFUSED
-            if refused or _fails_over(story, row, within_us):
+            until_us = row.time_us + within_us
+            if refused or story.failover_within(row.time_us, until_us):
                 continue
             if not _acts(story, row.seq, row.time_us, within_us):
                 yield _not_asked(row.seq, row.time_us)
@@ -238,14 +239,6 @@ def _acts(story: Story, seq: int, from_us: int, within_us: int) -> bool:
     return any(
         row.seq > seq and row.time_us <= until_us
         for row in story.rows("seen.Unfence", "seen.ClaimRefused")
-    )
-
-
-def _fails_over(story: Story, row: Row, within_us: int) -> bool:
-    """Return whether another failover begins within that time after a row."""
-    return any(
-        each.seq > row.seq and each.time_us <= row.time_us + within_us
-        for each in story.rows("seen.Fence")
     )
 
 

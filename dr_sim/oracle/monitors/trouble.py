@@ -168,27 +168,7 @@ def _limit_us(story: Story, row: Row, database: int) -> int | None:
             age_us, row.time_us - int(landed["time_us"][found[-1]])
         )
     wait_us = max(0, story.scenario.replay.age_us - age_us)
-    wait_us += _copied_at_once_us(story, row, database)
     return row.time_us + wait_us + story.retry_us + SLACK_US
-
-
-def _copied_at_once_us(story: Story, row: Row, database: int) -> int:
-    """Return how much later the retry comes at a store: it has a damaged file copied again at once,
-    and the retry counts from when that copy is known to be damaged too.
-    """
-    if story.scenario.store is None:
-        return 0
-    again_us = [
-        each.time_us - row.time_us
-        for each in story.rows_between(
-            "seen.ValidationFailed",
-            database,
-            row.seq,
-            row.time_us + story.retry_us,
-        )
-        if each.values["name"] == row.values["name"]
-    ]
-    return min(again_us, default=0)
 
 
 def _is_well(story: Story, row: Row, database: int, due_us: int) -> bool:
