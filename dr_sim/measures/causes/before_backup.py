@@ -56,10 +56,8 @@ def _came_to_nothing(
     """
     # instant, place in the record, cause, detail
     found: list[tuple[int, int, str, str]] = []
-    for row in causes.t.rows("truth.backup_skipped"):
+    for row in _skipped(causes, database, kinds):
         kind, time = row.values["kind"], row.time_us
-        if row.entity != database or kind not in kinds:
-            continue
         if not _said_already(causes, database, kind, time):
             found.append((time, row.seq, *_why_skipped(causes, row)))
     waits = causes.t.of("truth.backup_waits", database)
@@ -140,12 +138,22 @@ def refused(
     """Yield (instant, cause, detail) of each backup of these kinds that was asked for or due in
     that time and was not begun: the jobs were paused, or the engine refused it.
     """
-    for row in causes.t.rows("truth.backup_skipped"):
-        if row.entity != database or row.values["kind"] not in kinds:
-            continue
+    for row in _skipped(causes, database, kinds):
         in_time = from_us <= row.time_us < until_us
         if in_time and row.values["reason"] != OVERRUN:
             yield row.time_us, *_why_skipped(causes, row)
+
+
+def _skipped(
+    causes: Causes, database: int, kinds: Collection[Kind]
+) -> Iterator[Row]:
+    """Yield the rows of backups of these kinds of the database that were not begun."""
+    rows = causes.t.of("truth.backup_skipped", database)
+    for seq, kind in zip(
+        rows["seq"].tolist(), rows["kind"].tolist(), strict=True
+    ):
+        if kind in kinds:
+            yield causes.t.journal.row(seq)
 
 
 def _why_skipped(causes: Causes, skipped: Row) -> tuple[str, str]:

@@ -122,7 +122,9 @@ def _nothing_came_online(t: Tables) -> list[int]:
     """Return when a copy turned out to be unusable, or an order online was refused and a restore
     followed it. A copy that was lost under an order is known to be unusable when that is refused.
     """
-    refused = [*t.rows("seen.RecoverFailed")]
+    refused = t.rows("seen.RecoverFailed")
+    if not refused:
+        return sorted({gone.time_us for gone in t.rows("truth.copy_gone")})
     restores = [(r.time_us, r.entity) for r in t.rows("seen.Restore")]
     orders = [(r.time_us, r.entity) for r in t.rows("seen.Recover")]
     known_later = {
