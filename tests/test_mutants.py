@@ -28,7 +28,7 @@ from dr_sim.recovery.events import BesideOrdered
 from dr_sim.recovery.failover import draining, emptying, failover
 from dr_sim.recovery.failover.drain import Drain, Remedy
 from dr_sim.recovery.files import landing
-from dr_sim.recovery.files.files import File
+from dr_sim.recovery.files.file import File
 from dr_sim.recovery.repair.beside import Beside
 from dr_sim.recovery.replay import replay, waiting
 from dr_sim.recovery.replay.replay import DatabaseReplay

@@ -21,7 +21,8 @@ from typing import Any
 from dr_sim.cloud.words import JobState
 from dr_sim.machines import Phase
 from dr_sim.recovery.failover.failover_table import FenceStatus
-from dr_sim.recovery.files.files import LOG, HeldFiles
+from dr_sim.recovery.files.file import LOG
+from dr_sim.recovery.files.files import HeldFiles
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.recovery.repair.repair import Repair, RepairPhase
 from dr_sim.scenario.model import Scenario

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import Command
 from dr_sim.recovery import events
 from dr_sim.recovery.failover import draining
-from dr_sim.recovery.files.files import LOG
+from dr_sim.recovery.files.file import LOG
 from dr_sim.recovery.repair import repairs
 
 if TYPE_CHECKING:

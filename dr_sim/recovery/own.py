@@ -19,7 +19,7 @@ from dr_sim.recovery.commands import (
     Restore,
 )
 from dr_sim.recovery.config import ManagerConfig
-from dr_sim.recovery.files.files import kind_of
+from dr_sim.recovery.files.file import kind_of
 
 _ATTEMPTS = "attempts/"
 

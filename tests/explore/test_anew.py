@@ -15,7 +15,7 @@ from dr_sim.explore.anew import unlike
 from dr_sim.explore.case import RESTART, Tree, load, look
 from dr_sim.machines import Save
 from dr_sim.recovery.alerts.alerts import AlertBook
-from dr_sim.recovery.files.files import File
+from dr_sim.recovery.files.file import File
 from dr_sim.recovery.repair.repair import Repair
 from dr_sim.world.world import World
 

@@ -21,7 +21,7 @@ from dr_sim.recovery.events import NotFenced
 from dr_sim.recovery.failover import watching, way_over
 from dr_sim.recovery.failover.failover import KEY, Failover, StoredFailover
 from dr_sim.recovery.failover.failover_table import FAILOVER, FailoverEvent, FailoverPhase
-from dr_sim.recovery.files.files import File
+from dr_sim.recovery.files.file import File
 from dr_sim.recovery.files.last_backup import LastBackup
 from dr_sim.recovery.repair.refusals import OrderRefused, Refused, WhyNoFailover
 from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, Here, begun, config

@@ -21,8 +21,9 @@ from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.failover.drain import PIPE
 from dr_sim.recovery.failover.failover import KEY, Failover
 from dr_sim.recovery.failover.failover_table import FAILOVER, FENCE, FailoverEvent, FailoverPhase
+from dr_sim.recovery.files.file import Failure, File
 from dr_sim.recovery.files.file_life import CONTENT, NEED, Content, FileEvent, Need
-from dr_sim.recovery.files.files import Failure, File, HeldFiles
+from dr_sim.recovery.files.files import HeldFiles
 from dr_sim.recovery.files.last_backup import LAST
 from dr_sim.recovery.repair.repair import REPAIR
 from tests.recovery.fake_world import MINUTE, config

@@ -16,7 +16,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.config import OnHole
 from dr_sim.recovery.events import PrimaryTrouble
-from dr_sim.recovery.files.files import FULL, INCREMENTAL, kind_of
+from dr_sim.recovery.files.file import FULL, INCREMENTAL, kind_of
 from dr_sim.recovery.repair import repairs, standby
 from dr_sim.recovery.replay import progress
 from tests.recovery.fake_world import DAY, DB, MINUTE, SECOND, FakeWorld, Here, begun, config

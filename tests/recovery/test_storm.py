@@ -19,7 +19,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import AlertBook
 from dr_sim.recovery.config import RestoreCost
-from dr_sim.recovery.files.files import File, kind_of
+from dr_sim.recovery.files.file import File, kind_of
 from dr_sim.recovery.replay import replay, waiting
 from tests.recovery.fake_world import (
     DAY,

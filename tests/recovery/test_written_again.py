@@ -12,7 +12,7 @@ from dr_sim.recovery import events as e
 from dr_sim.recovery.alerts.alerts import AlertId
 from dr_sim.recovery.failover import draining
 from dr_sim.recovery.failover.drain import Drain
-from dr_sim.recovery.files.files import LOG, Failure, File
+from dr_sim.recovery.files.file import LOG, Failure, File
 from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, Here, begun, config
 
 WAY = ["fencing", "draining", "tail", "recovering", "redirecting", "serving"]

@@ -12,7 +12,8 @@ from dr_sim.backups.shelf import Shelf
 from dr_sim.backups.stored import StoredFile
 from dr_sim.engines.files import Unread
 from dr_sim.recovery.config import DatabaseConfig
-from dr_sim.recovery.files.files import File, HeldFiles
+from dr_sim.recovery.files.file import File
+from dr_sim.recovery.files.files import HeldFiles
 from dr_sim.stores import MemoryStore
 from dr_sim.world.primary.backup_file import BackupFile, FilesOfRun
 from dr_sim.world.primary.pruning import pruned

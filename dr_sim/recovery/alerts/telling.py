@@ -10,7 +10,7 @@ from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery.alerts import alert_texts as texts
 from dr_sim.recovery.alerts.alerts import HOLE, AlertId, Danger, Message
 from dr_sim.recovery.events import PrimaryTrouble
-from dr_sim.recovery.files.files import LOG, File
+from dr_sim.recovery.files.file import LOG, File
 from dr_sim.recovery.replay.limits import whole_minutes
 from dr_sim.recovery.timers import Timer
 

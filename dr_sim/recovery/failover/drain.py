@@ -25,8 +25,8 @@ from dr_sim.machines import Command, Phase, SetAlarm, Transitions
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import Disconnect
 from dr_sim.recovery.events import NotSent
+from dr_sim.recovery.files.file import FULL, LOG, File, kind_of
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, LOG, File, kind_of
 from dr_sim.recovery.files.last_backup import LastBackup
 from dr_sim.recovery.repair.refusals import (
     ENDED_ERRORS,

@@ -14,8 +14,8 @@ from dr_sim.recovery.alerts.alerts import PROPERTIES_MISMATCH, Danger
 from dr_sim.recovery.commands import AdmitReaders, AskShare
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.failover.drain import NEVER_US, Drain, Remedy
+from dr_sim.recovery.files.file import LOG, Failure, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import LOG, Failure, File
 from dr_sim.recovery.repair import repairs, standby
 from dr_sim.recovery.repair.refusals import needs_somebody
 from dr_sim.recovery.replay.limits import MINUTE_US, SECOND_US

@@ -17,8 +17,8 @@ from dr_sim.recovery.alerts.alerts import Danger
 from dr_sim.recovery.commands import AskShare, TakeTail
 from dr_sim.recovery.failover import draining
 from dr_sim.recovery.failover.drain import Drain
+from dr_sim.recovery.files.file import INCREMENTAL
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import INCREMENTAL
 from dr_sim.recovery.repair.refusals import Refusal
 from dr_sim.recovery.replay.limits import elapsed_us
 from dr_sim.recovery.replay.waiting import stopped

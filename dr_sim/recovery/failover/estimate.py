@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.plan import Plan
 from dr_sim.recovery.config import FailoverCosts
+from dr_sim.recovery.files.file import FULL, LOG, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, LOG, File
 from dr_sim.recovery.repair.ways import furthest_way
 from dr_sim.recovery.replay.waiting import reached_utc_us
 

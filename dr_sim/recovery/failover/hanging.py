@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import EndRestore
-from dr_sim.recovery.files.files import FULL
+from dr_sim.recovery.files.file import FULL
 from dr_sim.recovery.replay.limits import age_us
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
     from dr_sim.recovery.config import FailoverConfig
-    from dr_sim.recovery.files.files import File
+    from dr_sim.recovery.files.file import File
     from dr_sim.recovery.replay.replay import DatabaseReplay
 
 NEVER_BEGUN_US = -1

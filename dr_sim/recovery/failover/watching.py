@@ -19,8 +19,8 @@ from dr_sim.recovery.failover.failover_table import (
     FailoverEvent,
     FailoverPhase,
 )
+from dr_sim.recovery.files.file import FULL
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL
 from dr_sim.recovery.repair.refusals import OrderRefused, WhyNoFailover
 from dr_sim.recovery.timers import Timer
 

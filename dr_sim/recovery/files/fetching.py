@@ -24,8 +24,8 @@ from dr_sim.backups.target import THE_END, Target
 from dr_sim.machines import Command
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import Fetch, ListShare
+from dr_sim.recovery.files.file import FULL, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, File
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay.replay import DatabaseReplay

@@ -10,8 +10,8 @@ from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.plan import plan
 from dr_sim.machines import Command, Event, Save, SetAlarm
 from dr_sim.recovery.commands import Delete, Validate
+from dr_sim.recovery.files.file import FULL, LOG, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, LOG, File
 from dr_sim.recovery.replay.limits import DAY_US, next_multiple_us
 from dr_sim.recovery.timers import Timer
 

@@ -21,8 +21,8 @@ from dr_sim.recovery.alerts import alert_texts as texts
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import AlertId, Danger, Message
 from dr_sim.recovery.commands import Drop
+from dr_sim.recovery.files.file import FULL, LOG, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, LOG, File
 from dr_sim.recovery.replay.limits import age_us
 from dr_sim.recovery.replay.watch import AskedAbout
 from dr_sim.recovery.timers import Timer

@@ -18,8 +18,8 @@ from dr_sim.recovery.events import NotSent, ValidationOutcome
 from dr_sim.recovery.failover import draining
 from dr_sim.recovery.failover.draining import named_rightly
 from dr_sim.recovery.files import kept
+from dr_sim.recovery.files.file import FULL, LOG, Failure, File, kind_of
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, LOG, Failure, File, kind_of
 from dr_sim.recovery.repair import repairs, standby
 from dr_sim.recovery.saved import header_text
 

@@ -18,7 +18,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Phase, SetAlarm, Transitions
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import TakeBackup
-from dr_sim.recovery.files.files import FULL, INCREMENTAL, File
+from dr_sim.recovery.files.file import FULL, INCREMENTAL, File
 from dr_sim.recovery.replay.waiting import behind
 from dr_sim.recovery.timers import Timer
 

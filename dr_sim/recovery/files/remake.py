@@ -21,7 +21,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Event, Save
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.commands import TakeBackup
-from dr_sim.recovery.files.files import File
+from dr_sim.recovery.files.file import File
 from dr_sim.recovery.replay.limits import MINUTE_US, elapsed_us
 from dr_sim.recovery.saved import of_type, read
 

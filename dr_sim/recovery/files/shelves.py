@@ -16,7 +16,8 @@ from dr_sim.recovery.config import DatabaseConfig
 from dr_sim.recovery.files.file_life import Content
 
 if TYPE_CHECKING:
-    from dr_sim.recovery.files.files import File, HeldFiles
+    from dr_sim.recovery.files.file import File
+    from dr_sim.recovery.files.files import HeldFiles
 
 
 class Shelves:

@@ -40,8 +40,8 @@ from dr_sim.recovery.commands import (
     RefuseBeside,
     RestoreBeside,
 )
+from dr_sim.recovery.files.file import FULL, LOG
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, LOG
 from dr_sim.recovery.repair.beside_table import (
     BESIDE,
     BesideEvent,

@@ -32,8 +32,8 @@ from dr_sim.machines import Command, Event, Phase, Save, Transitions
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import AskShare, TakeBackup
 from dr_sim.recovery.config import OnHole
+from dr_sim.recovery.files.file import FULL, File, kind_of
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, File, kind_of
 from dr_sim.recovery.repair.refusals import Refusal
 from dr_sim.recovery.replay.limits import elapsed_us
 from dr_sim.recovery.saved import object_of, read

@@ -9,14 +9,8 @@ from dr_sim.machines import Command, Event
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.commands import Validate
 from dr_sim.recovery.config import OnHole
+from dr_sim.recovery.files.file import FULL, INCREMENTAL, LOG, File, kind_of
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import (
-    FULL,
-    INCREMENTAL,
-    LOG,
-    File,
-    kind_of,
-)
 from dr_sim.recovery.repair.refusals import needs_somebody, passes_here
 from dr_sim.recovery.replay.waiting import behind, pass_covered
 

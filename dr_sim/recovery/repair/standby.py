@@ -23,8 +23,8 @@ from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import Danger
 from dr_sim.recovery.commands import LookAtCopy, Validate
 from dr_sim.recovery.config import OnHole
+from dr_sim.recovery.files.file import LOG, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import LOG, File
 from dr_sim.recovery.repair import repairs
 from dr_sim.recovery.replay.limits import DAY_US, elapsed_us
 from dr_sim.recovery.timers import Timer

@@ -12,7 +12,7 @@ from dr_sim.backups.model import finishing_order
 from dr_sim.backups.plan import Plan, plan, plan_from_newest_full
 from dr_sim.backups.target import Told
 from dr_sim.recovery.config import OnHole
-from dr_sim.recovery.files.files import FULL, INCREMENTAL, LOG, File
+from dr_sim.recovery.files.file import FULL, INCREMENTAL, LOG, File
 from dr_sim.recovery.replay.waiting import reached_utc_us
 
 if TYPE_CHECKING:

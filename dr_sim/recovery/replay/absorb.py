@@ -17,7 +17,7 @@ from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.machines import Command, Save, SetAlarm
 from dr_sim.recovery.commands import RenameWorkingCopy, Restore, Validate
-from dr_sim.recovery.files.files import File
+from dr_sim.recovery.files.file import File
 from dr_sim.recovery.replay.replay import DatabaseReplay
 from dr_sim.recovery.saved import last_restore_from_text, restore_text
 from dr_sim.recovery.timers import Timer

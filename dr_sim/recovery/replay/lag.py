@@ -27,7 +27,7 @@ from dr_sim.recovery.replay.limits import MINUTE_US, whole_minutes
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
-    from dr_sim.recovery.files.files import File
+    from dr_sim.recovery.files.file import File
     from dr_sim.recovery.replay.replay import DatabaseReplay
 
 CLOCKS_AGREE_US = 5 * MINUTE_US

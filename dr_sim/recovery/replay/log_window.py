@@ -20,7 +20,7 @@ from dr_sim.recovery.replay.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
-    from dr_sim.recovery.files.files import File
+    from dr_sim.recovery.files.file import File
     from dr_sim.recovery.replay.replay import DatabaseReplay
 
 

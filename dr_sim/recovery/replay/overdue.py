@@ -33,8 +33,8 @@ from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import Danger
+from dr_sim.recovery.files.file import FULL, INCREMENTAL, LOG, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import FULL, INCREMENTAL, LOG, File
 from dr_sim.recovery.replay.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
 

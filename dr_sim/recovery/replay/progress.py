@@ -23,8 +23,8 @@ from dr_sim.backups.chain import Fit, applies
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery.alerts.alert_texts import waiting_text
 from dr_sim.recovery.alerts.alerts import AlertId, Danger, Message
+from dr_sim.recovery.files.file import LOG, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import LOG, File
 from dr_sim.recovery.replay.limits import (
     MINUTE_US,
     age_us,

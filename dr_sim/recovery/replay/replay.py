@@ -39,15 +39,9 @@ from dr_sim.recovery.failover import draining
 from dr_sim.recovery.failover.drain import Drain
 from dr_sim.recovery.files import keeping, kept, landing
 from dr_sim.recovery.files.fetching import Fetching
+from dr_sim.recovery.files.file import FULL, LOG, Failure, File, kind_of
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import (
-    FULL,
-    LOG,
-    Failure,
-    File,
-    HeldFiles,
-    kind_of,
-)
+from dr_sim.recovery.files.files import HeldFiles
 from dr_sim.recovery.files.remake import Remake
 from dr_sim.recovery.files.rotten import RottenFulls
 from dr_sim.recovery.repair import besides, rot, standby

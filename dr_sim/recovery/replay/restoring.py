@@ -11,7 +11,7 @@ from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import LACKS_COPY, Danger
 from dr_sim.recovery.commands import Drop, Validate
 from dr_sim.recovery.failover import draining
-from dr_sim.recovery.files.files import FULL, LOG, Failure, File
+from dr_sim.recovery.files.file import FULL, LOG, Failure, File
 from dr_sim.recovery.repair import repairs, standby
 from dr_sim.recovery.repair.refusals import needs_somebody, passes_here
 from dr_sim.recovery.replay.waiting import pass_covered, stopped

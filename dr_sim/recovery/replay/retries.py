@@ -11,8 +11,8 @@ from dr_sim.recovery import events
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import Danger
 from dr_sim.recovery.files import kept, landing
+from dr_sim.recovery.files.file import LOG, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import LOG, File
 from dr_sim.recovery.repair import repairs, standby
 from dr_sim.recovery.replay.limits import age_us, elapsed_us
 from dr_sim.recovery.replay.watch import AskedAbout, Finding, Stuck

@@ -14,8 +14,8 @@ from dr_sim.backups.chain import Fit, applies
 from dr_sim.backups.model import BackupHeader
 from dr_sim.machines import Command, SetAlarm
 from dr_sim.recovery.alerts.alerts import Danger
+from dr_sim.recovery.files.file import LOG, File, kind_of
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import LOG, File, kind_of
 from dr_sim.recovery.replay.limits import next_multiple_us
 from dr_sim.recovery.timers import Timer
 

@@ -23,8 +23,8 @@ from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import Danger
 from dr_sim.recovery.commands import AskPrimary, TakeBackup
+from dr_sim.recovery.files.file import LOG, File
 from dr_sim.recovery.files.file_life import Content
-from dr_sim.recovery.files.files import LOG, File
 from dr_sim.recovery.repair.refusals import (
     IN_USE_ERRORS,
     needs_somebody,
