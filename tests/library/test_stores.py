@@ -15,7 +15,7 @@ from dr_sim.measures.legs import Leg
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.oracle.monitors import Story
-from dr_sim.oracle.monitors.failover_left import left_alone
+from dr_sim.oracle.monitors.failover.left import left_alone
 from dr_sim.record.journal import KIND_ID, Journal, Row
 from dr_sim.record.pairs import pair_of
 from dr_sim.report import _facts

@@ -26,13 +26,8 @@ from dr_sim.oracle.monitors import (
     choices,
     coming_online,
     durable,
-    failover_back,
-    failover_causes,
-    failover_choice,
-    failover_course,
-    failover_emptied,
-    failover_order,
     first_copy,
+    hashing,
     keeping,
     lacking,
     liveness,
@@ -47,6 +42,7 @@ from dr_sim.oracle.monitors import (
     untrue,
 )
 from dr_sim.oracle.monitors import silence as silences
+from dr_sim.oracle.monitors.failover import back, causes, choice, course, emptied, order
 from dr_sim.record.journal import Journal, Row
 from dr_sim.recovery.alerts import alert_texts as texts
 from dr_sim.runs.run import run
@@ -479,7 +475,7 @@ CASES = (
             **TOLD, "database": "crm", "name": "crm_2026_01_05_16_00_00_incremental_000",
             "outcome": "hash_mismatch", "error_number": 60001, "error_text": ""},
             name="crm_2026_01_05_16_00_00_incremental_000"))),
-    Case(keeping.hashed_again, KEPT, "R6", keep, replay(reverify_us=60 * MINUTE)),
+    Case(hashing.hashed_again, KEPT, "R6", keep, replay(reverify_us=60 * MINUTE)),
     Case(keeping.deletes_take_nothing_needed, KEPT, "R18", insert(
         "seen.Alarm", "seen.Delete", DELETE_NEWEST, scope="crm", what="prune",
         mono_us=3 * 24 * 60 * MINUTE)),
@@ -491,90 +487,90 @@ CASES = (
     Case(keeping.the_primary_keeps_what_is_not_copied, KEPT, "R18", damaged_and_wanted_again),
     Case(keeping.old_files_go, KEPT, "R18", drop("seen.Delete")),
     Case(keeping.old_files_go, KEPT, "R18", drop_after(60 * 60 * MINUTE, "seen.Delete")),
-    Case(failover_causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.RefuseOrder")),
-    Case(failover_causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.EnterPhase")),
-    Case(failover_causes.begun_for_a_reason, SITE, "R14", drop("seen.HeartbeatLost")),
-    Case(failover_causes.begun_for_a_reason, SITE, "R14", keep, failover(silent_for_us=60 * SECOND)),
-    Case(failover_causes.a_silent_primary_is_acted_upon, SITE, "R14", drop("seen.EnterPhase")),
-    Case(failover_choice.claimed_in_its_turn, SITE, "R14", claims, lambda of: replace(
+    Case(causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.RefuseOrder")),
+    Case(causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.EnterPhase")),
+    Case(causes.begun_for_a_reason, SITE, "R14", drop("seen.HeartbeatLost")),
+    Case(causes.begun_for_a_reason, SITE, "R14", keep, failover(silent_for_us=60 * SECOND)),
+    Case(causes.a_silent_primary_is_acted_upon, SITE, "R14", drop("seen.EnterPhase")),
+    Case(choice.claimed_in_its_turn, SITE, "R14", claims, lambda of: replace(
         of, rank=1, ranks=2)),
-    Case(failover_choice.claimed_in_its_turn, SITE, "R14", offers_and_claims, lambda of: replace(
+    Case(choice.claimed_in_its_turn, SITE, "R14", offers_and_claims, lambda of: replace(
         failover(choose=Choose("least_loss"))(of), ranks=2)),
-    Case(failover_order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase", phase="tail")),
-    Case(failover_order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase")),
-    Case(failover_order.phases_follow_the_order, SITE, "R15", both(
+    Case(order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase", phase="tail")),
+    Case(order.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase")),
+    Case(order.phases_follow_the_order, SITE, "R15", both(
         drop("seen.EnterPhase", phase="tail"),
         insert("seen.EnterPhase", "truth.manager", {"incarnation": 2, "up": 1}, -1,
                phase="draining"))),
-    Case(failover_order.stopped_before_emptied, SITE, "R15", drop("seen.FenceFailed")),
-    Case(failover_order.fenced_until_confirmed, SITE, "R16", drop_after(70 * MINUTE, "seen.Fence")),
-    Case(failover_order.fenced_until_confirmed, SITE, "R16", drop("seen.RaiseAlert", event_id=12)),
-    Case(failover_order.not_called_off_once_stopped, PLANNED, "R15", change(
+    Case(order.stopped_before_emptied, SITE, "R15", drop("seen.FenceFailed")),
+    Case(order.fenced_until_confirmed, SITE, "R16", drop_after(70 * MINUTE, "seen.Fence")),
+    Case(order.fenced_until_confirmed, SITE, "R16", drop("seen.RaiseAlert", event_id=12)),
+    Case(order.not_called_off_once_stopped, PLANNED, "R15", change(
         "seen.EnterPhase", {"phase": "abandoned"}, phase="recovering")),
-    Case(failover_order.not_called_off_once_stopped, BACK, "R15", drop("truth.unfenced")),
-    Case(failover_back.goes_back_for_a_reason, BACK, "R15", keep,
+    Case(order.not_called_off_once_stopped, BACK, "R15", drop("truth.unfenced")),
+    Case(back.goes_back_for_a_reason, BACK, "R15", keep,
          failover(planned_limit_us=60 * MINUTE)),
-    Case(failover_back.goes_back_for_a_reason, BACK, "R15", drop("seen.RaiseAlert", event_id=25)),
-    Case(failover_back.asked_until_it_serves, BACK, "R15", both(
+    Case(back.goes_back_for_a_reason, BACK, "R15", drop("seen.RaiseAlert", event_id=25)),
+    Case(back.asked_until_it_serves, BACK, "R15", both(
         drop("seen.Unfence"), drop("truth.unfenced"))),
-    Case(failover_back.asked_until_it_serves, BACK, "R15", both(
+    Case(back.asked_until_it_serves, BACK, "R15", both(
         drop_after(77 * MINUTE, "seen.Unfence"), drop("truth.unfenced"))),
-    Case(failover_back.asked_until_it_serves, BACK, "R15", drop("seen.RaiseAlert", event_id=26)),
-    Case(failover_back.never_left_stopped, LEFT, "R15", drop_after(
+    Case(back.asked_until_it_serves, BACK, "R15", drop("seen.RaiseAlert", event_id=26)),
+    Case(back.never_left_stopped, LEFT, "R15", drop_after(
         74 * MINUTE, "seen.Unfence", "seen.EnterPhase", "truth.unfenced")),
-    Case(failover_back.planned_ones_keep_their_limit, BACK, "R15", keep,
+    Case(back.planned_ones_keep_their_limit, BACK, "R15", keep,
          failover(planned_limit_us=5 * MINUTE)),
-    Case(failover_back.never_two_serve, BACK, "R16", insert(
+    Case(back.never_two_serve, BACK, "R16", insert(
         "seen.TailTaken", "seen.Recover", {"database": "crm"})),
-    Case(failover_back.never_two_serve, BACK, "R16", insert(
+    Case(back.never_two_serve, BACK, "R16", insert(
         "truth.unfenced", "seen.Recover", {"database": "crm"})),
-    Case(failover_back.never_two_serve, BACK, "R16", keep, lambda of: replace(of, ranks=2)),
-    Case(failover_emptied.tails_are_asked_for, PLANNED, "R15", drop("seen.TakeTail")),
-    Case(failover_emptied.nothing_is_given_up_early, PLANNED, "R15", change(
+    Case(back.never_two_serve, BACK, "R16", keep, lambda of: replace(of, ranks=2)),
+    Case(emptied.tails_are_asked_for, PLANNED, "R15", drop("seen.TakeTail")),
+    Case(emptied.nothing_is_given_up_early, PLANNED, "R15", change(
         "seen.ShareAnswered", {"waiting": WAITING})),
-    Case(failover_emptied.what_stays_behind_is_told, PLANNED, "R15", change(
+    Case(emptied.what_stays_behind_is_told, PLANNED, "R15", change(
         "seen.ShareAnswered", {"waiting": WAITING})),
-    Case(failover_emptied.what_stays_behind_is_told, PLANNED, "R15", both(
+    Case(emptied.what_stays_behind_is_told, PLANNED, "R15", both(
         drop("seen.Restored", name="crm_2026_01_05_01_01_05_log_000"),
         insert("seen.Fence", "truth.file_gone", {"file": 11, "where": "secondary", "why": ""}))),
-    Case(failover_emptied.whoever_has_all_leaves_nothing, PLANNED, "R15", insert(
+    Case(emptied.whoever_has_all_leaves_nothing, PLANNED, "R15", insert(
         "seen.Recover", "seen.RaiseAlert", {
             **ALERT, "event_id": 6, "text": "the failover continued without [1] files"})),
-    Case(failover_order.nothing_is_restored_after_recovery, PLANNED, "R15", insert(
+    Case(order.nothing_is_restored_after_recovery, PLANNED, "R15", insert(
         "seen.Recover", "seen.Restore", READ)),
-    Case(failover_order.users_come_last, PLANNED, "R15", drop("seen.Recovered")),
-    Case(failover_order.users_come_last, PLANNED, "R15", keep,
+    Case(order.users_come_last, PLANNED, "R15", drop("seen.Recovered")),
+    Case(order.users_come_last, PLANNED, "R15", keep,
          lambda of: replace(of, directory=replace(of.directory, changes_num=1))),
-    Case(failover_order.two_primaries_are_told, SITE, "R16", insert(
+    Case(order.two_primaries_are_told, SITE, "R16", insert(
         "seen.EnterPhase", "seen.HeartbeatBack", {**TOLD, "machine": "sql1"}, -1,
         phase="serving")),
-    Case(failover_order.a_failover_ends_or_says_why, PLANNED, "R15", drop_after(
+    Case(order.a_failover_ends_or_says_why, PLANNED, "R15", drop_after(
         61 * MINUTE + SECOND, "seen.EnterPhase", "seen.Landed", "seen.Restored", "seen.Recovered",
         "seen.Redirected", "seen.Recover", "seen.RaiseAlert", "seen.Fence"),
         failover(restore_limit_us=MINUTE)),
-    Case(failover_order.planned_loses_nothing, PLANNED, "R15", change(
+    Case(order.planned_loses_nothing, PLANNED, "R15", change(
         "truth.promoted", {"transactions_lost": 3})),
-    Case(failover_choice.the_claim_is_let_go, PLANNED, "R14", both(
+    Case(choice.the_claim_is_let_go, PLANNED, "R14", both(
         insert("seen.EnterPhase", "seen.ClaimGiven", TOLD, -1, phase="fencing"),
         change("seen.EnterPhase", {"phase": "watching"}, phase="recovering")),
         lambda of: replace(of, ranks=2)),
-    Case(failover_choice.a_freed_claim_is_taken, SITE, "R14", both(
+    Case(choice.a_freed_claim_is_taken, SITE, "R14", both(
         insert("seen.HeartbeatLost", "seen.ClaimFreed", {**TOLD, "declined": 0}, -1),
         drop("truth.manager", up=0)), lambda of: replace(of, ranks=2)),
-    Case(failover_choice.no_copy_offers_more_than_it_has, SITE, "R14", insert(
+    Case(choice.no_copy_offers_more_than_it_has, SITE, "R14", insert(
         "seen.EnterPhase", "seen.MakeOffer", {**OFFER, "holds_until_utc_us": 1 << 60}, -1)),
-    Case(failover_course.the_drain_ends_in_time, SITE, "R15", drop(
+    Case(course.the_drain_ends_in_time, SITE, "R15", drop(
         "seen.EnterPhase", phase=("recovering", "redirecting", "serving"))),
-    Case(failover_course.no_share_is_waited_for_that_is_silent, SITE, "R15", drop(
+    Case(course.no_share_is_waited_for_that_is_silent, SITE, "R15", drop(
         "seen.EnterPhase", phase=("tail", "recovering", "redirecting", "serving"))),
-    Case(failover_course.hanging_restores_are_ended, SITE, "R15", both(
+    Case(course.hanging_restores_are_ended, SITE, "R15", both(
         drop("truth.promoted"), insert("seen.EnterPhase", "seen.RestoreGoesOn", {
             **TOLD, "database": "crm", "name": LOG_15, "begun_mono_us": 60 * MINUTE},
             phase="draining")), failover(restore_limit_us=MINUTE)),
-    Case(failover_course.what_is_not_online_is_ordered_again, SITE, "R15", both(
+    Case(course.what_is_not_online_is_ordered_again, SITE, "R15", both(
         drop("truth.promoted"), insert("seen.Recovered", "seen.RecoverFailed", {
             **TOLD, "database": "crm", "error_number": 0, "error_text": ""}))),
-    Case(failover_course.readers_are_let_in_again, PLANNED, "R15", both(
+    Case(course.readers_are_let_in_again, PLANNED, "R15", both(
         insert("seen.EnterPhase", "seen.Disconnect", {"database": "crm"}, phase="draining"),
         change("seen.EnterPhase", {"phase": "abandoned"}, phase="recovering"))),
     Case(keeping.nothing_is_deleted_while_it_may_be_the_way_back, PLANNED, "R18", insert(
@@ -623,14 +619,14 @@ CASES = (
     Case(untrue.lateness_is_repeated_at_retries, DAMAGED, "R12", both(
         insert("seen.Landed", "seen.RaiseAlert", LAG),
         insert("seen.Restored", "seen.RaiseAlert", LAG))),
-    Case(keeping.logs_are_hashed_again, HASHED, "R6", drop(
+    Case(hashing.logs_are_hashed_again, HASHED, "R6", drop(
         "seen.Validate", name="crm_2026_01_05_05_45_00_log_000")),
     Case(durable.alerts_are_durable_first, STUCK, "S1", both(
         drop("seen.Save", key="alert/crm"), insert(
             "seen.RaiseAlert", "seen.Save", {"key": "alert/crm", "value": "{...}"}))),
     Case(durable.nothing_stays_of_what_is_deleted, KEPT, "R18", drop(
         "seen.Save", key="attempts/crm/crm_2026_01_05_00_15_00_log_000", value="")),
-    Case(failover_emptied.the_last_backup_is_asked_for_again, LAST, "R15", both(
+    Case(emptied.the_last_backup_is_asked_for_again, LAST, "R15", both(
         insert("seen.TakeBackup", "seen.BackupFailed", {
             **TOLD, "database": "crm", "kind": 1, "reason": "overrun: one is being taken"}),
         drop("seen.BackupTaken"), drop_after(61 * MINUTE + 10 * SECOND, "seen.EnterPhase"))),
@@ -659,18 +655,18 @@ CASES = (
         drop_after(60 * MINUTE, "seen.Restored"),
         insert("seen.EnterPhase", "seen.RaiseAlert", {**ALERT, "event_id": 21},
                phase="draining"))),
-    Case(failover_choice.without_the_claim_it_is_left, PLANNED, "R16", insert(
+    Case(choice.without_the_claim_it_is_left, PLANNED, "R16", insert(
         "seen.Fenced", "seen.ClaimRefused", {**TOLD, "holder": "other"}, -1)),
     Case(overdue.overdue_is_told, NO_LOGS, "R12", drop_after(70 * MINUTE, "truth.landed")),
     Case(silences.silence_is_told_after_a_call_off, BACK, "R9", both(
         drop("seen.RaiseAlert", event_id=2), drop_after(82 * MINUTE, "truth.landed"))),
-    Case(failover_course.a_wait_is_told_again, BACK, "R15", keep,
+    Case(course.a_wait_is_told_again, BACK, "R15", keep,
          failover(drain_limit_us=2 * MINUTE)),
-    Case(failover_course.no_restore_is_ended_early, SITE, "R15", insert(
+    Case(course.no_restore_is_ended_early, SITE, "R15", insert(
         "seen.EnterPhase", "seen.EndRestore", {
             "database": "crm", "name": LOG_15, "begun_before_mono_us": 60 * MINUTE},
         phase="draining")),
-    Case(failover_emptied.what_is_damaged_is_copied_again, PLANNED, "R15", both(
+    Case(emptied.what_is_damaged_is_copied_again, PLANNED, "R15", both(
         drop_after(60 * MINUTE, "seen.Restored", "truth.promoted", "seen.Recover"),
         insert("seen.ShareAnswered", "seen.ValidationFailed", {**SPOILED, "name": TAIL}))),
     Case(alert_texts.texts_are_right, STUCK, "R13", renamed(
@@ -853,7 +849,7 @@ def test_an_order_to_an_instant_is_refused_while_a_planned_failover_waits(
         "seen.EnterPhase", kind, {**TOLD, "operator": "dba", **more}, -1, phase="draining"
     )
     doctored = [out for row in rows for out in order(row)]
-    assert found(failover_back.goes_back_for_a_reason, of, doctored) == says
+    assert found(back.goes_back_for_a_reason, of, doctored) == says
 
 
 @pytest.mark.parametrize("intact", [0, 1])
@@ -894,7 +890,7 @@ def test_a_full_that_comes_after_a_newer_one_is_not_the_newest(late: bool) -> No
     if late:
         rows = [row for row in rows if row is not older]
         rows.insert(rows.index(newer) + 1, replace(older, time_us=newer.time_us))
-    said = [each.sentence for each in keeping.hashed_again(Story(written(rows), of))]
+    said = [each.sentence for each in hashing.hashed_again(Story(written(rows), of))]
     assert any(newer.values["name"] in sentence for sentence in said)
     assert any(older.values["name"] in sentence for sentence in said) is not late
 
@@ -918,7 +914,7 @@ def test_a_full_that_people_call_rotten_is_not_hashed_again_but_the_one_before_i
         at_us = newer.time_us + (at == "later") * 5 * 60 * MINUTE
         place = next(i for i, row in enumerate(rows) if row.time_us > at_us)
         rows.insert(place, Row(0, "seen.PagesRot", at_us, 0, said))
-    found_in = keeping.hashed_again(Story(written(rows), of))
+    found_in = hashing.hashed_again(Story(written(rows), of))
     names = {each.sentence.split()[0] for each in found_in}
     assert (old_name in names) == (at != "never")
     assert (new_name in names) == (at != "first")

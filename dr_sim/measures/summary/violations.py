@@ -15,7 +15,7 @@ from dr_sim.measures.tables import run_end_us
 from dr_sim.measures.whole import Whole
 from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.oracle.monitors import Breach, Story, broken
-from dr_sim.oracle.monitors.failover_left import left_alone
+from dr_sim.oracle.monitors.failover.left import left_alone
 from dr_sim.units import clock
 
 

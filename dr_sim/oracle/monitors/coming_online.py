@@ -14,9 +14,9 @@ from dr_sim.oracle.monitors.attempts import (
     is_accepted,
     rows_in,
 )
-from dr_sim.oracle.monitors.failover_back import is_called_off, is_planned
-from dr_sim.oracle.monitors.failover_causes import long_from_us
-from dr_sim.oracle.monitors.failover_course import ONLY_WAY
+from dr_sim.oracle.monitors.failover.back import is_called_off, is_planned
+from dr_sim.oracle.monitors.failover.causes import long_from_us
+from dr_sim.oracle.monitors.failover.course import ONLY_WAY
 from dr_sim.oracle.monitors.story import (
     SLACK_US,
     Breach,

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dr_sim.oracle.monitors.keeping import deaths_us
 from dr_sim.oracle.monitors.restarts import list_around
 from dr_sim.oracle.monitors.story import Breach, Ints, Story
 
@@ -46,7 +45,7 @@ def nothing_stays_of_what_is_deleted(story: Story) -> Iterator[Breach]:
     nothing = story.text_id("")
     keys, back = np.unique(saves["key"][::-1], return_index=True)
     last = len(saves["key"]) - 1 - back
-    died_us = deaths_us(story)
+    died_us = story.deaths_us()
     for database in story.databases:
         rows = story.of("seen.Delete", database)
         names, back = np.unique(rows["name"][::-1], return_index=True)

@@ -1,199 +1,31 @@
-"""Tells what is kept, and for how long (R6, R18): hashed again, never deleted while it is needed,
-and gone when it is not.
+"""Tells what is kept, and for how long (R18): never deleted while it is needed, and gone when it is
+not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from dr_sim.oracle.monitors.alert_rows import position_before
+from dr_sim.oracle.monitors.kept_files import gone_seqs, leads_on
 from dr_sim.oracle.monitors.story import (
     DAY_US,
     FULL,
     INCREMENTAL,
     LOG,
     RETENTION,
-    SLACK_US,
     Breach,
     Ints,
     Story,
     lost_here,
-    rot_said,
 )
 from dr_sim.record.journal import Row
 
 
-# ---- R6
-def hashed_again(story: Story) -> Iterator[Breach]:
-    """The newest full is hashed again periodically, where that is configured. One whose pages have
-    rotted, as people say, is of no use: the newest of the others is hashed.
-    """
-    every_us = story.scenario.replay.reverify_us
-    if not every_us:
-        return
-    for database in story.databases:
-        rows = story.of("seen.Validated", database)
-        fulls = np.flatnonzero(rows["header.kind"] == FULL)
-        names, firsts = np.unique(rows["name"][fulls], return_index=True)
-        asked = story.of("seen.Validate", database)
-        for place, name in zip(
-            fulls[firsts].tolist(), names.tolist(), strict=True
-        ):
-            times = asked["time_us"][asked["name"] == name]
-            for begin_us, until_us in _newest(
-                story, database, rows, fulls[firsts], place
-            ):
-                due_us = _not_hashed(
-                    story, times, begin_us, until_us, every_us
-                )
-                if due_us:
-                    yield Breach(
-                        "R6", int(rows["seq"][place]), due_us, database,
-                        f"{story.text(name)} is kept, and is not hashed again in time",
-                    )  # fmt: skip
-                    break
-
-
-def logs_are_hashed_again(story: Story) -> Iterator[Breach]:
-    """When kept files are hashed again, so is the newest log, if logs lead up to it from the newest
-    full (R6). A restart may have yet to read the headers of old logs.
-    """
-    if not story.scenario.replay.reverify_us:
-        return
-    for database in story.databases:
-        rows = story.of("seen.Validated", database)
-        one_fork = len(np.unique(rows["header.fork"])) == 1
-        if not one_fork or rot_said(story, database):
-            continue
-        for alarm in story.rows_of("seen.Alarm", database):
-            if alarm.values["what"] != "reverify":
-                continue
-            if not story.quiet_between(
-                story.first_start_us, alarm.time_us + SLACK_US
-            ):
-                break
-            newest = _newest_log(story, database, rows, alarm)
-            asked = story.of("seen.Validate", database)
-            now = asked["time_us"] == alarm.time_us
-            if newest >= 0 and newest not in asked["name"][now]:
-                yield Breach(
-                    "R6", alarm.seq, alarm.time_us, database,
-                    f"{story.text(newest)} is kept, and is not hashed again with the others",
-                )  # fmt: skip
-                break
-
-
-def _newest_log(
-    story: Story, database: int, rows: dict[str, Ints], alarm: Row
-) -> int:
-    """Return the name of the newest log here, to which logs lead from the newest full; -1 if they
-    do not, or if a full or an incremental ends later.
-    """
-    known = rows["seq"] < alarm.seq
-    _, back = np.unique(rows["name"][known][::-1], return_index=True)
-    place = int(known.sum()) - 1 - back
-    names = rows["name"][place]
-    gone = _gone_seqs(story, database, names, rows["seq"][place])
-    landed = story.of("seen.Landed", database)
-    came = landed["seq"] < alarm.seq
-    hashed = np.append(rows["seq"][place], 0)
-    to = np.searchsorted(names, landed["name"][came])
-    overtaken = landed["seq"][came] > hashed[to]
-    again = landed["name"][came][overtaken]
-    here = (gone >= alarm.seq) & ~np.isin(names, again)
-    place, names = place[here], names[here]
-    kind = rows["header.kind"][place]
-    first = rows["header.first_lsn"][place]
-    last = rows["header.last_lsn"][place]
-    logs = (kind == LOG) & (last > first)
-    fulls = kind == FULL
-    if not logs.any() or not fulls.any():
-        return -1
-    if last[logs].max() <= last[kind != LOG].max():
-        return -1
-    if not _leads_on(first[logs], last[logs], int(last[fulls].max())):
-        return -1
-    return int(names[logs][np.argmax(last[logs])])
-
-
-def _not_hashed(
-    story: Story, times: Ints, begin_us: int, until_us: int, every_us: int
-) -> int:
-    """Return when a full should have been hashed again at the latest, if it was not; 0 if it was.
-    times: when it was hashed. It is the newest between the two instants.
-    """
-    inside = times[(times > begin_us) & (times < until_us)].tolist()
-    for at_us, then_us in pairwise([begin_us, *inside, until_us]):
-        due_us = at_us + 2 * every_us + SLACK_US
-        if then_us > due_us and story.quiet_between(at_us, due_us):
-            return int(due_us)
-    return 0
-
-
-def _newest(
-    story: Story,
-    database: int,
-    rows: dict[str, Ints],
-    fulls: Ints,
-    place: int,
-) -> list[tuple[int, int]]:
-    """Return from when to when a full is the newest that is of use. place: its row. fulls: the row
-    of each full.
-    """
-    name = int(rows["name"][place])
-    begin_us = int(rows["time_us"][place])
-    finished_us = rows["header.finished_utc_us"][place]
-    begun = rows["time_us"][fulls]
-    finished = rows["header.finished_utc_us"][fulls]
-    # fulls may come in another order than they were taken in, and one may lie here twice,
-    # where an older version of a file has come: one of the two is hashed
-    twice = (finished == finished_us) & (begun > begin_us)
-    newer = fulls[(finished > finished_us) | twice]
-    rotten = rot_said(story, database)
-
-    def of_use_until(full: int) -> int:
-        said = rotten.get(story.text(full))
-        return story.end_us if said is None else said.time_us
-
-    until_us = min(
-        _kept_until(story, database, name, begin_us, story.end_us),
-        of_use_until(name),
-    )
-    found, from_us = list[tuple[int, int]](), begin_us
-    order = np.argsort(rows["time_us"][newer], kind="stable")
-    for each in newer[order].tolist():
-        comes_us = int(rows["time_us"][each])
-        said_us = of_use_until(int(rows["name"][each]))
-        if said_us <= comes_us:
-            continue
-        found.append((from_us, min(comes_us, until_us)))
-        from_us = max(from_us, said_us)
-        if from_us >= until_us:
-            break
-    found.append((from_us, until_us))
-    return [(first, last) for first, last in found if first < last]
-
-
-def _kept_until(
-    story: Story, database: int, name: int, begin_us: int, until_us: int
-) -> int:
-    for kind in ("seen.ValidationFailed", "seen.Delete", "seen.Landed"):
-        rows = story.of(kind, database)
-        times = rows["time_us"][
-            (rows["name"] == name) & (rows["time_us"] > begin_us)
-        ]
-        until_us = min([until_us, *times[:1].tolist()])
-    for kind in ("truth.promoted", "truth.copy_gone"):
-        times = story.of(kind, database)["time_us"]
-        until_us = min([until_us, *times[times > begin_us][:1].tolist()])
-    return until_us
-
-
-# ---- R18 at the secondary
+# ---- at the secondary
 @dataclass(slots=True)
 class _Shelf:
     """Headers of whole files, as columns. links: incrementals stand on incrementals (PostgreSQL's
@@ -307,9 +139,9 @@ def _deletes_of(
     forks = rows["header.fork"][last_rows]
     if len(np.unique(forks)) > 1:
         return  # which of two histories a file belongs to is the planner's business
-    gone_seq = _gone_seqs(story, database, names, rows["seq"][last_rows])
+    gone_seq = gone_seqs(story, database, names, rows["seq"][last_rows])
     times, begins = np.unique(deletes["time_us"], return_index=True)
-    died_us = deaths_us(story)
+    died_us = story.deaths_us()
     oldest = 0  # no file before that one is there any more
     for at_us, begin in zip(times.tolist(), begins.tolist(), strict=True):
         seq = int(deletes["seq"][begin])
@@ -331,57 +163,6 @@ def _deletes_of(
         )
         if wrong:
             yield Breach("R18", seq, at_us, database, wrong)
-
-
-def deaths_us(story: Story) -> set[int]:
-    """Return the instants at which the recovery manager died."""
-    lives = story["truth.manager"]
-    return set(lives["time_us"][lives["up"] == 0].tolist())
-
-
-def _gone_seqs(
-    story: Story, database: int, names: Ints, whole_seq: Ints
-) -> Ints:
-    """Return the row with which each of these files was deleted, was found not to be whole any more
-    (for good), or was said to hold rotten pages; a row beyond the end if none.
-    """
-    gone = np.full(len(names), len(story.journal) + 1, dtype=np.int64)
-    order = np.argsort(names, kind="stable")
-    for kind in ("seen.ValidationFailed", "seen.Delete"):
-        rows = story.of(kind, database)
-        places = np.searchsorted(names[order], rows["name"])
-        known = places < len(names)
-        known[known] = names[order][places[known]] == rows["name"][known]
-        which, seqs = order[places[known]], rows["seq"][known]
-        if kind == "seen.ValidationFailed":
-            lasting = seqs > whole_seq[which]
-            which, seqs = which[lasting], seqs[lasting]
-        np.minimum.at(gone, which, seqs)
-    for name, said in rot_said(story, database).items():
-        mine = names == story.text_id(name)
-        gone[mine] = np.minimum(gone[mine], said.seq)
-    _lost_here(story, database, names, whole_seq, gone)
-    return gone
-
-
-def _lost_here(
-    story: Story, database: int, names: Ints, whole_seq: Ints, gone: Ints
-) -> None:
-    """Take out what was lost with its place, and not validated again since."""
-    landed = story.of("truth.landed", database)
-    name_of = dict(
-        zip(landed["file"].tolist(), landed["name"].tolist(), strict=True)
-    )
-    place_of = {name: place for place, name in enumerate(names.tolist())}
-    lost = story.of("truth.file_gone", database)
-    here = lost["where"] == story.text_id("secondary")
-    here &= lost["why"] != story.text_id(RETENTION)
-    for number, seq in zip(
-        lost["file"][here].tolist(), lost["seq"][here].tolist(), strict=True
-    ):
-        place = place_of.get(name_of.get(number, -1), -1)
-        if place >= 0 and seq > whole_seq[place]:
-            gone[place] = min(gone[place], seq)
 
 
 def _young_since(story: Story, database: int, at_us: int) -> int:
@@ -422,7 +203,7 @@ def _wrong_delete(
     return ""
 
 
-# ---- R18 at the primary, and the other way round
+# ---- at the primary, and the other way round
 def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
     """Retention at the primary takes no file that has never landed, or that is on its way: what
     landed damaged is sent again (R18).
@@ -531,7 +312,7 @@ def _daily(story: Story, database: int) -> Iterator[Row]:
     have to read some first, and deletes nothing. No failover is on, and the manager does not die in
     the middle.
     """
-    died_us = deaths_us(story)
+    died_us = story.deaths_us()
     alarms = story.of("seen.Alarm", database)
     whole = alarms["mono_us"] % DAY_US == 0
     for seq in alarms["seq"][whole].tolist():
@@ -556,7 +337,7 @@ def _left(
     _, back = np.unique(rows["name"][known][::-1], return_index=True)
     place = int(known.sum()) - 1 - back
     names, seqs = rows["name"][place], rows["seq"][place]
-    gone = _gone_seqs(story, database, names, seqs)
+    gone = gone_seqs(story, database, names, seqs)
     now = story.of("seen.Alarm", database)["time_us"] == alarm.time_us
     last_seq = int(story.of("seen.Alarm", database)["seq"][now][-1])
     here = gone >= alarm.seq
@@ -573,7 +354,7 @@ def _left(
     if not starts.any() or strays.any() or not (logs & ~old).any():
         return ""
     anchor = int(last[starts].max())
-    if not _leads_on(first[logs], last[logs], anchor):
+    if not leads_on(first[logs], last[logs], anchor):
         return ""
     behind = old & (kind == LOG) & (last <= anchor)
     behind &= last <= position_before(story, database, alarm.seq)[1]
@@ -581,16 +362,6 @@ def _left(
     deleted = times["name"][times["time_us"] == alarm.time_us]
     left = names[behind & (gone > last_seq) & ~np.isin(names, deleted)]
     return story.text(left[0]) if len(left) else ""
-
-
-def _leads_on(first: Ints, last: Ints, reached: int) -> bool:
-    """Return whether logs lead from a position to the end of them all without a hole."""
-    for place in np.argsort(first, kind="stable").tolist():
-        if last[place] > reached:
-            if first[place] > reached:
-                return False
-            reached = int(last[place])
-    return True
 
 
 def old_files_go(story: Story) -> Iterator[Breach]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dr_sim.oracle.monitors.failover_back import nothing_was_restored
+from dr_sim.oracle.monitors.failover.back import nothing_was_restored
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import (
     FULL,

@@ -319,6 +319,11 @@ class Story:
                 return begin, end
         return time_us, time_us
 
+    def deaths_us(self) -> set[int]:
+        """Return the instants at which the recovery manager died."""
+        rows = self["truth.manager"]
+        return set(rows["time_us"][rows["up"] == 0].tolist())
+
     def _lives(self) -> list[tuple[int, int]]:
         lives: list[tuple[int, int]] = []
         begun = -1

@@ -17,7 +17,7 @@ from dr_sim.oracle.monitors.attempts import (
     is_accepted,
     rows_in,
 )
-from dr_sim.oracle.monitors.failover_causes import long_from_us
+from dr_sim.oracle.monitors.failover.causes import long_from_us
 from dr_sim.oracle.monitors.story import (
     SECOND_US,
     SLACK_US,
@@ -159,7 +159,7 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
 
 def not_called_off_once_stopped(story: Story) -> Iterator[Breach]:
     """A primary that has been stopped is not left without a successor: it serves again, or cannot.
-    One of several copies may leave it to another (failover_left.py).
+    One of several copies may leave it to another (left.py).
     """
     if story.scenario.ranks > 1:
         return

@@ -17,7 +17,7 @@ from dr_sim.oracle.monitors.attempts import (
     planned_before,
     rows_in,
 )
-from dr_sim.oracle.monitors.failover_emptied import limit_us
+from dr_sim.oracle.monitors.failover.emptied import limit_us
 from dr_sim.oracle.monitors.story import (
     SLACK_US,
     Breach,

@@ -17,7 +17,7 @@ from dr_sim.oracle.monitors.attempts import (
     is_accepted,
     most_turns,
 )
-from dr_sim.oracle.monitors.failover_causes import long_from_us
+from dr_sim.oracle.monitors.failover.causes import long_from_us
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import LOG, OFF, SLACK_US, Breach, Story
 from dr_sim.record.journal import Row
