@@ -34,12 +34,8 @@ from dr_sim.importers.import_history import (
     series_of,
 )
 from dr_sim.importers.json_values import json_values
-from dr_sim.importers.postgres_backups import (
-    Cluster,
-    Placed,
-    Positions,
-    place,
-)
+from dr_sim.importers.postgres_backups import Cluster, Positions
+from dr_sim.importers.wal_placement import Placed, place
 from dr_sim.scenario.fields.values import is_name
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 

@@ -26,12 +26,9 @@ from dr_sim.importers.json_values import (
     text_of,
     wal_name_of,
 )
-from dr_sim.importers.postgres_backups import (
-    BaseBackup,
-    Cluster,
-    wal_timeline,
-)
+from dr_sim.importers.postgres_backups import BaseBackup, Cluster
 from dr_sim.importers.strange_rows import Mistakes, RowPlace, StrangeRow
+from dr_sim.importers.wal_names import wal_timeline
 
 _KINDS = {
     "full": Kind.FULL,

@@ -29,15 +29,11 @@ from dr_sim.importers.cells import (
 )
 from dr_sim.importers.import_postgres import Tool, read_clusters, tool_of
 from dr_sim.importers.json_values import json_values, lsn_text, parse_lsn
-from dr_sim.importers.postgres_backups import (
-    Cluster,
-    Positions,
-    place,
-    wal_names,
-    wal_start,
-)
+from dr_sim.importers.postgres_backups import Cluster, Positions
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
 from dr_sim.importers.strange_rows import StrangeRow
+from dr_sim.importers.wal_names import wal_names, wal_start
+from dr_sim.importers.wal_placement import place
 from dr_sim.units import SECOND_US
 
 _WAL_NAME = re.compile(r"[0-9A-Fa-f]{24}")

@@ -16,7 +16,9 @@ from dr_sim.backups.model import Kind
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.importers.import_postgres import Tool, import_postgres, read_clusters
-from dr_sim.importers.postgres_backups import Cluster, Positions, place, wal_names
+from dr_sim.importers.postgres_backups import Cluster, Positions
+from dr_sim.importers.wal_names import wal_names
+from dr_sim.importers.wal_placement import place
 from dr_sim.loading.load import load_scenario
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
