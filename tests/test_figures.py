@@ -513,19 +513,16 @@ def test_the_line_of_one_database_is_not_that_of_the_service() -> None:
 def test_very_many_logs_are_drawn_to_the_end() -> None:
     """15,000 logs of two databases: few bars, and none of the time is left out."""
     second = 1_000.0
-    bars = [
-        {"row": 2, "from": k * 300 * second, "to": (k * 300 + 1) * second, "words": "", "of": k % 2}
-        for k in range(15_000)
-    ]
+    spans = [(k * 300 * second, (k * 300 + 1) * second, k % 2) for k in range(15_000)]
     timeline = Timeline(seen(Journal(), a_scenario("a", "b")))
-    joined = joined_bars(timeline.choices, bars)
+    joined = joined_bars(timeline.choices, 2, spans)
     whole = [bar for bar in joined if bar["only"] == "service"]
     assert len(whole) <= MOST_JOINED and len(joined) <= MOST_JOINED + 2 * 5_000
-    assert (whole[0]["from"], whole[-1]["to"]) == (0, bars[-1]["to"])
+    assert (whole[0]["from"], whole[-1]["to"]) == (0, spans[-1][1])
     assert sum(int(bar["words"].split()[0].replace(",", "")) for bar in whole) == 15_000
     for index in (0, 1):
         mine = [bar for bar in joined if bar["only"] == "chosen" and bar["of"] == index]
-        assert mine[-1]["to"] == bars[-2 + index]["to"]
+        assert mine[-1]["to"] == spans[-2 + index][1]
     still = mark_shapes(
         {"type": "bars", "label": "", "colour": "green", "items": joined},
         frame(15_000 * 300 * 1_000_000, 1),

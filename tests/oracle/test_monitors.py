@@ -60,6 +60,7 @@ manager: {restart_after: 10 s}
 STUCK = CRM.replace("full: none", "full: daily 23:00") + (
     "replay: {on_hole: skip_ahead, otherwise: resync}\nevents: [{at: 16 min, missing_file: crm}]\n"
 )
+STUCK_OF_TWO = STUCK.replace("databases: {crm:", "databases: {web: {size: 1 GB}, crm:")
 DAMAGED = CRM + "events: [{at: 16 min, corrupt_in_transit: crm}]\n"
 NOT_SET_UP = CRM + "events: [{at: 16 min, setup_differs: crm}]\n"
 PAUSED = CRM + "events: [{at: 31 min, paused_backups: {database: crm, duration: 1 h}}]\n"
@@ -623,6 +624,9 @@ CASES = (
         "seen.Validate", name="crm_2026_01_05_05_45_00_log_000")),
     Case(durable.alerts_are_durable_first, STUCK, "S1", both(
         drop("seen.Save", key="alert/crm"), insert(
+            "seen.RaiseAlert", "seen.Save", {"key": "alert/crm", "value": "{...}"}))),
+    Case(durable.alerts_are_durable_first, STUCK_OF_TWO, "S1", both(
+        change("seen.Save", {"key": "alert/web"}, key="alert/crm"), insert(
             "seen.RaiseAlert", "seen.Save", {"key": "alert/crm", "value": "{...}"}))),
     Case(durable.nothing_stays_of_what_is_deleted, KEPT, "R18", drop(
         "seen.Save", key="attempts/crm/crm_2026_01_05_00_15_00_log_000", value="")),
