@@ -9,7 +9,7 @@ from dr_sim.scenario.fields.fields import Params, default
 from dr_sim.scenario.fields.laws import Law
 from dr_sim.scenario.fields.named import DatabaseName
 from dr_sim.scenario.fields.quantities import Size
-from dr_sim.scenario.kind import PRIMARY, EventKind
+from dr_sim.scenario.kind import PRIMARY, EventKind, Explains
 
 if TYPE_CHECKING:
     from dr_sim.world.kernel.occurrence import Occurrence
@@ -54,6 +54,7 @@ KIND = EventKind(
     needs_primary=True,
     place=lambda params: "primary",
     turned=lambda params: None,
+    explains=(Explains.LOG_FULL,),
     affects=lambda params: PRIMARY,
     draws=lambda r, db: {
         "database": db,

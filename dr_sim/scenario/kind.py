@@ -39,6 +39,7 @@ class Explains(enum.Enum):
     PAUSED = "backup jobs are paused"
     REFUSED = "the engine refuses a log backup"
     NO_ROOM = "a disk has no room"
+    LOG_FULL = "a transaction log cannot grow"
     RESTORE_REFUSED = "nothing can be restored"
     NOT_SET_UP = "the secondary is not set up for what a backup holds"
     HELD_OPEN = "somebody reads a standby's database and so keeps restores out of it"

@@ -21,6 +21,7 @@ from dr_sim.measures.alerts import alerts
 from dr_sim.measures.causes.causes import Causes
 from dr_sim.measures.causes.life import cut_up, seeded_anew
 from dr_sim.measures.causes.pieces import LedgerLine
+from dr_sim.measures.causes.waits import slow_restores
 from dr_sim.measures.cloud.cloud import Provisioning, provisioned_words
 from dr_sim.measures.exposure.exposure import Curve, true_exposure
 from dr_sim.measures.exposure.lag import replay_lag
@@ -76,9 +77,10 @@ def explain_failover(
         )
     failover = found[n - 1]
     loss = failover.worst if database is None else failover.losses[database]
+    causes = Causes(t, scenario)
     return [
-        loss_ledger(Causes(t, scenario), loss),
-        outage_ledger(t, scenario, failover, waits),
+        loss_ledger(causes, loss),
+        outage_ledger(causes, failover, waits),
     ]
 
 
@@ -337,14 +339,14 @@ WAITS_FOR_A_MACHINE = "until there was a machine to restore onto"
 
 
 def outage_ledger(
-    t: Tables,
-    scenario: Scenario,
+    causes: Causes,
     failover: FailoverOutcome,
     waits: Sequence[Provisioning] = (),
 ) -> Ledger:
     """The outage by its phases. Of one that outlasted the run the total is unknown and the lines
     say how far it got. waits: for the cloud manager, in the time of this leg.
     """
+    t, scenario = causes.t, causes.scenario
     lines = []
     for begin, end, phase in failover.spans:
         if phase == ATTEMPT:
@@ -362,6 +364,9 @@ def outage_ledger(
             else:
                 databases = len(scenario.databases)
                 why = _why(_InSpan(t, left, right), phase, databases)
+            if phase == "drain" and not dead:
+                slow = slow_restores(causes, left, right)
+                why += f", restores were slow ({slow})" if slow else ""
             lines.append(LedgerLine(left, right - left, phase, why))
     note = (
         ""

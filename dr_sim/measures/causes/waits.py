@@ -4,7 +4,7 @@ delay, another one before it, a worker, a restore that is refused or still in pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from dr_sim.backups.model import Kind
@@ -127,7 +127,7 @@ def _cause(
             ordered, ordered + 1, Explains.RESTORES_OFF, database
         ):
             return prefix + f"landed, restores are off ({off})", file.name
-        label = causes.during(a, a + 1, Explains.SLOW_RESTORE, database)
+        label = made_slow(causes, database, max([ordered, *queue[-1:]]))
         return prefix + "being restored" + (
             f" ({label})" if label else ""
         ), file.name
@@ -144,6 +144,41 @@ def _cause(
     if a < delayed:
         return prefix + "replay delay", "as configured"
     return prefix + "landed, not restored", file.name
+
+
+def made_slow(causes: Causes, database: int, begun_us: int) -> str:
+    """Return the events that make a restore slow which begins at that instant: how long it takes is
+    decided then, whatever begins or ends while it runs.
+    """
+    return causes.during(
+        begun_us, begun_us + 1, Explains.SLOW_RESTORE, database
+    )
+
+
+def slow_restores(causes: Causes, begin_us: int, end_us: int) -> str:
+    """Return 'event 2, event 5': the events that made restores slow of those that ran in that time;
+    '' if none did.
+    """
+    if not any(
+        Explains.SLOW_RESTORE in h.explains for h in causes.happenings
+    ):
+        return ""
+    each = [
+        (database, span)
+        for database in range(len(causes.scenario.databases))
+        for span in restores(causes, database)
+    ]
+    ran = [of for of in each if of[1][0] < end_us and begin_us < of[1][1]]
+    since_us = min((span[0] for _, span in ran), default=end_us)
+    near = [of for of in each if of[1][0] < end_us and since_us < of[1][1]]
+    found: list[str] = []
+    for database, (ordered, _, _) in ran:
+        queue = _taken_up(causes, (database, ordered), near)
+        begun = max([ordered, *queue])
+        label = made_slow(causes, database, begun)
+        if label and begun < end_us:
+            found += label.split(", ")
+    return ", ".join(dict.fromkeys(found))
 
 
 def restores(causes: Causes, database: int) -> list[tuple[int, int, str]]:
@@ -180,14 +215,30 @@ def _served_before(
     """The instant at which a worker takes up a restore that was ordered then; none if one was free
     at once.
     """
-    workers = causes.scenario.replay.workers
-    others = [
-        span
+    each = [
+        (i, span)
         for i in range(len(causes.scenario.databases))
         if i != database
         for span in restores(causes, i)
-        if span[0] <= ordered < span[1]
-        and (span[0] < ordered or i < database)
     ]
-    over = sorted(e for _, e, _ in others)
+    return _taken_up(causes, (database, ordered), each)
+
+
+def _taken_up(
+    causes: Causes,
+    of: tuple[int, int],
+    each: Sequence[tuple[int, tuple[int, int, str]]],
+) -> list[int]:
+    """Return the same, given the restores that may come before it, each with its database. of: the
+    database, and when the restore was ordered.
+    """
+    database, ordered = of
+    workers = causes.scenario.replay.workers
+    over = sorted(
+        span[1]
+        for i, span in each
+        if i != database
+        and span[0] <= ordered < span[1]
+        and (span[0] < ordered or i < database)
+    )
     return [over[len(over) - workers]] if len(over) >= workers else []

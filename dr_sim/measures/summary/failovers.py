@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dr_sim.measures.alerts.alerts import AlertQuality, Episode
+from dr_sim.measures.causes.begun_by import begun_by
 from dr_sim.measures.causes.causes import Causes
 from dr_sim.measures.causes.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.cloud.cloud import Provisioning, provisionings_in
@@ -45,7 +46,6 @@ from dr_sim.measures.summary.types import (
 from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole
-from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 
 FIRST, SECOND = "primary", "second side"
@@ -263,7 +263,7 @@ def _failover(
         ordered_us=None if order is None else order.given_us,
         ordered_planned=None if order is None else order.planned,
         failed_us=f.failed_us,
-        events=_events_of(causes, f, order),
+        events=begun_by(causes, f, None if order is None else order.event),
         data_loss_us=f.data_loss_us,
         data_loss_s=seconds(f.data_loss_us),
         recovery_point_us=f.worst.recovery_point_us,
@@ -283,7 +283,7 @@ def _failover(
         phases_us=f.phases_us,
         phases=phases,
         manager_down_us=sum(end - begin for begin, end in away),
-        outage_ledger=_ledger(outage_ledger(t, scenario, f, waits)),
+        outage_ledger=_ledger(outage_ledger(causes, f, waits)),
         drain_restoring_us=spent.restoring_us,
         drain_hung_us=spent.hung_us,
         limit_ended_the_wait=_limit_ended_the_wait(t, f),
@@ -371,16 +371,6 @@ def _tenant(scenario: Scenario, name: str, of: PartOutcome) -> TenantCost:
         served_again_us=of.served_again_us,
         phases_us=of.phases_us,
     )
-
-
-def _events_of(
-    causes: Causes, f: FailoverOutcome, order: GivenOrder | None
-) -> str:
-    """'event 3, event 5': what was lost, and the order that was obeyed."""
-    found = [causes.during(f.failed_us, f.failed_us + 1, Explains.LOSS)]
-    if order is not None:
-        found.append(order.event)
-    return ", ".join(dict.fromkeys(label for label in found if label))
 
 
 def _database(
