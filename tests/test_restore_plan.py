@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from dr_sim.backups.outlook import look_ahead
 from dr_sim.backups.target import ASSUMED_FIXED_US, ASSUMED_RATE_BYTES_S
 from dr_sim.cli.main import main
-from dr_sim.importers.plan_sources import Forks, sources_in
+from dr_sim.importers.plan_source import Forks
+from dr_sim.importers.plan_sources import sources_in
 from dr_sim.loading import load_scenario
 from dr_sim.results.run_folder import read_results, write_results
 from dr_sim.runs.run import run

@@ -7,11 +7,8 @@ from typing import Any
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.formatting.words import counted
-from dr_sim.importers.plan_sources import (
-    RestoreCosts,
-    RunSource,
-    Source,
-)
+from dr_sim.importers.plan_source import RestoreCosts, Source
+from dr_sim.importers.plan_sources import RunSource
 from dr_sim.results.run_folder import read_results
 
 

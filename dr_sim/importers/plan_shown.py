@@ -11,7 +11,7 @@ from dr_sim import units
 from dr_sim.backups.model import BackupHeader, Kind, finishing_order
 from dr_sim.backups.outlook import Missing, OutlookState
 from dr_sim.formatting.words import counted, size
-from dr_sim.importers.plan_sources import Source
+from dr_sim.importers.plan_source import Source
 from dr_sim.importers.restore_plan import PlanAnswer
 from dr_sim.units import SECOND_US
 

@@ -19,14 +19,8 @@ from dr_sim.files.output import read_bytes
 from dr_sim.formatting.words import size
 from dr_sim.importers.cells import BadValueError
 from dr_sim.importers.plan_of_run import sources_of_run
-from dr_sim.importers.plan_sources import (
-    Forks,
-    Opened,
-    RestoreCosts,
-    Source,
-    read_forks,
-    sources_in,
-)
+from dr_sim.importers.plan_source import Forks, Opened, RestoreCosts, Source
+from dr_sim.importers.plan_sources import read_forks, sources_in
 from dr_sim.importers.strange_rows import refuse_if_needed
 from dr_sim.results.run_folder import MANIFEST_FILE
 from dr_sim.scenario.fields.times import parse_moment, to_utc_us
