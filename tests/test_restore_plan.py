@@ -1012,6 +1012,135 @@ def test_all_files_of_a_striped_backup_are_needed(
             assert planned(capsys, str(path), "--without", gone)[0] == 1
 
 
+def in_one_file(*positions: int | None, **more: object) -> list[dict[str, object]]:
+    """A full and logs that follow it, all in one file, at these positions."""
+    rows = [sql_row(1, "D", 100, 200)]
+    for number in range(2, len(positions) + 1):
+        rows.append(sql_row(number, "L", 100 * number - 50, 100 * number + 50))
+    for row, position in zip(rows, positions, strict=True):
+        row |= {"BackupPath": "D:\\b\\all.bak", "Position": position, **more}
+    return rows
+
+
+def test_a_file_with_several_backups_tells_which_one_to_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(in_one_file(1, 2, 3)))
+    code, answer = planned(capsys, str(path))
+    assert code == 0 and [step["position"] for step in answer["steps"]] == [1, 2, 3]
+    main(["plan", str(path)])
+    shown = capsys.readouterr().out
+    assert "all.bak (FILE = 2)" in shown and "all.bak (FILE = 3)" in shown
+    assert "(FILE = 1)" not in shown
+    code, answer = planned(capsys, str(path), "--without", "all.bak")
+    assert code == 1 and answer["steps"] == []
+
+
+def test_without_positions_it_is_said_that_nobody_can_tell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(in_one_file(None, None)))
+    code, answer = planned(capsys, str(path))
+    assert code == 0 and len(answer["steps"]) == 2
+    (remark,) = [each for each in answer["remarks"] if "FILE = n" in each]
+    assert remark.startswith("1 file with several backups, and the history does not tell")
+
+
+def test_a_backup_that_another_was_written_over_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """WITH INIT: the third set begins the file anew, also where it is another database's."""
+    rows = in_one_file(1, 2, 1, 2)
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(rows))
+    code, answer = planned(capsys, str(path))
+    assert code == 1 and answer["steps"] == []
+    assert (
+        "2 backups of this history overwritten by a later one in the same file" in answer["remarks"]
+    )
+    rows[2] |= {"DatabaseName": "other", "Type": "D"}
+    path.write_text(json.dumps(rows[:3]))
+    code, answer = planned(capsys, str(path), "--database", rows[0]["DatabaseName"])
+    assert code == 1 and answer["steps"] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "is_one"),
+    [
+        ({"ServerName": "another"}, False),
+        ({"ServerName": "another", "BackupPath": r"\\nas\b\all.bak"}, True),
+        ({"device_type": 5}, False),  # a tape is changed
+        ({"device_type": 7}, False),  # a virtual device's name is no file's
+    ],
+)
+def test_a_path_is_one_file_on_one_server_or_share(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: dict[str, object], is_one: bool
+) -> None:
+    rows = in_one_file(1, 1, **{key: more[key] for key in more if key != "ServerName"})
+    rows[1] |= {key: more[key] for key in more if key == "ServerName"}
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(rows))
+    _, answer = planned(capsys, str(path))
+    assert len(answer["steps"]) == (0 if is_one else 2)
+
+
+def test_what_goes_to_nul_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        sql_row(1, "D", 100, 200),
+        sql_row(2, "L", 50, 300, BackupPath="NUL"),
+        sql_row(3, "L", 300, 400),
+    ]
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(rows))
+    code, answer = planned(capsys, str(path))
+    assert code == 1 and files_of(answer) == ["1.bak"]
+    assert answer["missing"] and answer["missing"][0]["state"] == "lost"
+    assert "1 backup written to the device NUL, which keeps nothing" in answer["remarks"]
+
+
+def mirrored() -> list[dict[str, object]]:
+    """A full in two stripes, each with a mirror."""
+    return [
+        sql_row(
+            1, "D", 100, 200, BackupPath=f"{drive}:\\b\\{drive}{stripe}.bak",
+            mirror=mirror, family_sequence_number=stripe,
+        )
+        for mirror, drive in enumerate("de")
+        for stripe in (1, 2)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["families", "order"])
+@pytest.mark.parametrize(
+    ("gone", "used"),
+    [
+        ([], "d1.bak + d2.bak"),
+        (["d1.bak"], "e1.bak + d2.bak"),
+        (["d2.bak", "e1.bak"], "d1.bak + e2.bak"),
+        (["d1.bak", "e1.bak"], None),
+    ],
+)
+def test_any_mirror_of_a_stripe_serves(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    gone: list[str],
+    used: str | None,
+    told: bool,
+) -> None:
+    rows = mirrored()
+    if not told:
+        for row in rows:
+            del row["family_sequence_number"]
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(rows))
+    flags = [flag for name in gone for flag in ("--without", name)]
+    code, answer = planned(capsys, str(path), *flags)
+    assert files_of(answer) == ([] if used is None else [used])
+    assert code == (used is None)
+
+
 @pytest.mark.parametrize("kind", ["D", "I", "L"])
 def test_a_row_without_lsns_is_skipped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str

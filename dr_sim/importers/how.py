@@ -14,7 +14,8 @@ SELECT s.database_name, s.server_name, s.backup_set_uuid, s.type,
        s.first_recovery_fork_guid, s.last_recovery_fork_guid, s.fork_point_lsn,
        s.family_guid, s.database_guid, s.is_damaged, s.is_copy_only,
        s.recovery_model, s.backup_size, s.compressed_backup_size,
-       f.device_type, f.physical_device_name
+       s.position, f.device_type, f.physical_device_name,
+       f.family_sequence_number, f.mirror
 FROM msdb.dbo.backupset AS s
 JOIN msdb.dbo.backupmediafamily AS f ON f.media_set_id = s.media_set_id
 WHERE s.type IN ('D', 'I', 'L')

@@ -89,6 +89,7 @@ def _step_json(answer: PlanAnswer, step: BackupHeader) -> dict[str, Any]:
     return {
         "file": opened.names[step.backup_id],
         "paths": opened.paths.get(step.backup_id, []),
+        "position": opened.positions.get(step.backup_id),
         "kind": step.kind.word,
         "fork": answer.source.fork_text(step.fork),
         "first_lsn": str(step.first_lsn),
@@ -176,6 +177,9 @@ def _step_lines(answer: PlanAnswer) -> list[str]:
     width = len(str(len(steps)))
     for number, step in enumerate(steps, 1):
         name = _line(answer.opened.names[step.backup_id])
+        position = answer.opened.positions.get(step.backup_id, 1)
+        if position > 1:
+            name += f" (FILE = {position})"
         finished = utc_text(step.finished_utc_us)
         line = (
             f"  {number:>{width}}  {step.kind.word:<11}  {name}  {finished}"

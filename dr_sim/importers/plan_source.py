@@ -31,7 +31,7 @@ class RestoreCosts:
 @dataclass(slots=True)
 class Opened:
     """Holds what is at hand. names, stored bytes and whole paths of files by backup_id; sizes that
-    nothing tells are 0.
+    nothing tells are 0. positions: where in its file a backup lies, as far as it is told.
     """
 
     headers: list[BackupHeader]
@@ -40,6 +40,7 @@ class Opened:
     stored_bytes: dict[int, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     paths: dict[int, list[str]] = field(default_factory=dict)
+    positions: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -32,6 +32,7 @@ from dr_sim.importers.plan_source import (
     Source,
 )
 from dr_sim.importers.postgres_source import PostgresSource
+from dr_sim.importers.sqlserver_files import not_there
 from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
 from dr_sim.importers.sqlserver_source import SqlServerSource
 from dr_sim.importers.strange_rows import StrangeRow
@@ -131,6 +132,7 @@ def sources_in(data: bytes, file: str) -> list[Source]:
     by_database: dict[str, list[HistoryEntry]] = {}
     for entry in history.entries:
         by_database.setdefault(entry.header.database, []).append(entry)
+    lost = not_there([*history.entries, *history.damaged])
     found_there: list[Source] = []
     for name, entries in by_database.items():
         # of several of one name any may be the row's
@@ -150,6 +152,7 @@ def sources_in(data: bytes, file: str) -> list[Source]:
             history.remarks,
             strange=strange,
             damaged=damaged,
+            not_there=lost,
         )
         found_there.append(source)
     return found_there

@@ -36,6 +36,7 @@ from dr_sim.importers.cells import (
     Row,
     as_bool,
     as_instant,
+    as_int,
     as_lsn,
     as_text,
     csv_rows,
@@ -99,6 +100,11 @@ class HistoryEntry:
     # what is wrong with its sizes, which are then unknown
     size_mistakes: tuple[str, ...] = ()
     clock_put_back: bool = False
+    # where in its file it lies (FILE = n); 0: not told
+    position: int = 0
+    # which stripe of the set the file of this row holds; 0: not told
+    family: int = 0
+    mirror: int = 0  # 0: the file itself; 1 to 3: a mirror of it
 
     @property
     def name(self) -> str:
@@ -340,6 +346,9 @@ def _entry(
         stored,
         tuple(size_mistakes),
         told.clock_put_back,
+        optional(row, as_int, "Position") or 0,
+        optional(row, as_int, "family_sequence_number") or 0,
+        optional(row, as_int, "mirror") or 0,
     )
 
 

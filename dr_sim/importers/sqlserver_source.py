@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dr_sim.backups.chain import forks_of
 from dr_sim.backups.target import (
     Told,
 )
+from dr_sim.formatting.words import counted
 from dr_sim.importers.cells import (
     BadValueError,
 )
@@ -17,6 +18,15 @@ from dr_sim.importers.plan_source import (
     Forks,
     Opened,
     RestoreCosts,
+)
+from dr_sim.importers.sqlserver_files import (
+    Place,
+    are_untold,
+    is_nowhere,
+    media_of,
+    place_of,
+    sets_by_place,
+    whole_copy,
 )
 from dr_sim.importers.sqlserver_history import HistoryEntry
 from dr_sim.importers.strange_rows import StrangeRow
@@ -35,60 +45,99 @@ class SqlServerSource:
     costs: RestoreCosts = field(default_factory=RestoreCosts)
     strange: Sequence[StrangeRow] = ()
     damaged: Sequence[HistoryEntry] = ()
+    # where each set, by backup_id, is not to be found any more
+    not_there: Mapping[int, set[Place]] = field(default_factory=dict)
     slack_us: int = 0
 
     def knows(self, name: str) -> bool:
-        return bool(self._named(name))
+        return bool(self._sets_named(name) or self._places_named(name))
 
-    def _named(self, name: str) -> list[HistoryEntry]:
-        """The backups in a file: by its path, by the set's id, or by a name that one path alone
-        has.
-        """
+    def _sets_named(self, name: str) -> set[int]:
+        """Return the sets with that id, or that name if the history tells no file of theirs."""
+        wanted = name.lower()
+        return {
+            entry.header.backup_id
+            for entry in self.entries
+            if (entry.set_id and wanted == entry.set_id.lower())
+            or (not entry.paths and wanted == entry.name.lower())
+        }
+
+    def _places_named(self, name: str) -> set[Place]:
+        """Return the files of that path, else the one file of that name."""
         wanted = name.replace("\\", "/").lower()
-        for of in (_paths, lambda entry: [entry.set_id.lower()], _names):
-            found = [entry for entry in self.entries if wanted in of(entry)]
-            if of is _names and any(_paths(entry) for entry in found):
-                ids = {entry.header.backup_id for entry in found}
-                if len(ids) > 1:
-                    raise BadValueError(
-                        f"{name!r} names files in several folders: write the whole path"
-                    )
-            if found:
-                return found
-        return []
+        places = {
+            place_of(entry, path)
+            for entry in self.entries
+            for path in entry.paths
+        }
+        found = {place for place in places if place[1] == wanted}
+        if found:
+            return found
+        found = {
+            place for place in places if _file_name(place[1]) == wanted
+        }
+        if len(found) > 1:
+            raise BadValueError(
+                f"{name!r} names files in several folders: write the whole path"
+            )
+        return found
 
     def open(self, without: Sequence[str], forks: Forks) -> Opened:
-        gone = {
-            entry.header.backup_id
-            for name in without
-            for entry in self._named(name)
-        }
-        left = [
-            entry
-            for entry in self.entries
-            if entry.header.backup_id not in gone
-        ]
         opened = Opened(
             [], {}, Told(self._forks(forks)), remarks=list(self.remarks)
         )
-        for entry in left:
-            number = entry.header.backup_id
-            if number not in opened.names:
-                opened.headers.append(entry.header)
-                opened.names[number] = entry.name
-                opened.stored_bytes[number] = entry.stored_bytes
-            paths = opened.paths.setdefault(number, [])
-            paths += [path for path in entry.paths if path not in paths]
-        for number, paths in opened.paths.items():
-            if len(paths) > 1:  # striped: all of them are needed
-                opened.names[number] = " + ".join(
-                    _file_name(path) for path in paths
-                )
-        if any(entry.utc_guessed for entry in left):
+        opened.remarks += self._remarks_on_files()
+        no_sets = {n for name in without for n in self._sets_named(name)}
+        no_files = {p for name in without for p in self._places_named(name)}
+        by_set: dict[int, list[HistoryEntry]] = {}
+        for entry in self.entries:
+            by_set.setdefault(entry.header.backup_id, []).append(entry)
+        guessed = False
+        for number, rows in by_set.items():
+            gone = no_files | self.not_there.get(number, set())
+            files = whole_copy(media_of(rows), gone)
+            if files is None or number in no_sets:
+                continue
+            first = rows[0]
+            guessed |= first.utc_guessed
+            names = [_file_name(file.path) for file in files]
+            opened.headers.append(first.header)
+            opened.names[number] = " + ".join(names) or first.name
+            opened.stored_bytes[number] = first.stored_bytes
+            opened.paths[number] = [file.path for file in files]
+            if first.position:
+                opened.positions[number] = first.position
+        if guessed:
             opened.remarks.append(
                 "instants name no time zone: taken as UTC"
             )
         return opened
+
+    def _remarks_on_files(self) -> list[str]:
+        """Say what is in the history and lies in no file, and what nobody can tell."""
+        remarks = []
+        own = {entry.header.backup_id for entry in self.entries}
+        lost = {n: at for n, at in self.not_there.items() if n in own}
+        nowhere = sum(any(map(is_nowhere, at)) for at in lost.values())
+        if nowhere:
+            remarks.append(
+                f"{counted(nowhere, 'backup')} written to the device NUL, which keeps nothing"
+            )
+        over = len(lost) - nowhere
+        if over:
+            remarks.append(
+                f"{counted(over, 'backup')} of this history overwritten by a later one in the "
+                "same file"
+            )
+        files = sets_by_place(self.entries).values()
+        shared = [sets for sets in files if are_untold(sets)]
+        if shared:
+            remarks.append(
+                f"{counted(len(shared), 'file')} with several backups, and the history does not "
+                "tell their positions (FILE = n), nor whether one was written over another: all "
+                "are taken to be there"
+            )
+        return remarks
 
     def _guids(self) -> dict[str, int]:
         known: dict[str, int] = {}
@@ -155,16 +204,6 @@ class SqlServerSource:
 
     def stretch_text(self, fork: int, first_lsn: int, last_lsn: int) -> str:
         return f"log of {self.fork_text(fork)} from LSN {first_lsn} to {last_lsn}"
-
-
-def _paths(entry: HistoryEntry) -> list[str]:
-    return [path.replace("\\", "/").lower() for path in entry.paths]
-
-
-def _names(entry: HistoryEntry) -> list[str]:
-    return [_file_name(path).lower() for path in entry.paths] or [
-        entry.name.lower()
-    ]
 
 
 def _file_name(path: str) -> str:
