@@ -378,6 +378,12 @@ def test_a_regression_fails_and_an_improvement_is_told(
     asked = ["check", path, "--against", "base/b.parquet", "--tolerance", "0 s"]
     assert main([*asked, "--github", "--junit", "j.xml", "--markdown", "m.md"]) == code
     told = capsys.readouterr().out
+    assert (
+        f"{told.count('WORSE  ')} values worse, {told.count('BETTER  ')} better".replace(
+            "1 values", "1 value"
+        )
+        in told
+    )
     assert (word in told) if word else ("WORSE" not in told and "BETTER" not in told)
     if word == "WORSE":
         assert (
@@ -459,6 +465,9 @@ def test_what_is_no_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     Path("b.parquet").write_text("no")
     assert main(["check", path, "--against", "b.parquet"]) == 2
     assert "is no baseline of dr-sim" in capsys.readouterr().err
+    Path("folder").mkdir()
+    assert main(["check", path, "--against", "folder"]) == 2
+    assert "folder: is a folder; name the file" in capsys.readouterr().err
     other = str(scenario("other", MET))
     main(["baseline", other, "-o", "b.parquet"])
     capsys.readouterr()
@@ -468,7 +477,7 @@ def test_what_is_no_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing was compared: the baseline holds none" in told and "compared with" not in told
     assert main(["check", path, other, "--against", "b.parquet"]) == 0
     told = capsys.readouterr().out
-    assert "compared with the baseline: 1 scenario; a difference" in told
+    assert "compared with the baseline: 1 scenario; 0 values worse, 0 better; a" in told
     assert "nothing was compared" not in told
 
 

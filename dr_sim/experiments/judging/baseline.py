@@ -241,6 +241,11 @@ def write(
 
 def read(path: Path) -> Baseline:
     """Raises InputError if it is no baseline, or is not as it was written."""
+    if path.is_dir():
+        raise input_error(
+            str(path),
+            "is a folder; name the file that dr-sim baseline PATH -o FILE wrote",
+        )
     try:
         table = pq.read_table(path)
         about = json.loads(
@@ -287,10 +292,11 @@ def read(path: Path) -> Baseline:
         AttributeError,
         RecursionError,
         pa.ArrowException,
-    ) as error:
+    ):
         raise input_error(
             str(path),
-            f"is no baseline of dr-sim ({type(error).__name__}); make it again",
+            "is no baseline of dr-sim, or has been changed; make it again with dr-sim baseline "
+            "PATH -o FILE",
         ) from None
     return Baseline(path.parent, kept)
 

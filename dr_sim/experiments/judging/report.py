@@ -108,9 +108,12 @@ def _compared(check: Check, tolerance: Tolerance) -> str:
             "nothing was compared: the baseline holds none of these scenarios; it knows each by "
             "its path from the baseline's folder"
         )
+    changes = [change for c in check.checked for change in c.changes]
+    worse = sum(change.worse for change in changes)
     return (
-        f"compared with the baseline: {counted(compared, 'scenario')}; a difference of at most "
-        f"{tolerance} does not count"
+        f"compared with the baseline: {counted(compared, 'scenario')}; "
+        f"{counted(worse, 'value')} worse, {len(changes) - worse} better; a difference of at "
+        f"most {tolerance} does not count"
     )
 
 
