@@ -375,3 +375,14 @@ def test_reported_exposure_says_for_which_part_of_the_run_it_is_defined() -> Non
     assert sum(end - begin for begin, end in reported.defined_us) == reported.time_us
     # nothing is known until the first log has been validated
     assert reported.defined_us[0][0] > 0
+
+
+@pytest.mark.parametrize(
+    ("delay", "says"), [("", False), ("replay: {delay: 20 min}\n", True)], ids=["none", "20 min"]
+)
+def test_a_replay_delay_is_no_part_of_the_lag(delay: str, says: bool) -> None:
+    """With it the secondary is 20 to 25 min behind; 5 min of that are no intention."""
+    shown, summary, _ = of_run(ONE + delay)
+    (line,) = [line for line in shown.splitlines() if "REPLAY LAG" in line]
+    assert ("beyond the replay delay" in line) is says
+    assert summary.replay_lag.known("max") < 6 * MIN

@@ -271,6 +271,8 @@ class Timeline:
         lane = self.lane({"kind": "duration", "title": ""}, marks)
         words = f"Replay lag was at most {clock(lag.max_us())}."
         title = "Replay: how far the secondary was behind"
+        if self.scenario.delays_replay:
+            title += ", beyond the replay delay"
         return [Chart("replay", title, words, lane)]
 
     @cached_property

@@ -426,7 +426,10 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
             )
         )
     if lag.max_us is not None:
-        facts.append(("replay lag", _in_words(lag)))
+        name = "replay lag"
+        if scenario.delays_replay:
+            name += ", beyond the replay delay"
+        facts.append((name, _in_words(lag)))
     facts += cloud_facts(summary, scenario)
     if len(summary.legs) > 1:
         changes = [

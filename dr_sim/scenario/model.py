@@ -622,6 +622,12 @@ class Scenario:
         )
 
     @property
+    def delays_replay(self) -> bool:
+        """Return whether replay lags on purpose at any place."""
+        delays = [spec.replay.delay_us for spec in self.standbys]
+        return any([self.replay.delay_us, *delays])
+
+    @property
     def brings_back(self) -> bool:
         """Return whether what was lost may come back later."""
         return any(event.kind.brings_back for event in self.events)

@@ -78,7 +78,10 @@ def exposure_lines(summary: Summary, scenario: Scenario) -> list[str]:
     out += _outage_if_now(summary)
     lag = summary.replay_lag
     if lag.max_us is not None:
-        out.append(f"REPLAY LAG       {_quantiles(lag)}")
+        beyond = (
+            "  (beyond the replay delay)" if scenario.delays_replay else ""
+        )
+        out.append(f"REPLAY LAG       {_quantiles(lag)}{beyond}")
     out += _copies(summary)
     return out
 

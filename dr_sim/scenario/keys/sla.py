@@ -347,7 +347,9 @@ _MEANINGS = {
     "exposure": "what a failure now would lose",
     "exposure_before": "exposure before the first failure",
     "exposure_after": "exposure from the first failure on",
-    "replay_lag": "how far the secondary's databases are behind",
+    "replay_lag": (
+        "how far the secondary's databases are behind, beyond a replay.delay"
+    ),
     "outage_if_now": (
         "how long an outage would last if the site were lost now"
     ),
