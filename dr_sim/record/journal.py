@@ -424,9 +424,25 @@ class Journal:
             yield self._row(kinds[i], tables[i][place].tolist())
 
     def _rows_of(self, kind: RecordKind, table: Ints) -> Iterator[Row]:
+        names, texts, seen_texts = _NAMES[kind.id]
         for begin in range(0, len(table), _PIECE_ROWS):
-            for data in table[begin : begin + _PIECE_ROWS].tolist():
-                yield self._row(kind, data)
+            piece = table[begin : begin + _PIECE_ROWS]
+            heads = piece[:, :ROW_HEAD].tolist()
+            columns = []
+            for name, numbers in zip(
+                names, piece.T[ROW_HEAD:], strict=True
+            ):
+                if name in texts:
+                    columns.append(self.texts.spelled(numbers))
+                elif name in seen_texts:
+                    columns.append(self.seen_texts.spelled(numbers))
+                else:
+                    columns.append(numbers.tolist())
+            for (seq, at_us, entity), *values in zip(
+                heads, *columns, strict=True
+            ):
+                told = dict(zip(names, values, strict=True))
+                yield Row(seq, kind.name, at_us, entity, told)
 
     def told(self, seq: int) -> Any:
         """The event or command of a seen.* row as the object that it was."""

@@ -14,7 +14,7 @@ at once is bounded by the rows of a piece and by one column.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def _pieces(journal: Journal) -> Iterator[pa.Table]:
     used = [kind for kind in KINDS if len(tables[kind.id])]
     wanted = {column for kind in used for column in _COLUMNS[kind.id]}
     columns = [column for column in _TYPES if column in wanted]
-    kinds, checks = journal.kinds(), checks_of(journal)
+    kinds, checks = journal.kinds(), _checks(journal, tables)
     done = dict.fromkeys(
         tables, 0
     )  # how many rows of a kind have been written
@@ -239,7 +239,7 @@ class _Piece:
         used, ids = np.unique(values[~absent], return_inverse=True)
         codes = np.zeros(self._num_rows, np.int32)
         codes[~absent] = ids
-        words = arrow.words([texts.all[i] for i in used.tolist()])
+        words = arrow.words(texts.spelled(used))
         return pa.DictionaryArray.from_arrays(
             arrow.numbers(codes, absent), words
         )
@@ -247,6 +247,13 @@ class _Piece:
 
 def checks_of(journal: Journal) -> Ints:
     """One 32-bit hash a row, over its place, kind, time, entity and every field with its text."""
+    return _checks(
+        journal, {kind.id: journal.of_kind(kind.id) for kind in KINDS}
+    )
+
+
+def _checks(journal: Journal, tables: Mapping[int, Ints]) -> Ints:
+    """Return the same. tables: all rows, by their kinds."""
     hashes = {
         "str": _text_hashes(journal.texts),
         "seen-text": _text_hashes(journal.seen_texts),
@@ -254,7 +261,7 @@ def checks_of(journal: Journal) -> Ints:
     out = np.zeros(len(journal), dtype=np.uint32)
     with np.errstate(over="ignore"):
         for kind in KINDS:
-            rows = journal.of_kind(kind.id)
+            rows = tables[kind.id]
             if not len(rows):
                 continue
             total = np.full(

@@ -18,6 +18,9 @@ from dr_sim.record.old_texts import OldTexts, OldThenNew
 AT_HAND = 600_000
 """The number of texts that stay at hand: all those of a year of one database do."""
 
+_FEW = 20
+"""Texts that are read one by one in less time than together."""
+
 
 class Texts(dict[str, int]):
     """Interned texts: table[text] is its id, given on first sight. all: the texts, by id."""
@@ -70,8 +73,8 @@ class Texts(dict[str, int]):
     def spelled(self, numbers: NDArray[np.int64]) -> list[str]:
         """Return the texts with these numbers."""
         old = self._old
-        if old is None:
-            return [self._new[i] for i in numbers.tolist()]
+        if old is None or len(numbers) < _FEW:
+            return [self.all[i] for i in numbers.tolist()]
         aside = numbers < old.count
         from_file = iter(old.several(numbers[aside]))
         found = []

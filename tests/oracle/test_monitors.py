@@ -5,7 +5,7 @@ nothing about the journal as it was.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -1063,13 +1063,20 @@ def test_of_the_logs_before_a_failover_no_rows_are_spelled_out(
     journal = written(rows)
     began = next(row.seq for row in rows if row.kind == "seen.EnterPhase")
     read: list[int] = []
-    as_row = Journal._row
+    many = ("seen.Restore", "seen.Restored", "seen.Validated", "seen.Landed")
+    as_row, as_rows = Journal._row, Journal._rows_of
 
     def noted(self: Journal, kind: Any, data: list[int]) -> Row:
-        if kind.name in ("seen.Restore", "seen.Restored", "seen.Validated", "seen.Landed"):
+        if kind.name in many:
             read.append(data[0])
         return as_row(self, kind, data)
 
+    def all_noted(self: Journal, kind: Any, table: Any) -> Iterator[Row]:
+        if kind.name in many:
+            read.extend(table[:, 0].tolist())
+        return as_rows(self, kind, table)
+
     monkeypatch.setattr(Journal, "_row", noted)
+    monkeypatch.setattr(Journal, "_rows_of", all_noted)
     assert not monitors.broken(journal, of)
     assert read and min(read) > began

@@ -129,11 +129,18 @@ def last_new_log_us(
     """Return when a log of a new name (again: of any) was last told to have landed; -1: never. One
     that landed while no manager ran was in its inventory: it is not new when it is copied again.
     """
+    last = story.last_before("seen.Landed", database, seq)
+    known, key = story.new_logs_us, (database, last, again)
+    if key not in known:  # silence is told many times after one log
+        known[key] = _new_log_us(story, database, last, again)
+    return known[key]
+
+
+def _new_log_us(story: Story, database: int, last: int, again: bool) -> int:
+    """Return the same. last: the place of the landing that was told last."""
     rows = story.of("seen.Landed", database)
     first = story.first_places("seen.Landed", database)
-    for place in range(
-        story.last_before("seen.Landed", database, seq), -1, -1
-    ):
+    for place in range(last, -1, -1):
         if not (first[place] == place or again):
             continue
         name = int(rows["name"][place])

@@ -61,33 +61,43 @@ def _saves_under(
 
 def nothing_stays_of_what_is_deleted(story: Story) -> Iterator[Breach]:
     """The counter and the header of a file go from the store when the file is deleted (R18)."""
-    saves = story["seen.Save"]
-    nothing = story.text_id("")
-    keys, back = np.unique(saves["key"][::-1], return_index=True)
-    last = len(saves["key"]) - 1 - back
+    stays: dict[str, int] | None = None
     died_us = story.deaths_us()
     for database in story.databases:
         rows = story.of("seen.Delete", database)
+        if not len(rows["name"]):
+            continue
+        if stays is None:
+            stays = _stays(story)
         names, back = np.unique(rows["name"][::-1], return_index=True)
         deleted = len(rows["name"]) - 1 - back
-        for name, place in zip(
-            story.texts(names), deleted.tolist(), strict=True
+        seqs, times_us = rows["seq"][deleted], rows["time_us"][deleted]
+        for name, seq, at_us in zip(
+            story.texts(names),
+            seqs.tolist(),
+            times_us.tolist(),
+            strict=True,
         ):
-            if int(rows["time_us"][place]) in died_us:
-                continue  # in the middle, perhaps
             what = f"{story.name(database)}/{name}"
             for kind in (_ATTEMPTS, _HEADER):
-                key = story.text_id(f"{kind}/{what}")
-                at = int(keys.searchsorted(key))
-                if at == len(keys) or int(keys[at]) != key:
+                if stays.get(f"{kind}/{what}", seq) >= seq:
                     continue
-                seq, value = (
-                    saves["seq"][last[at]],
-                    saves["value"][last[at]],
-                )
-                if seq < rows["seq"][place] and int(value) != nothing:
+                if at_us not in died_us:  # else in the middle, perhaps
                     yield Breach(
-                        "R18", int(rows["seq"][place]), int(rows["time_us"][place]), database,
+                        "R18", seq, at_us, database,
                         f"{name} is deleted, and its {kind} stays in the store",
                     )  # fmt: skip
-                    break
+                break
+
+
+def _stays(story: Story) -> dict[str, int]:
+    """Return the keys of files that the store holds at the end, each with the seq of the row that
+    saved it last.
+    """
+    saves = story["seen.Save"]
+    keys, back = np.unique(saves["key"][::-1], return_index=True)
+    last = len(saves["key"]) - 1 - back
+    there = saves["value"][last] != story.text_id("")
+    texts = story.texts(keys[there])
+    seqs = saves["seq"][last[there]].tolist()
+    return dict(zip(texts, seqs, strict=True))

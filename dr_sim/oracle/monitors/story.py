@@ -85,6 +85,8 @@ class Story:
         self._parted: dict[str, Parted] = {}
         self._rows: dict[str, list[Row]] = {}
         self._rows_of: dict[str, dict[int, list[Row]]] = {}
+        # by database, place of a landing, and whether one that came again counts (alert_rows.py)
+        self.new_logs_us: dict[tuple[int, int, bool], int] = {}
         self._first_places: dict[tuple[str, int], Ints] = {}
         self._index = {d.name: i for i, d in enumerate(scenario.databases)}
         ends = self["truth.end"]["time_us"]
