@@ -54,7 +54,8 @@ def test_most_texts_are_in_the_file() -> None:
     assert len(some) <= 101 and len(some.all) == 5000
     assert some["text 3"] == 3 and some["text 5000"] == 5000
     numbers = np.array([4999, 0, 3, 5000, 3, 120])
-    assert some.spelled(numbers) == [f"text {i}" for i in numbers]
+    for asked in (numbers, np.tile(numbers, 10)):  # one by one, and together
+        assert some.spelled(asked) == [f"text {i}" for i in asked]
     assert some.spelled(numbers[:0]) == []
 
 
