@@ -20,6 +20,7 @@ _LOG_LINE = re.compile(
 _WAL_NAME = re.compile(r"[0-9A-F]{24}")
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 _LARGEST = 2**62
+_MOST_DIGITS = 30  # of a number before its point; more take too long
 _ASCTIME = "%a %b %d %H:%M:%S %Y"
 NO_LSN = 0  # InvalidXLogRecPtr
 
@@ -87,7 +88,9 @@ def number_of(row: Mapping[str, object], *path: str) -> int | None:
             value = Decimal(value.strip())
         except InvalidOperation:
             value = False
-    if isinstance(value, Decimal) and not value.is_finite():
+    if isinstance(value, Decimal) and (
+        not value.is_finite() or value.adjusted() > _MOST_DIGITS
+    ):
         value = False
     if (
         isinstance(value, bool)
@@ -146,7 +149,10 @@ def instant_of(row: Mapping[str, object], *path: str) -> int | None:
         and re.fullmatch(r"\d+(\.\d+)?", value.strip())
     ):
         try:
-            us = int(Decimal(str(value)) * 1_000_000)
+            seconds = Decimal(str(value))
+            if seconds.adjusted() > _MOST_DIGITS:
+                raise OverflowError
+            us = int(seconds * 1_000_000)
             when = _EPOCH + timedelta(microseconds=us)
         except (InvalidOperation, OverflowError):
             raise BadInstantError(_no_instant(path, value)) from None

@@ -5,6 +5,7 @@ of them.
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from dr_sim.backups.model import Kind
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
+from dr_sim.importers.cells import BadInstantError, BadValueError
 from dr_sim.importers.import_postgres import Tool, import_postgres, read_clusters
+from dr_sim.importers.json_values import instant_of, number_of
 from dr_sim.importers.postgres_backups import Cluster, Positions
 from dr_sim.importers.wal_names import wal_names
 from dr_sim.importers.wal_placement import place
@@ -551,3 +554,13 @@ def spoil(value: Any, data: st.DataObject) -> None:
         )
         value[key] = data.draw(st.one_of(scalars, st.just([]), st.just({}), st.just(10**30)))
         return
+
+
+@pytest.mark.parametrize("text", ["1e999999999", "-1e999999999", "1e999990", "1" * 5000])
+def test_a_number_with_absurdly_many_digits_is_refused_at_once(text: str) -> None:
+    """As an int it would take hours to make."""
+    for value in (text, Decimal(text)):
+        with pytest.raises(BadValueError, match="a number is needed"):
+            number_of({"id": value}, "id")
+        with pytest.raises(BadInstantError):
+            instant_of({"stop": value}, "stop")
