@@ -12,10 +12,10 @@ from typing import Any
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario.asked_model import Replications
+from dr_sim.scenario.checks.machine_checks import check_built
 from dr_sim.scenario.fields.fields import did_you_mean
 from dr_sim.scenario.keys.cloud_keys import check_cloud
 from dr_sim.scenario.keys.events import EventLine, FaultLine
-from dr_sim.scenario.keys.machine_keys import check_built
 from dr_sim.scenario.keys.recorded import KEYS as RECORDED_KEYS
 from dr_sim.scenario.keys.recorded import sections_of
 from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule

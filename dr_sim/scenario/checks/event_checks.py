@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario.checks.checks import times_drawn, value_of
-from dr_sim.scenario.fields.fields import did_you_mean
-from dr_sim.scenario.fields.quantities import NEVER
-from dr_sim.scenario.keys.cloud_keys import things_by_network, things_in
-from dr_sim.scenario.keys.events import EventLine, FaultLine
-from dr_sim.scenario.keys.machine_keys import (
+from dr_sim.scenario.checks.machine_checks import (
     farms_in,
     loads_in,
     physical_in,
 )
+from dr_sim.scenario.fields.fields import did_you_mean
+from dr_sim.scenario.fields.quantities import NEVER
+from dr_sim.scenario.keys.cloud_keys import things_by_network, things_in
+from dr_sim.scenario.keys.events import EventLine, FaultLine
 from dr_sim.scenario.keys.standbys import FIRST_SECONDARY
 from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.sites import site_name

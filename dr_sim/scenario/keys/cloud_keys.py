@@ -15,6 +15,7 @@ from dr_sim.errors import Problem
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.checks.idle_keys import check_idle
 from dr_sim.scenario.checks.limit_checks import own_of
+from dr_sim.scenario.checks.machine_checks import check_machines
 from dr_sim.scenario.checks.tenant_checks import (
     check_named_tenants,
     check_tenants,
@@ -47,10 +48,7 @@ from dr_sim.scenario.fields.values import (
     names_or,
 )
 from dr_sim.scenario.keys.machine_keys import SECTIONS as MACHINE_SECTIONS
-from dr_sim.scenario.keys.machine_keys import (
-    check_machines,
-    machines_of,
-)
+from dr_sim.scenario.keys.machine_keys import machines_of
 from dr_sim.scenario.keys.section import Section, about
 from dr_sim.scenario.reading.tree import Node
 from dr_sim.scenario.sla_measures import (
