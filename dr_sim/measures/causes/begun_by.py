@@ -4,7 +4,7 @@ heartbeats from being heard where nothing had failed.
 
 from __future__ import annotations
 
-from dr_sim.measures.causes.causes import Causes
+from dr_sim.measures.causes.causes import Causes, named_once
 from dr_sim.measures.outcome.outcome import FailoverOutcome
 from dr_sim.scenario.kind import Explains
 
@@ -16,17 +16,17 @@ def begun_by(causes: Causes, f: FailoverOutcome, order: str | None) -> str:
     """Return 'event 3, event 5'; '' if no event began it. order: the event of the order that was
     obeyed, '' if it has none; None: nobody ordered it.
     """
-    found = [causes.during(f.failed_us, f.failed_us + 1, Explains.LOSS)]
+    found = causes.each_during(f.failed_us, f.failed_us + 1, Explains.LOSS)
     if f.fell:
-        found.append(_filled_a_log(causes, f.failed_us))
+        found += _filled_a_log(causes, f.failed_us)
     if f.failure_class == "none" and order is None:
         found += _silenced(causes, f.failed_us)
-    found.append(order or "")
-    each = [one for label in found if label for one in label.split(", ")]
-    return ", ".join(dict.fromkeys(each))
+    if order:
+        found.append(order)
+    return named_once(found)
 
 
-def _filled_a_log(causes: Causes, fell_us: int) -> str:
+def _filled_a_log(causes: Causes, fell_us: int) -> list[str]:
     """Return the events for which the log of a server that fell then was full."""
     fell = [
         row.entity
@@ -35,10 +35,10 @@ def _filled_a_log(causes: Causes, fell_us: int) -> str:
     ]
     for why in _FILLS_A_LOG:
         for database in fell:
-            label = causes.during(fell_us, fell_us + 1, why, database)
-            if label:
-                return label
-    return ""
+            found = causes.each_during(fell_us, fell_us + 1, why, database)
+            if found:
+                return found
+    return []
 
 
 def _silenced(causes: Causes, until_us: int) -> list[str]:
@@ -49,12 +49,12 @@ def _silenced(causes: Causes, until_us: int) -> list[str]:
     labels = []
     for missed_us in _missed(causes, until_us):
         lost_from = missed_us - 2 * beat.every_us
-        labels.append(
-            causes.during(lost_from, missed_us + 1, Explains.LOSS)
+        labels += causes.each_during(
+            lost_from, missed_us + 1, Explains.LOSS
         )
         if not beat.own_path:
-            labels.append(
-                causes.during(missed_us, missed_us + 1, Explains.LINK_DOWN)
+            labels += causes.each_during(
+                missed_us, missed_us + 1, Explains.LINK_DOWN
             )
     return labels
 

@@ -6,6 +6,7 @@ An event is named as people count it in their scenario ('event 2'); a drawn one 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,6 +68,11 @@ class SafeTime:
     why: str
 
 
+def named_once(labels: Iterable[str]) -> str:
+    """Return 'event 2, event 5': each of these labels once, in their order; '' if there is none."""
+    return ", ".join(dict.fromkeys(labels))
+
+
 class Causes:
     """One run's record, opened for questions of why."""
 
@@ -91,7 +97,14 @@ class Causes:
         """'event 2, event 5': the events that explain such a thing and overlap an interval, '' if
         none does.
         """
-        found = [
+        found = self.each_during(begin_us, end_us, why, database)
+        return named_once(found)
+
+    def each_during(
+        self, begin_us: int, end_us: int, why: Explains, database: int = -1
+    ) -> list[str]:
+        """Return the same events, one by one."""
+        return [
             h.label
             for h in self.happenings
             if why in h.explains
@@ -99,7 +112,6 @@ class Causes:
             and max(h.end_us, h.begin_us + 1) > begin_us
             and (h.database < 0 or h.database == database)
         ]
-        return ", ".join(dict.fromkeys(found))
 
     def order(self, time_us: int, operator: str) -> str:
         """The event that gave an order that was heard at an instant (later than given, if the

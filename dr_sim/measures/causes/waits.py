@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.said import said
-from dr_sim.measures.causes.causes import BackupFate, Causes
+from dr_sim.measures.causes.causes import BackupFate, Causes, named_once
 from dr_sim.measures.causes.pieces import Piece
 from dr_sim.measures.outcome.outcome import manager_down
 from dr_sim.scenario.kind import Explains
@@ -127,7 +127,8 @@ def _cause(
             ordered, ordered + 1, Explains.RESTORES_OFF, database
         ):
             return prefix + f"landed, restores are off ({off})", file.name
-        label = made_slow(causes, database, max([ordered, *queue[-1:]]))
+        begun = max([ordered, *queue[-1:]])
+        label = named_once(_made_slow(causes, database, begun))
         return prefix + "being restored" + (
             f" ({label})" if label else ""
         ), file.name
@@ -146,11 +147,11 @@ def _cause(
     return prefix + "landed, not restored", file.name
 
 
-def made_slow(causes: Causes, database: int, begun_us: int) -> str:
+def _made_slow(causes: Causes, database: int, begun_us: int) -> list[str]:
     """Return the events that make a restore slow which begins at that instant: how long it takes is
     decided then, whatever begins or ends while it runs.
     """
-    return causes.during(
+    return causes.each_during(
         begun_us, begun_us + 1, Explains.SLOW_RESTORE, database
     )
 
@@ -175,10 +176,9 @@ def slow_restores(causes: Causes, begin_us: int, end_us: int) -> str:
     for database, (ordered, _, _) in ran:
         queue = _taken_up(causes, (database, ordered), near)
         begun = max([ordered, *queue])
-        label = made_slow(causes, database, begun)
-        if label and begun < end_us:
-            found += label.split(", ")
-    return ", ".join(dict.fromkeys(found))
+        if begun < end_us:
+            found += _made_slow(causes, database, begun)
+    return named_once(found)
 
 
 def restores(causes: Causes, database: int) -> list[tuple[int, int, str]]:
