@@ -37,6 +37,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VALUE_OR_NUMBER = re.compile(r"'.*?'|\d+")
 _BLANK = re.compile(r"[ \t\r\n]*")
 _ROWS_AFFECTED = re.compile(r"\(\d+ rows? affected\)")
+_MOST_DIGITS = 30  # of a number, before its point
 _DATE_MS = re.compile(r"/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/")
 
 
@@ -309,6 +310,11 @@ def as_bool(value: object) -> bool:
     return text in ("true", "1")
 
 
+def is_absurd(value: Decimal) -> bool:
+    """Tell whether it is no number, or one of so many digits that an int of it takes too long."""
+    return not value.is_finite() or value.adjusted() > _MOST_DIGITS
+
+
 def _whole(value: object) -> int | None:
     """A whole number, however it is written; None if it is none. Never goes through a float."""
     if isinstance(value, bool):
@@ -320,11 +326,7 @@ def _whole(value: object) -> int | None:
             value = Decimal(value.strip())
         except InvalidOperation:
             return None
-    if (
-        not isinstance(value, Decimal)
-        or not value.is_finite()
-        or value.adjusted() > 30
-    ):
+    if not isinstance(value, Decimal) or is_absurd(value):
         return None
     return int(value) if value == value.to_integral_value() else None
 

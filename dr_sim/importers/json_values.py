@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-from dr_sim.importers.cells import BadInstantError, BadValueError, error
+from dr_sim.importers.cells import (
+    BadInstantError,
+    BadValueError,
+    error,
+    is_absurd,
+)
 from dr_sim.scenario.fields.times import FIRST_YEAR, LAST_YEAR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,7 +25,6 @@ _LOG_LINE = re.compile(
 _WAL_NAME = re.compile(r"[0-9A-F]{24}")
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 _LARGEST = 2**62
-_MOST_DIGITS = 30  # of a number before its point; more take too long
 _ASCTIME = "%a %b %d %H:%M:%S %Y"
 NO_LSN = 0  # InvalidXLogRecPtr
 
@@ -88,9 +92,7 @@ def number_of(row: Mapping[str, object], *path: str) -> int | None:
             value = Decimal(value.strip())
         except InvalidOperation:
             value = False
-    if isinstance(value, Decimal) and (
-        not value.is_finite() or value.adjusted() > _MOST_DIGITS
-    ):
+    if isinstance(value, Decimal) and is_absurd(value):
         value = False
     if (
         isinstance(value, bool)
@@ -150,8 +152,8 @@ def instant_of(row: Mapping[str, object], *path: str) -> int | None:
     ):
         try:
             seconds = Decimal(str(value))
-            if seconds.adjusted() > _MOST_DIGITS:
-                raise OverflowError
+            if is_absurd(seconds):
+                raise BadInstantError(_no_instant(path, value))
             us = int(seconds * 1_000_000)
             when = _EPOCH + timedelta(microseconds=us)
         except (InvalidOperation, OverflowError):

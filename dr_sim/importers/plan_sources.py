@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from dr_sim.backups.chain import forks_of
 from dr_sim.backups.model import BackupHeader
-from dr_sim.backups.target import (
-    Told,
-)
+from dr_sim.backups.target import Told
 from dr_sim.errors import InputError
 from dr_sim.importers.cells import (
     BadValueError,

@@ -6,12 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from dr_sim.backups.target import (
-    Told,
-)
-from dr_sim.importers.cells import (
-    BadValueError,
-)
+from dr_sim.backups.target import Told
+from dr_sim.importers.cells import BadValueError
 from dr_sim.importers.import_postgres import Tool
 from dr_sim.importers.json_values import lsn_text, parse_lsn
 from dr_sim.importers.plan_source import (

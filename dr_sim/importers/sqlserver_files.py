@@ -63,17 +63,13 @@ def whole_copy(
 ) -> list[MediaFile] | None:
     """Return a file of each family, the mirrors last; None if no file of one is there."""
     families = sorted({file.family for file in media})
-    found: list[MediaFile] = []
-    for family in families:
-        left = [
-            file
-            for file in media
-            if file.family == family and file.place not in gone
-        ]
-        if not left:
-            return None
-        found.append(min(left, key=lambda file: file.mirror))
-    return found
+    left: dict[int, MediaFile] = {}
+    for file in sorted(media, key=lambda file: file.mirror):
+        if file.place not in gone:
+            left.setdefault(file.family, file)
+    if len(left) < len(families):
+        return None
+    return [left[family] for family in families]
 
 
 def not_there(entries: Sequence[HistoryEntry]) -> dict[int, set[Place]]:

@@ -7,13 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dr_sim.backups.chain import forks_of
-from dr_sim.backups.target import (
-    Told,
-)
+from dr_sim.backups.target import Told
 from dr_sim.formatting.words import counted
-from dr_sim.importers.cells import (
-    BadValueError,
-)
+from dr_sim.importers.cells import BadValueError
 from dr_sim.importers.plan_source import (
     Forks,
     Opened,
