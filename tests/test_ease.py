@@ -161,6 +161,8 @@ def test_a_comparison_begins_with_what_differs_and_both_verdicts(
     page = (here / "beside/report.html").read_text(encoding="utf-8")
     assert "FAIL</span> B is worse: exposure mean by " in page and '">✗ fail ' in page
     assert "A meets its SLA, B misses its SLA.</p>" in page
+    table = page.split("Every measure that differs")[1].split("</table>")[0]
+    assert table.count('<td class="n" data-value="') == table.count('<td class="n"') > 0
     # the other way round it is better, and the same with itself
     lines = out_of(
         capsys, "compare", "worse.yaml", "short.yaml", "--replications", "3"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
@@ -36,8 +37,8 @@ from dr_sim.measures.verdict import judge
 from dr_sim.record.journal import Journal
 from dr_sim.report import Shown, _verdict, report_html
 from dr_sim.report.many import distribution_html, seconds
-from dr_sim.report.page import coded
-from dr_sim.report.standings import STANDING_HEADS, StandingCell, StandingRow, with_values
+from dr_sim.report.page import SortedCell, coded, sort_key
+from dr_sim.report.standings import STANDING_HEADS, StandingRow, with_values
 from dr_sim.results.run_folder import REPORT_FILE, write_results
 from dr_sim.runs.run import run
 from dr_sim.scenario.asked_model import SlaLine
@@ -825,9 +826,14 @@ def test_a_line_of_one_database_is_drawn_while_it_is_chosen(browser: Any, severa
     assert browser.execute_script(PAINTED) == [False, False]
 
 
+def test_a_column_sorts_by_numbers_never_last_and_unknown_first() -> None:
+    values = (9.0, math.inf, math.nan, 1e9)
+    assert [sort_key(x) for x in values] == ["9", "Infinity", "-Infinity", "1000000000"]
+
+
 def test_a_column_without_values_is_left_out() -> None:
     def row(*texts: str) -> StandingRow:
-        return StandingRow("crm", 0, [StandingCell(text, 1) for text in texts], "", [])
+        return StandingRow("crm", 0, [SortedCell(text, 1) for text in texts], "", [])
 
     full = row(*"abcdefghijkl")
     heads, rows = with_values([full])

@@ -16,10 +16,13 @@ from dr_sim.experiments.comparing.paired import (
     ranked,
 )
 from dr_sim.experiments.judging.words import promise, shown_value_and_bound
-from dr_sim.experiments.replications.distribution import Distribution
+from dr_sim.experiments.replications.distribution import (
+    Distribution,
+    in_units,
+)
 from dr_sim.figures.comparison import comparison_chart
 from dr_sim.formatting.numbers import signed_text, with_interval
-from dr_sim.report.page import MARKS, Heading, rendered
+from dr_sim.report.page import MARKS, Heading, SortedCell, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.screen.distribution import headline
 from dr_sim.version import VERSION
@@ -36,11 +39,10 @@ class LineOfBoth:
 
 @dataclass(slots=True)
 class DifferenceRow:
+    """A measure, and its cells: the mean of A, of B, the difference, and in how many runs."""
+
     name: str
-    a: str
-    b: str
-    change: str
-    runs: str
+    cells: list[SortedCell]
 
 
 def comparison_html(found: Comparison, a: str, b: str) -> str:
@@ -119,10 +121,12 @@ def _row(d: PairedDifference) -> DifferenceRow:
     by, low, high = (
         signed_text(x, d.unit) for x in (i.estimate, i.low, i.high)
     )
-    return DifferenceRow(
-        named(d),
-        a,
-        b,
-        with_interval(by, low, high),
-        f"{d.differing} of {d.pairs}",
+    means = [
+        SortedCell(text, in_units(value, d.unit))
+        for text, value in ((a, d.a), (b, d.b))
+    ]
+    change = SortedCell(
+        with_interval(by, low, high), in_units(i.estimate, d.unit)
     )
+    runs = SortedCell(f"{d.differing:,} of {d.pairs:,}", d.differing)
+    return DifferenceRow(named(d), [*means, change, runs])

@@ -143,7 +143,7 @@ class EstimateCell:
 
     text: str = ""
     interval: str = ""
-    value: float = -1.0
+    value: float = -math.inf
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,14 @@ class Heading:
     description: str
 
 
+@dataclass(frozen=True, slots=True)
+class SortedCell:
+    """A cell of a table: the text that is read, and the number that its column is sorted by."""
+
+    text: str
+    value: float
+
+
 MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "done": "–"}
 
 
@@ -42,6 +51,7 @@ def rendered(
         undefined=StrictUndefined,
     )
     page.filters["coded"] = coded
+    page.filters["sort_key"] = sort_key
     data = {
         "from": 0,
         "to": 1,
@@ -67,6 +77,17 @@ def coded(text: str) -> Markup:
     inner = [f"<code>{part}</code>" for part in parts[1::2]]
     parts[1::2] = [Markup(part) for part in inner]
     return Markup("").join(parts)
+
+
+def sort_key(value: float) -> str:
+    """Return a number as the page's script reads it to sort a column: 'Infinity' for a value that
+    is 'never', '-Infinity' for one that is unknown.
+    """
+    if math.isnan(value):
+        return "-Infinity"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return f"{value:.15g}"
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import compress
 
 from dr_sim.measures.summary.types import Summary
-from dr_sim.report.page import MARKS
+from dr_sim.report.page import MARKS, SortedCell
 from dr_sim.units import clock
 
 NOTHING = "–"  # in a cell without a value
@@ -17,20 +17,12 @@ StandingGroup = tuple[
 
 
 @dataclass(slots=True)
-class StandingCell:
-    """A cell: what is read, and what it is sorted by."""
-
-    text: str
-    value: float
-
-
-@dataclass(slots=True)
 class StandingRow:
     """One row of the table of databases. index: of the database, -1 for the service."""
 
     name: str
     index: int
-    cells: list[StandingCell]
+    cells: list[SortedCell]
     cause: str
     misses: list[str]
 
@@ -108,23 +100,21 @@ def with_values(
     return groups, shown
 
 
-def _has_values(column: Iterable[StandingCell]) -> bool:
+def _has_values(column: Iterable[SortedCell]) -> bool:
     return any(cell.text != NOTHING for cell in column)
 
 
-def _time_cell(us: int | None) -> StandingCell:
+def _time_cell(us: int | None) -> SortedCell:
     return (
-        StandingCell(NOTHING, -1)
-        if us is None
-        else StandingCell(clock(us), us)
+        SortedCell(NOTHING, -1) if us is None else SortedCell(clock(us), us)
     )
 
 
-def _count_cell(count: int) -> StandingCell:
-    return StandingCell(f"{count:,}", count)
+def _count_cell(count: int) -> SortedCell:
+    return SortedCell(f"{count:,}", count)
 
 
-def _outcome_cell(outcome: str) -> StandingCell:
+def _outcome_cell(outcome: str) -> SortedCell:
     order = {"none": 0, "pass": 1, "unknown": 2, "fail": 3}
     text = NOTHING if outcome == "none" else f"{MARKS[outcome]} {outcome}"
-    return StandingCell(text, order[outcome])
+    return SortedCell(text, order[outcome])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,8 +17,10 @@ from dr_sim.experiments.sweeps.sweep_answer import (
 from dr_sim.experiments.sweeps.table_text import table_cells
 from dr_sim.figures.charts import Chart
 from dr_sim.figures.sweep import DrawnMeasure, sweep_chart, varied
+from dr_sim.formatting.numbers import in_order
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.measures.verdict import Outcome
-from dr_sim.report.page import MARKS, Heading, rendered
+from dr_sim.report.page import MARKS, Heading, SortedCell, rendered
 from dr_sim.scenario.asked_model import SweepAnswer
 from dr_sim.scenario.sla_measures import (
     COUNTS,
@@ -57,9 +60,9 @@ class PointRow:
     unknown, and how many more runs would tell, stands in the answer.
     """
 
-    values: list[str]
-    cells: list[str]
-    verdicts: list[str]
+    values: list[SortedCell]
+    cells: list[SortedCell]
+    verdicts: list[SortedCell]
 
 
 def sweep_html(swept: Swept, shown: SweepShown) -> str:
@@ -152,15 +155,34 @@ def _points(
     """Return a row for each point, judged with the errors of the answer: what the answer calls
     unknown is unknown here.
     """
+    places = {key: _places(swept, key) for key in swept.keys}
     rows = []
     for point, found in zip(swept.points, swept.distributions, strict=True):
         verdicts = []
         for v in judged_point(found, point.scenario.sla, asked):
             value, _ = shown_value_and_bound(v)
             mark = MARKS[v.outcome.name.lower()]
-            verdicts.append(f"{mark} {value}{_why(v)}")
-        values = [point.values[key] for key in swept.keys]
-        rows.append(
-            PointRow(values, table_cells(found, measures), verdicts)
-        )
+            text = f"{mark} {value}{_why(v)}"
+            never = v.unit == "us" and v.value >= NO_WAY_US
+            verdicts.append(
+                SortedCell(text, math.inf if never else v.value)
+            )
+        values = [
+            SortedCell(point.values[key], places[key][point.values[key]])
+            for key in swept.keys
+        ]
+        texts = zip(measures, table_cells(found, measures), strict=True)
+        cells = [
+            SortedCell(text, found.interval(measure).estimate)
+            for measure, text in texts
+        ]
+        rows.append(PointRow(values, cells, verdicts))
     return rows
+
+
+def _places(swept: Swept, key: str) -> dict[str, int]:
+    """Place of each value of a key in the order of its values."""
+    values = dict.fromkeys(point.values[key] for point in swept.points)
+    return {
+        value: place for place, value in enumerate(in_order(list(values)))
+    }

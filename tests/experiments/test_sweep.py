@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from dr_sim.experiments.sweeps.sweep import Point, Swept, points_of, vary
 from dr_sim.experiments.sweeps.sweep_answer import SweepVerdict, answers, text
 from dr_sim.figures.sweep import DrawnMeasure, sweep_chart
 from dr_sim.formatting.numbers import in_order
+from dr_sim.measures.outage_now.way_over import NO_WAY_US
 from dr_sim.report.sweep import SweepShown, sweep_html
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.keys.experiment import parse_answer, sweep_values
@@ -134,7 +136,7 @@ def test_the_command_writes_tables_and_pictures_and_goes_on(
     assert (out / "exposure.p95.svg").read_text().startswith("<svg")
     page = (out / "report.html").read_text(encoding="utf-8")
     assert 'id="chart-sweep-exposure.p95"' in page and "<th>link.bandwidth</th>" in page
-    assert page.count('<td class="n">200Mbit/s</td>') == 2  # a row for each point
+    assert page.count(">200Mbit/s</td>") == 2  # a row for each point
     kept = {p: p.stat().st_mtime_ns for p in out.glob("points/*/batches/*.batch")}
     assert len(list(out.glob("points/*"))) == 4
     assert main([*command[:7], "5", *command[8:]]) == 0  # two more of each, and none again
@@ -352,7 +354,7 @@ def test_the_page_judges_each_point_as_the_answer_does(tmp_path: Path) -> None:
     assert (by_itself.low, by_itself.more) != (decided.low, decided.more)
     page = sweep_html(swept, SweepShown(["outage.mean"], [told], None, 20))
     shown, _ = shown_value_and_bound(decided)
-    assert f"<td>? {shown}</td>" in page
+    assert f">? {shown}</td>" in page
     assert page.count("would decide") == 1 and " more runs" not in page.split("Each point")[1]
 
 
@@ -365,6 +367,25 @@ def test_an_answer_that_is_the_last_value_tried_says_so(tmp_path: Path) -> None:
     assert "1 Mbit/s, as every value that was tried." in page
     (said,) = re.findall(r"[^<>\n]*1 Mbit/s, as every value that was tried", page)
     assert said.strip()[0].isupper()
+
+
+def test_every_cell_of_the_page_sorts_by_its_number(tmp_path: Path) -> None:
+    """'10:00' comes after '9:00', '10 Mbit/s' after '9 Mbit/s', 'never' last, unknown first."""
+    scenario = small(tmp_path, "sla: {outage.mean: at most 9 min}\n")
+    texts = ("10 Mbit/s", "9 Mbit/s", "8 Mbit/s", "1 Gbit/s")
+    outages = (600 * S, 540 * S, NO_WAY_US)
+    runs = [[sample(i, {"outage": us}) for i in range(4)] for us in outages]
+    runs.append([sample(i, {"data_loss": 0}) for i in range(4)])  # no run tells how long
+    points = [Point({"link.bandwidth": text}, scenario) for text in texts]
+    swept = Swept(("link.bandwidth",), points, [Distribution(scenario, of) for of in runs])
+    page = sweep_html(swept, SweepShown(["outage.mean"], answers(swept, None), None, 4))
+    rows = re.findall(r"<tr>(<td .*?)</tr>", page.split("Each point")[1])
+    keys = [[float(key) for key in re.findall(r'data-value="(.*?)"', row)] for row in rows]
+    assert [of[0] for of in keys] == [2, 1, 0, 3]
+    for column in (1, 2):
+        found = [of[column] for of in keys]
+        assert found[3] < found[1] < found[0] < found[2], found
+        assert all(of[column] == -math.inf for column in (1, 2) for of in keys[3:])
 
 
 LONG, SHORT, OPEN = [900] * 60, [60] * 60, [60, 900] * 30
