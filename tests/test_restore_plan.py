@@ -1190,3 +1190,23 @@ def test_the_answer_comes_before_the_files(
     main(["plan", str(history)])
     lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert lines.index("reaches") < lines.index("loses") < lines.index("restore") < lines.index("1")
+
+
+def test_rows_have_heads_and_an_empty_log_says_why_it_is_no_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300), sql_row(3, "L", 300, 300)]
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(rows))
+    _, answer = planned(capsys, str(path))
+    assert files_of(answer) == ["1.bak", "2.bak"]
+    (remark,) = (remark for remark in answer["remarks"] if "empty" in remark)
+    assert remark.startswith("3.bak is an empty log: it need not be restored, and it shows that")
+    main(["plan", str(path)])
+    lines = capsys.readouterr().out.splitlines()
+    begin = next(i for i, line in enumerate(lines) if "in this order" in line)
+    assert lines[begin + 1].split()[:3] == ["#", "kind", "finished"]
+    assert lines[begin + 1].endswith("backup")
+    assert lines[begin + 2].split()[:2] == ["1", "full"] and lines[begin + 2].endswith("1.bak")
+    path.write_text(json.dumps(rows[:2]))
+    assert not any("empty" in remark for remark in planned(capsys, str(path))[1]["remarks"])

@@ -10,6 +10,7 @@ from typing import Any
 from dr_sim import units
 from dr_sim.backups.model import BackupHeader, Kind, finishing_order
 from dr_sim.backups.outlook import Missing, OutlookState
+from dr_sim.formatting.layout import table_lines
 from dr_sim.formatting.words import counted, size
 from dr_sim.importers.plan_source import Source
 from dr_sim.importers.restore_plan import PlanAnswer
@@ -173,21 +174,20 @@ def _step_lines(answer: PlanAnswer) -> list[str]:
     steps = answer.outlook.plan.steps
     if not steps:
         return []
-    lines = [f"  restore   {counted(len(steps), 'backup')}, in this order:"]
-    width = len(str(len(steps)))
+    rows = [("#", "kind", "finished (UTC)", "size", "backup")]
     for number, step in enumerate(steps, 1):
         name = _line(answer.opened.names[step.backup_id])
         position = answer.opened.positions.get(step.backup_id, 1)
         if position > 1:
             name += f" (FILE = {position})"
         finished = utc_text(step.finished_utc_us)
-        line = (
-            f"  {number:>{width}}  {step.kind.word:<11}  {name}  {finished}"
-        )
-        if step.nominal_bytes:
-            line += f"  {size(step.nominal_bytes)}"
-        lines.append(line)
-    return lines
+        taken = size(step.nominal_bytes) if step.nominal_bytes else "?"
+        rows.append((str(number), step.kind.word, finished, taken, name))
+    if all(step.nominal_bytes == 0 for step in steps):  # no sizes are known
+        rows = [(*row[:3], row[-1]) for row in rows]
+    head = f"  restore   {counted(len(steps), 'backup')}, in this order:"
+    right = [0, 3] if len(rows[0]) == 5 else [0]
+    return [head, *table_lines(rows, right=right, indent=2)]
 
 
 def _elsewhere(answer: PlanAnswer) -> dict[int, list[str]]:

@@ -287,18 +287,29 @@ def _reached_utc_us(
         return None
     if outlook.plan.met and target.utc_us is not None:
         return target.utc_us
+    own = _holds_until_us(steps[-1])
+    empty = _empty_log_after(outlook, opened)
+    return own if empty is None else max(own, empty.started_utc_us)
+
+
+def _empty_log_after(
+    outlook: Outlook, opened: Opened
+) -> BackupHeader | None:
+    """Return the latest empty log at the position that the plan reaches. It shows that nothing was
+    written until its backup began.
+    """
     reached = outlook.plan.reaches
-    assert reached is not None
-    last = steps[-1]
-    own = _holds_until_us(last)
-    # an empty log at that position shows that nothing was written until it was cut
-    logs = [header for header in opened.headers if header.kind is Kind.LOG]
+    if reached is None:
+        return None
+    fork, lsn = reached
     empty = [
-        log
-        for log in logs
-        if (log.fork, log.first_lsn, log.last_lsn) == (*reached, reached[1])
+        header
+        for header in opened.headers
+        if header.kind is Kind.LOG
+        and (header.fork, header.first_lsn, header.last_lsn)
+        == (fork, lsn, lsn)
     ]
-    return max([own, *(log.started_utc_us for log in empty)])
+    return max(empty, key=lambda log: log.started_utc_us, default=None)
 
 
 def _lost_us(
@@ -357,6 +368,21 @@ def _remark_current(
         )
 
 
+def _remark_empty(answer: PlanAnswer) -> None:
+    """Remark which backup says that the last one of the plan leads further than its own time."""
+    empty = _empty_log_after(answer.outlook, answer.opened)
+    steps = answer.outlook.plan.steps
+    if empty is None or not steps or empty in steps:
+        return
+    if empty.started_utc_us != answer.reached_utc_us:
+        return
+    name = answer.opened.names[empty.backup_id]
+    answer.remarks.append(
+        f"{name} is an empty log: it need not be restored, and it shows that nothing more "
+        "was committed before its backup began"
+    )
+
+
 def _remark_second(answer: PlanAnswer) -> None:
     """Remark that a backup ended in the second asked for, where parts of a second are not told."""
     at_us, slack_us = answer.target.utc_us, answer.target.slack_us
@@ -380,6 +406,7 @@ def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
         )
     _remark_current(answer, current)
     _remark_second(answer)
+    _remark_empty(answer)
     if (
         current is not None
         and outlook.plan.fork not in (None, current[0])
