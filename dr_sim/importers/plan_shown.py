@@ -174,7 +174,9 @@ def _step_lines(answer: PlanAnswer) -> list[str]:
     steps = answer.outlook.plan.steps
     if not steps:
         return []
-    rows = [("#", "kind", "finished (UTC)", "size", "backup")]
+    sized = any(step.nominal_bytes for step in steps)
+    heads = ["#", "kind", "finished (UTC)", "size", "backup"]
+    rows = [_without_size(heads, sized)]
     for number, step in enumerate(steps, 1):
         name = _line(answer.opened.names[step.backup_id])
         position = answer.opened.positions.get(step.backup_id, 1)
@@ -182,12 +184,16 @@ def _step_lines(answer: PlanAnswer) -> list[str]:
             name += f" (FILE = {position})"
         finished = utc_text(step.finished_utc_us)
         taken = size(step.nominal_bytes) if step.nominal_bytes else "?"
-        rows.append((str(number), step.kind.word, finished, taken, name))
-    if all(step.nominal_bytes == 0 for step in steps):  # no sizes are known
-        rows = [(*row[:3], row[-1]) for row in rows]
+        cells = [str(number), step.kind.word, finished, taken, name]
+        rows.append(_without_size(cells, sized))
     head = f"  restore   {counted(len(steps), 'backup')}, in this order:"
-    right = [0, 3] if len(rows[0]) == 5 else [0]
+    right = [0, 3] if sized else [0]
     return [head, *table_lines(rows, right=right, indent=2)]
+
+
+def _without_size(cells: list[str], sized: bool) -> list[str]:
+    """Return the cells of a row, without the size where the history tells no sizes."""
+    return cells if sized else [*cells[:3], cells[-1]]
 
 
 def _elsewhere(answer: PlanAnswer) -> dict[int, list[str]]:
