@@ -1,21 +1,28 @@
 """The documentation is true: its commands run, its scenarios load, its generated pages are up to
 date.
 
-Blocks marked `sh` and `python` are executed, page by page, in a folder beside the library. Blocks
-marked `yaml` are loaded. Blocks without a mark are not for running.
+Blocks marked `sh` and `python` are executed, page by page, in a folder beside the library, and so
+are the commands in the README's table. Blocks marked `yaml` are loaded. A command anywhere else on
+a page (in a sentence, or in a block without a mark) is read by the parser of the command line.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from dr_sim.cli.help import commands_of
+from dr_sim.cli.main import parser_of_all
 from dr_sim.loading import validate
 from dr_sim.recovery.alerts import alerts
 
@@ -80,6 +87,128 @@ def test_what_a_page_shows_as_a_scenario_loads(
         whole = text if "run_for" in text or "extends" in text else BASE + text
         Path("s.yaml").write_text(whole, encoding="utf-8")
         assert [str(problem) for problem in validate("s.yaml")] == [], text
+
+
+# ---- commands in sentences and tables
+COMMANDS = dict(commands_of(parser_of_all()))
+MENTIONED = re.compile(r"`(dr-sim [^`]+)`")
+BLOCKS = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+STOPS = re.compile(r" [|>#].*|\\\n *")
+"""The rest of a line that the shell reads, and where a command goes on in the next line."""
+
+
+def commands_shown(text: str) -> list[str]:
+    """Commands on a page that are not in a block that is executed."""
+    shown = [line for line in BLOCKS.sub("", text).split("\n\n") if "`dr-sim " in line]
+    found = [" ".join(one.split()) for line in shown for one in MENTIONED.findall(line)]
+    for word, block in BLOCKS.findall(text):
+        if word not in ("sh", "python", "yaml"):
+            lines = STOPS.sub(" ", block).splitlines()
+            found += [line.strip() for line in lines if line.strip().startswith("dr-sim ")]
+    return found
+
+
+def not_understood(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The parser's words about a command, '' if it takes it. One that is only named, without the
+    files that it needs, must have its options.
+    """
+    words = shlex.split(STOPS.sub(" ", line))[1:]
+    try:
+        _, extra = parser_of_all().parse_known_args(words)
+    except SystemExit as stopped:
+        said = capsys.readouterr().err
+        if stopped.code == 0:
+            return ""
+        if "arguments are required" not in said:
+            return said
+        name = " ".join(words[: 2 if " ".join(words[:2]) in COMMANDS else 1])
+        options = {option for each in COMMANDS[name]._actions for option in each.option_strings}
+        extra = [word for word in words if word.startswith("--") and word not in options]
+    return " ".join(extra)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of)
+def test_the_parser_takes_every_command_that_a_page_names(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in commands_shown(page.read_text(encoding="utf-8")):
+        assert not_understood(line, capsys) == "", line
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("Now `dr-sim runs mine.yaml`.", True),
+        ("Now `dr-sim run\nmine.yaml --reps 3`.", True),
+        ("Now `dr-sim sweep --measures outage`.", True),
+        ("```\n$ ls\ndr-sim run --steps=2 mine.yaml\n```", True),
+        ("Now `dr-sim run\nmine.yaml --steps | head`.", False),
+        ("Now `dr-sim sweep --measure outage`, or `dr-sim check`, or `dr-sim keys --help`.", False),
+        ("```\ndr-sim run \\\n  mine.yaml --steps   # all\n```", False),
+        ("```sh\ndr-sim runs mine.yaml\n```", False),  # it is executed
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(
+    text: str, wrong: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = [not_understood(line, capsys) for line in commands_shown(text)]
+    assert any(told) is wrong
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| `(dr-sim .+?)` \|", README, re.MULTILINE)
+IN_SHORT = {
+    "--budget '10 min'": "--budget '20 s'",
+    "--replications 300": "--replications 3",
+    "-o mine.yaml": "-o yours.yaml",  # mine.yaml is there
+}
+"""Words of the README's table that a test replaces: they would take too long, or need a new name."""
+SERVES = "dr-sim cloud serve"
+"""It does not end by itself. tests/live/cloud runs it."""
+
+
+def made_history() -> list[dict[str, Any]]:
+    """A full and a log every 15 min, as SQL Server tells of them, around the README's instant."""
+    begun = datetime(2024, 4, 30, 22, tzinfo=UTC)
+    rows = []
+    for number in range(60):
+        at = begun + number * timedelta(minutes=15)
+        rows.append(
+            {
+                "DatabaseName": "crm",
+                "Type": "Transaction Log" if number else "Database",
+                "BackupSetGUID": f"guid-{number}",
+                "FirstLSN": 10**15 + max(number - 1, 0) * 10**8,
+                "LastLSN": 10**15 + max(number, 1) * 10**8,
+                "CheckpointLSN": 10**15,
+                "DatabaseBackupLSN": 10**15 if number else 0,
+                "BackupStartDate": at.strftime("%Y-%m-%dT%H:%M:%S"),
+                "BackupFinishDate": (at + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S"),
+                "TotalSize": 20_000_000 if number else 500_000_000_000,
+            }
+        )
+    return rows
+
+
+@pytest.mark.long
+def test_the_commands_in_the_table_of_the_readme_can_be_run(beside_the_library: Path) -> None:
+    here = beside_the_library
+    ((_, scenario),) = blocks(ROOT / "README.md", "yaml")
+    (here / "mine.yaml").write_text(scenario)
+    (here / "a.yaml").write_text(scenario)
+    (here / "b.yaml").write_text(scenario.replace("200 Mbit/s", "100 Mbit/s"))
+    (here / "history.json").write_text(json.dumps(made_history()))
+    env = {**os.environ, "PATH": f"{here / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    env["PYTHONPATH"] = str(ROOT)
+    run = [line for line in ROWS if not line.startswith(SERVES)]
+    assert len(run) > 10
+    for line in ["dr-sim run scenarios/quickstart.yaml", *run]:
+        for long, short in IN_SHORT.items():
+            line = line.replace(long, short)
+        done = subprocess.run(
+            line, shell=True, cwd=here, env=env, capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode in (0, 1), f"{line}\n{done.stdout[-800:]}\n{done.stderr[-800:]}"
 
 
 def test_generated_pages_are_up_to_date() -> None:
