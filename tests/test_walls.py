@@ -580,6 +580,39 @@ def test_a_statement_with_two_comprehensions_is_found(tmp_path: Path, code: str,
     assert len(packed_in(path)) == n
 
 
+# ---- only tables are laid out by hand
+def laid_out_by_hand(path: Path) -> list[str]:
+    """Return the lines with `fmt: skip` that do not end a table: an assignment in the module
+    itself, not in a function.
+    """
+    text = path.read_text(encoding="utf-8")
+    tables = [node for node in tree_of(path).body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    ends = {node.end_lineno for node in tables}
+    lines = enumerate(text.splitlines(), 1)
+    return [f"{path}:{number}" for number, line in lines if "# fmt:" in line and number not in ends]
+
+
+def test_only_tables_are_laid_out_by_hand() -> None:
+    paths = sorted((ROOT / "dr_sim").rglob("*.py"))
+    assert any("# fmt: skip" in path.read_text(encoding="utf-8") for path in paths)
+    assert [found for path in paths for found in laid_out_by_hand(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "n"),
+    [
+        ("def f():\n    return [\n        1, 2,\n    ]  # fmt: skip\n", 1),
+        ("f(\n    1, 2,\n)  # fmt: skip\n", 1),
+        ("# fmt: off\nx = 1\n", 1),
+        ("X = {\n    1: 2, 3: 4,\n}  # fmt: skip\n", 0),
+    ],
+)
+def test_a_statement_that_is_laid_out_by_hand_is_found(tmp_path: Path, code: str, n: int) -> None:
+    path = tmp_path / "planted.py"
+    path.write_text(code)
+    assert len(laid_out_by_hand(path)) == n
+
+
 # ---- docstrings
 CLIPPED = re.compile(r"(As|Of|What|Whose|So many|Likewise)\b")
 

@@ -44,8 +44,13 @@ def add_explore(commands: Any) -> None:
         help="the service to explore, without its events (default: many "
         "services that are drawn)",
     )
-    explore.add_argument("--budget", type=duration, default=duration("10 min"), metavar="TIME",
-                         help="limit in real time (default: 10 min)")  # fmt: skip
+    explore.add_argument(
+        "--budget",
+        type=duration,
+        default=duration("10 min"),
+        metavar="TIME",
+        help="limit in real time (default: 10 min)",
+    )
     explore.add_argument(
         "--runs",
         type=count,
@@ -96,11 +101,22 @@ def add_explore(commands: Any) -> None:
         "smallest form",
     )
     shrink.add_argument("scenario", type=Path, help="scenario file (YAML)")
-    shrink.add_argument("-o", "--out", type=Path, metavar="FOLDER", default=Path(),
-                        help="folder for the scenario and the test "
-                            "(default: the current folder)")  # fmt: skip
-    shrink.add_argument("--runs", type=count, metavar="N", default=250,
-                        help="largest number of runs to try (default: 250)")  # fmt: skip
+    shrink.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        default=Path(),
+        help="folder for the scenario and the test "
+        "(default: the current folder)",
+    )
+    shrink.add_argument(
+        "--runs",
+        type=count,
+        metavar="N",
+        default=250,
+        help="largest number of runs to try (default: 250)",
+    )
     add_manager(shrink)
     _add_against(shrink)
     shrink.set_defaults(command=_shrink)
@@ -194,12 +210,19 @@ def add_cutsets(commands: Any) -> None:
         "primary's site, breaks the RPO",
     )
     cutsets.add_argument("results", type=Path, help="folder of a run")
-    cutsets.add_argument("--at", type=duration, metavar="TIME",
-                         help="instant since the start (default: before "
-                            "the first failure)")  # fmt: skip
-    cutsets.add_argument("--rpo", type=duration, metavar="TIME", default=duration("15 min"),
-                         help="the largest data loss that is allowed "
-                            "(default: 15 min)")  # fmt: skip
+    cutsets.add_argument(
+        "--at",
+        type=duration,
+        metavar="TIME",
+        help="instant since the start (default: before the first failure)",
+    )
+    cutsets.add_argument(
+        "--rpo",
+        type=duration,
+        metavar="TIME",
+        default=duration("15 min"),
+        help="the largest data loss that is allowed (default: 15 min)",
+    )
     cutsets.add_argument(
         "--database",
         metavar="NAME",
@@ -318,8 +341,10 @@ def _explored(a: argparse.Namespace, other: OtherSide | None) -> int:
         now.write(folder)
         print(
             f"\r{now.runs:,} cases, {len(now.reached):,} pairs reached, {len(now.found)} found ",
-            end="", file=sys.stderr, flush=True,
-        )  # fmt: skip
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
 
     for found in search.explore(state, services, budget, tell):
         state.found.append(found)

@@ -49,9 +49,15 @@ def _add_sqlserver(kinds: Any) -> None:
         metavar="CSV",
         help="restorehistory of the secondary: rates, jobs, delay",
     )
-    sqlserver.add_argument("--monitor", type=Path, action="append", default=[], metavar="CSV",
-                           help="log_shipping_monitor_secondary or _primary: thresholds, jobs, "
-                               "delay (may be given twice)")  # fmt: skip
+    sqlserver.add_argument(
+        "--monitor",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CSV",
+        help="log_shipping_monitor_secondary or _primary: thresholds, jobs, "
+        "delay (may be given twice)",
+    )
     sqlserver.add_argument(
         "-o",
         "--out",

@@ -47,9 +47,15 @@ def add_plan(commands: Any) -> None:
         default="",
         help="follow this timeline or recovery fork (default: the one that covers the target)",
     )
-    plan.add_argument("--forks", action="append", type=Path, default=[], metavar="FILE",
-                      help="a fork history: 0000000N.history, or CSV of "
-                           "recovery forks (may be repeated)")  # fmt: skip
+    plan.add_argument(
+        "--forks",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="a fork history: 0000000N.history, or CSV of "
+        "recovery forks (may be repeated)",
+    )
     plan.add_argument(
         "--current",
         default="",
@@ -63,9 +69,13 @@ def add_plan(commands: Any) -> None:
         choices=("newest-set", "least-time", "least-bytes"),
         help="how to choose among several ways",
     )
-    plan.add_argument("--reading", default="start", choices=("start", "finish"),
-                      help="a log covers an instant if its backup "
-                           "started (safe) or finished after that instant")  # fmt: skip
+    plan.add_argument(
+        "--reading",
+        default="start",
+        choices=("start", "finish"),
+        help="a log covers an instant if its backup "
+        "started (safe) or finished after that instant",
+    )
     plan.add_argument(
         "--restore-rate",
         metavar="RATE",

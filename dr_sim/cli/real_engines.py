@@ -46,10 +46,15 @@ def add_engines(commands: Any) -> None:
         metavar="scenario",
         help="scenarios that name a real engine",
     )
-    beside.add_argument("--costs", action="append", default=[], metavar="ENGINE=COSTS.yaml",
-                        help="costs from `dr-sim calibrate`, instead of a "
-                            "measurement around each run (may be given "
-                            "twice)")  # fmt: skip
+    beside.add_argument(
+        "--costs",
+        action="append",
+        default=[],
+        metavar="ENGINE=COSTS.yaml",
+        help="costs from `dr-sim calibrate`, instead of a "
+        "measurement around each run (may be given "
+        "twice)",
+    )
     beside.set_defaults(command=_compare_engines)
 
 

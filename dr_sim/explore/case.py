@@ -483,8 +483,11 @@ def _probes(tables: Tables, leg: int) -> set[str]:
     ]
     if "abandoned" in entered:
         found.add(PROBES[16])
-    stuck = {row.values["database"] for row in tables.rows("seen.RaiseAlert")
-             if row.values["event_id"] in (1, 3)}  # fmt: skip
+    stuck = {
+        row.values["database"]
+        for row in tables.rows("seen.RaiseAlert")
+        if row.values["event_id"] in (1, 3)
+    }
     if len(stuck) > 1:
         found.add(PROBES[3])
     deaths = tables["truth.manager"]["seq"][

@@ -116,10 +116,13 @@ def things_at(
         ):
             continue
         found[name] = Holding(
-            name, int(rows["header.kind"][i]), int(rows["header.first_lsn"][i]),
-            int(rows["header.last_lsn"][i]), int(rows["header.differential_base_lsn"][i]),
+            name,
+            int(rows["header.kind"][i]),
+            int(rows["header.first_lsn"][i]),
+            int(rows["header.last_lsn"][i]),
+            int(rows["header.differential_base_lsn"][i]),
             holds.get(name, -1),
-        )  # fmt: skip
+        )
     things = list(found.values())
     done = story.within("seen.Restored", database, 0, at_us)
     lost = story.within("truth.copy_gone", database, 0, at_us)

@@ -200,9 +200,15 @@ class Exploration:
 def _as_list(found: Found) -> list[Any]:
     sign = found.sign
     return [
-        sign.requirement, sign.what, found.sentence, found.number, found.tree, found.shrink_runs,
-        found.on_sqlite, found.rows,
-    ]  # fmt: skip
+        sign.requirement,
+        sign.what,
+        found.sentence,
+        found.number,
+        found.tree,
+        found.shrink_runs,
+        found.on_sqlite,
+        found.rows,
+    ]
 
 
 def _from_text(text: str) -> Exploration:
@@ -219,10 +225,19 @@ def _from_text(text: str) -> Exploration:
         for tree, moments, rows in state["corpus"]
     ]
     return Exploration(
-        state["seed"], state["runs"], state["cpu_s"], draw.CaseMode(state["mode"]),
-        state["recoverable"], corpus, set(state["reached"]), set(state["probes"]), found,
-        state["against"], state["code"], state["differs"],
-    )  # fmt: skip
+        state["seed"],
+        state["runs"],
+        state["cpu_s"],
+        draw.CaseMode(state["mode"]),
+        state["recoverable"],
+        corpus,
+        set(state["reached"]),
+        set(state["probes"]),
+        found,
+        state["against"],
+        state["code"],
+        state["differs"],
+    )
 
 
 # ---- in the workers

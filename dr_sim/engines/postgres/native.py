@@ -97,10 +97,12 @@ class Native:
     def encode(self) -> bytes:
         ends = [(str(world), own) for world, own in self.ends]
         said = {
-            "timeline": self.timeline, "begin": self.begin, "end": self.end,
+            "timeline": self.timeline,
+            "begin": self.begin,
+            "end": self.end,
             "parts": [(name, len(part)) for name, part in self.parts],
             "ends": ends,
-        }  # fmt: skip
+        }
         table = json.dumps(said, separators=(",", ":")).encode()
         return b"".join(
             (

@@ -84,8 +84,9 @@ class Note:
     def _write(self) -> None:
         said = {
             "folders": [str(folder) for folder in self.folders],
-            "servers": list(self._servers.items()), "programs": list(self._programs.items()),
-        }  # fmt: skip
+            "servers": list(self._servers.items()),
+            "programs": list(self._programs.items()),
+        }
         text = json.dumps(said).encode()
         self._bytes = max(self._bytes, len(text))
         os.pwrite(self._file, text.ljust(self._bytes), 0)

@@ -227,8 +227,14 @@ class Causes:
         mine = (gone["file"] == file.number) & self.t.has_text(
             gone["where"], "secondary"
         )
-        turns += [(time, self.t.text(why)) for time, why in zip(
-            gone["time_us"][mine].tolist(), gone["why"][mine].tolist(), strict=True)]  # fmt: skip
+        turns += [
+            (time, self.t.text(why))
+            for time, why in zip(
+                gone["time_us"][mine].tolist(),
+                gone["why"][mine].tolist(),
+                strict=True,
+            )
+        ]
         return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
 
     def holds(self, database: int, commits: int) -> list[SafeTime]:

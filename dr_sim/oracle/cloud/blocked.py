@@ -42,6 +42,8 @@ def blocked_in_vain(
             site = about.partition(_MISSING)[2]
             if _OTHERS in about or site in spec.sites:
                 yield CloudBreach(
-                    row.time_us, row.seq, "cloud 36",
+                    row.time_us,
+                    row.seq,
+                    "cloud 36",
                     f"a notice says that {about}; nobody has changed the mapping table",
-                )  # fmt: skip
+                )

@@ -98,19 +98,23 @@ def retries_broken(
             owed = jobs.owed.pop(name)
             since_us = row.time_us - owed.due_us + spec.jobs.retry_us
             yield CloudBreach(
-                row.time_us, row.seq, "cloud 31",
+                row.time_us,
+                row.seq,
+                "cloud 31",
                 f"attempt {owed.attempt} of {name}: {owed.owes}, and nothing is ordered for "
                 f"{since_us / MINUTE_US:.3g} min; a retry comes after "
                 f"{spec.jobs.retry_us / MINUTE_US:.3g} min",
-            )  # fmt: skip
+            )
         for name in _unknown(jobs, row.time_us):
             jobs.owed[name].known_us = None
             limit = spec.jobs.time_limit_us / MINUTE_US
             yield CloudBreach(
-                row.time_us, row.seq, "cloud 37",
+                row.time_us,
+                row.seq,
+                "cloud 37",
                 f"nobody has said a word of attempt {jobs.owed[name].attempt} of {name} for "
                 f"{limit:.3g} min, and no notice says so",
-            )  # fmt: skip
+            )
         _read(row, jobs)
 
 

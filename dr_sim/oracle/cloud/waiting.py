@@ -93,9 +93,11 @@ def waiting_broken(
         for job in late:
             del seen.waiting[job]
             yield CloudBreach(
-                row.time_us, row.seq, "cloud 27",
+                row.time_us,
+                row.seq,
+                "cloud 27",
                 f"{job} was acknowledged, and does not begin, though nothing is in its way",
-            )  # fmt: skip
+            )
         _read(row, spec, seen)
 
 

@@ -61,21 +61,27 @@ def levels_are_right(story: Story) -> Iterator[Breach]:
         critical = row.values["level"] == "critical"
         if critical and row.time_us - first < critical_us:
             yield Breach(
-                "R12", row.seq, row.time_us, row.entity,
+                "R12",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"event {event} is critical {minutes_text(row.time_us - first)} after it was first "
                 f"raised; the limit is {minutes_text(critical_us)}",
-            )  # fmt: skip
+            )
         if (
             not critical
             and event in FAMILY
             and row.time_us - begun[key] >= critical_us
         ):
             yield Breach(
-                "R12", row.seq, row.time_us, row.entity,
+                "R12",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"event {event} is no critical alert "
                 f"{minutes_text(row.time_us - begun[key])} after it was first raised, and nothing "
                 "has changed since",
-            )  # fmt: skip
+            )
 
 
 def _could_have_begun(story: Story, time_us: int) -> int:
@@ -222,10 +228,13 @@ def told_again_at_every_retry(story: Story) -> Iterator[Breach]:
             if _may_be_over(story, row, database, due_us):
                 continue
             yield Breach(
-                "R12", row.seq, row.time_us, database,
+                "R12",
+                row.seq,
+                row.time_us,
+                database,
                 f"event {row.values['event_id']} is not raised again at the next retry, and "
                 "nothing has ended its danger",
-            )  # fmt: skip
+            )
 
 
 def _may_be_over(
@@ -305,9 +314,14 @@ def _stands_otherwise(
 ) -> bool:
     """Return whether logs that wait are told of in another way, or wait no longer."""
     kinds = (
-        "seen.Restored", "seen.RestoreFailed", "seen.ValidationFailed", "seen.NoRoom",
-        "seen.BackupFailed", "truth.copy_gone", "truth.promoted",
-    )  # fmt: skip
+        "seen.Restored",
+        "seen.RestoreFailed",
+        "seen.ValidationFailed",
+        "seen.NoRoom",
+        "seen.BackupFailed",
+        "truth.copy_gone",
+        "truth.promoted",
+    )
     told = story.rows_between("seen.RaiseAlert", database, row.seq, due_us)
     return bool(told) or story.any_within(
         kinds, database, row.time_us, due_us

@@ -85,9 +85,12 @@ def texts_are_right(story: Story) -> Iterator[Breach]:
     for row in story.rows("seen.RaiseAlert"):
         if row.values["source"] != SOURCE:
             yield Breach(
-                "R13", row.seq, row.time_us, row.entity,
+                "R13",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"an alert's source is {row.values['source']!r}, not {SOURCE!r}",
-            )  # fmt: skip
+            )
     for row, database in alerts_of_databases(story):
         form = TEXTS.get(row.values["event_id"])
         wrong = (
@@ -227,10 +230,13 @@ def lateness_is_right(story: Story) -> Iterator[Breach]:
             plain = not on_purpose_us and story.scenario.store is None
             if plain and late_us > replay.age_us + _CLOCKS_AGREE_US:
                 yield Breach(
-                    "R12", row.seq, row.time_us, database,
+                    "R12",
+                    row.seq,
+                    row.time_us,
+                    database,
                     f"{row.values['name']} is {late_us // MINUTE_US} minutes late, and only the "
                     "clocks are told of",
-                )  # fmt: skip
+                )
             continue
         if event == LAGGING:
             late_us -= on_purpose_us
@@ -242,10 +248,13 @@ def lateness_is_right(story: Story) -> Iterator[Breach]:
             > _CLOCKS_AGREE_US
         ):
             yield Breach(
-                "R13", row.seq, row.time_us, database,
+                "R13",
+                row.seq,
+                row.time_us,
+                database,
                 f"event {event} says that {row.values['name']} is [{said['minutes']}] minutes "
                 f"late; it is {late_us // MINUTE_US}",
-            )  # fmt: skip
+            )
 
 
 def _really_late_us(story: Story, row: Row, database: int) -> int | None:
@@ -303,9 +312,12 @@ def the_number_that_waits_is_right(story: Story) -> Iterator[Breach]:
         allowed = _waiting(story, database, row)
         if allowed is not None and int(said["files"]) not in allowed:
             yield Breach(
-                "R13", row.seq, row.time_us, database,
+                "R13",
+                row.seq,
+                row.time_us,
+                database,
                 f"event 18 says that [{said['files']}] files wait; {allowed.start} do",
-            )  # fmt: skip
+            )
 
 
 def _waiting(story: Story, database: int, row: Row) -> range | None:
@@ -372,10 +384,13 @@ def minutes_are_right(story: Story) -> Iterator[Breach]:
         allowed = _minutes_allowed(story, row, database)
         if row.values["minutes"] not in allowed:
             yield Breach(
-                "R12", row.seq, row.time_us, database,
+                "R12",
+                row.seq,
+                row.time_us,
+                database,
                 f"an alert says {row.values['minutes']} minutes since the last successful "
                 f"restore; it is {min(allowed)}",
-            )  # fmt: skip
+            )
 
 
 def _minutes_allowed(story: Story, row: Row, database: int) -> set[int]:

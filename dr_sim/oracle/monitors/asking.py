@@ -60,9 +60,12 @@ def what_can_be_made_is_asked_for(story: Story) -> Iterator[Breach]:
                 told = []
                 continue
             yield Breach(
-                "R9", answer.seq, answer.time_us, database,
+                "R9",
+                answer.seq,
+                answer.time_us,
+                database,
                 "a log is missing that the primary can still back up, and it is not asked to",
-            )  # fmt: skip
+            )
             break
 
 
@@ -142,9 +145,12 @@ def a_store_asks_for_what_it_lacks(story: Story) -> Iterator[Breach]:
         )
         if not waits and (not asked or asked[-1] < first.seq):
             yield Breach(
-                "R9", row.seq, row.time_us, database,
+                "R9",
+                row.seq,
+                row.time_us,
+                database,
                 "a log is missing in a store, people are told, and the primary is not asked for it",
-            )  # fmt: skip
+            )
             rows.clear()
 
 
@@ -177,9 +183,12 @@ def a_full_is_asked_for_without_a_base(story: Story) -> Iterator[Breach]:
             if _has_no_answer(story, database, row):
                 continue
             yield Breach(
-                "R11", row.seq, row.time_us, database,
+                "R11",
+                row.seq,
+                row.time_us,
+                database,
                 "what has come stands on a backup that is not here, and no full is asked for",
-            )  # fmt: skip
+            )
             break
 
 
@@ -217,9 +226,12 @@ def what_is_damaged_is_taken_again(story: Story) -> Iterator[Breach]:
             since[key] = row
             continue
         yield Breach(
-            "R11", row.seq, row.time_us, database,
+            "R11",
+            row.seq,
+            row.time_us,
+            database,
             f"{row.values['name']} is damaged, and for more than an hour no other is asked for",
-        )  # fmt: skip
+        )
         since[key] = row
 
 
@@ -248,9 +260,12 @@ def _nothing_helps(
     if silent or story.silent_at(row.seq):
         return False
     news = (
-        "seen.TakeBackup", "seen.BackupTaken", "seen.Recopy", "seen.RecopyFailed",
+        "seen.TakeBackup",
+        "seen.BackupTaken",
+        "seen.Recopy",
+        "seen.RecopyFailed",
         "truth.copy_gone",
-    )  # fmt: skip
+    )
     return story.quiet_between(from_us, until_us) and not story.any_within(
         news, database, from_us, until_us
     )
@@ -274,10 +289,13 @@ def asked_again_once_refused(story: Story) -> Iterator[Breach]:
         )
         if not asked:
             yield Breach(
-                "R11", row.seq, alert.time_us, row.entity,
+                "R11",
+                row.seq,
+                alert.time_us,
+                row.entity,
                 f"{alert.values['name']} is damaged, another was refused for now ({reason}), and "
                 "is not asked for again",
-            )  # fmt: skip
+            )
 
 
 def _still_damaged(story: Story, row: Row) -> Row | None:
@@ -340,10 +358,13 @@ def nothing_is_asked_for_twice(story: Story) -> Iterator[Breach]:
                 story, row, again
             ):
                 yield Breach(
-                    "R11", again.seq, again.time_us, again.entity,
+                    "R11",
+                    again.seq,
+                    again.time_us,
+                    again.entity,
                     f"a backup is asked for, and {name}, which was taken for the same, is on its "
                     "way",
-                )  # fmt: skip
+                )
             break
 
 
@@ -408,6 +429,9 @@ def dropped_only_for_what_fits(story: Story) -> Iterator[Breach]:
             continue
         if int(room["required_bytes"][place]) > there:
             yield Breach(
-                "R11", row.seq, row.time_us, row.entity,
+                "R11",
+                row.seq,
+                row.time_us,
+                row.entity,
                 "the copy is dropped for a full that has no room in its place either",
-            )  # fmt: skip
+            )

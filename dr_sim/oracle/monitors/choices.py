@@ -255,9 +255,12 @@ def files_are_sent_in_order(story: Story) -> Iterator[Breach]:
         for before, name in pairwise(names):
             if name < before and kind_in_name(name) != FULL:
                 yield Breach(
-                    "R11", row.seq, row.time_us, row.entity,
+                    "R11",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     f"{name} is sent after {before}, and is restored before it",
-                )  # fmt: skip
+                )
                 break
 
 
@@ -284,9 +287,12 @@ def no_full_is_sent_in_vain(story: Story) -> Iterator[Breach]:
             for full in mine:
                 if _leads_to(full, pool) >= goal:
                     yield Breach(
-                        "R11", row.seq, row.time_us, row.entity,
+                        "R11",
+                        row.seq,
+                        row.time_us,
+                        row.entity,
                         f"{name} is sent, and {full.name}, which is here and whole, leads as far",
-                    )  # fmt: skip
+                    )
                     return
 
 

@@ -36,10 +36,13 @@ def only_what_is_ordered_stops_early(story: Story) -> Iterator[Breach]:
         ]
         if not {"", row.values["database"]}.intersection(targets):
             yield Breach(
-                "R15", row.seq, row.time_us, row.entity,
+                "R15",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"{row.values['name']} is restored up to an instant, and nobody has ordered that "
                 f"{row.values['database']} stops there",
-            )  # fmt: skip
+            )
 
 
 def planned_ones_need_the_primary(story: Story) -> Iterator[Breach]:
@@ -61,10 +64,13 @@ def planned_ones_need_the_primary(story: Story) -> Iterator[Breach]:
                 continue
             if attempt.last != "abandoned" or attempt.until_us > until_us:
                 yield Breach(
-                    "R15", row.seq, row.time_us, -1,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    -1,
                     "the order to stop has not reached the primary, and a planned failover goes "
                     "on",
-                )  # fmt: skip
+                )
 
 
 def _reached_nobody(story: Story, attempt: Attempt, row: Row) -> bool:
@@ -83,9 +89,12 @@ def nothing_is_being_restored(story: Story) -> Iterator[Breach]:
         answered_us = restored_us(story, row.entity, row.time_us)
         if answered_us > row.time_us:
             yield Breach(
-                "R15", row.seq, row.time_us, row.entity,
+                "R15",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"{story.name(row.entity)} is ordered online in the middle of a restore",
-            )  # fmt: skip
+            )
 
 
 def ordered_online_once(story: Story) -> Iterator[Breach]:
@@ -101,9 +110,12 @@ def ordered_online_once(story: Story) -> Iterator[Breach]:
         )
         if online:
             yield Breach(
-                "R15", row.seq, row.time_us, row.entity,
+                "R15",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"{story.name(row.entity)} is online here, and is ordered online again",
-            )  # fmt: skip
+            )
 
 
 def the_only_way_is_waited_for(story: Story) -> Iterator[Breach]:
@@ -128,10 +140,13 @@ def the_only_way_is_waited_for(story: Story) -> Iterator[Breach]:
                 told[row.entity].time_us, row.time_us
             ):
                 yield Breach(
-                    "R15", row.seq, row.time_us, row.entity,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     f"{story.name(row.entity)} is ordered online, and its only way back is still "
                     "waited for",
-                )  # fmt: skip
+                )
                 del told[row.entity]
 
 
@@ -159,7 +174,10 @@ def the_primary_that_is_heard_has_answered(
         )
         if not stopped:
             yield Breach(
-                "R16", entered.seq, entered.time_us, -1,
+                "R16",
+                entered.seq,
+                entered.time_us,
+                -1,
                 "the primary is heard again and has not answered that it has stopped, and "
                 "databases are ordered online",
-            )  # fmt: skip
+            )

@@ -35,9 +35,12 @@ def alerts_are_durable_first(story: Story) -> Iterator[Breach]:
         after = values[before : int(seqs.searchsorted(last))]
         if (after != nothing).any():
             yield Breach(
-                "S1", row.seq, row.time_us, row.entity,
+                "S1",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"event {row.values['event_id']} is raised before it is durable that it is up",
-            )  # fmt: skip
+            )
 
 
 def _saves_under(
@@ -84,9 +87,12 @@ def nothing_stays_of_what_is_deleted(story: Story) -> Iterator[Breach]:
                     continue
                 if at_us not in died_us:  # else in the middle, perhaps
                     yield Breach(
-                        "R18", seq, at_us, database,
+                        "R18",
+                        seq,
+                        at_us,
+                        database,
                         f"{name} is deleted, and its {kind} stays in the store",
-                    )  # fmt: skip
+                    )
                 break
 
 

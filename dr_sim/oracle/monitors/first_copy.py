@@ -64,10 +64,13 @@ def surviving_backups_come_first(story: Story) -> Iterator[Breach]:
         name, weight = _chain_there(story, row)
         if weight is not None and weight.is_light:
             yield Breach(
-                "R11", row.seq, row.time_us, row.entity,
+                "R11",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"no copy is here, and a full is asked for; {name} and its logs lie in the "
                 "primary's share, and lead up to now",
-            )  # fmt: skip
+            )
 
 
 def no_chain_outweighs_a_new_full(story: Story) -> Iterator[Breach]:
@@ -85,9 +88,12 @@ def no_chain_outweighs_a_new_full(story: Story) -> Iterator[Breach]:
         name, weight = _chain_there(story, row)
         if name == full and weight is not None and weight.is_heavy:
             yield Breach(
-                "R11", row.seq, row.time_us, row.entity,
+                "R11",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"{full} is sent again for a first copy, and its logs outweigh a new full",
-            )  # fmt: skip
+            )
 
 
 def _is_here(story: Story, row: Row, full: str) -> bool:

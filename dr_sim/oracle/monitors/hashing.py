@@ -44,9 +44,12 @@ def hashed_again(story: Story) -> Iterator[Breach]:
                 )
                 if due_us:
                     yield Breach(
-                        "R6", int(rows["seq"][place]), due_us, database,
+                        "R6",
+                        int(rows["seq"][place]),
+                        due_us,
+                        database,
                         f"{story.text(name)} is kept, and is not hashed again in time",
-                    )  # fmt: skip
+                    )
                     break
 
 
@@ -73,9 +76,12 @@ def logs_are_hashed_again(story: Story) -> Iterator[Breach]:
             now = asked["time_us"] == alarm.time_us
             if newest >= 0 and newest not in asked["name"][now]:
                 yield Breach(
-                    "R6", alarm.seq, alarm.time_us, database,
+                    "R6",
+                    alarm.seq,
+                    alarm.time_us,
+                    database,
                     f"{story.text(newest)} is kept, and is not hashed again with the others",
-                )  # fmt: skip
+                )
                 break
 
 

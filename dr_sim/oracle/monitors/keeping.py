@@ -42,9 +42,14 @@ class _Shelf:
 
     def where(self, mask: np.ndarray | slice) -> _Shelf:
         return _Shelf(
-            self.kind[mask], self.first[mask], self.last[mask],
-            self.base[mask], self.copy_only[mask], self.finished_us[mask], self.links,
-        )  # fmt: skip
+            self.kind[mask],
+            self.first[mask],
+            self.last[mask],
+            self.base[mask],
+            self.copy_only[mask],
+            self.finished_us[mask],
+            self.links,
+        )
 
     def starts(self) -> Ints:
         """Return where the fulls end, and the incrementals whose base is here."""
@@ -236,10 +241,12 @@ def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
     for place in np.flatnonzero(never | coming)[:1].tolist():
         what = "has never landed" if never[place] else "is on its way"
         yield Breach(
-            "R18", int(gone["seq"][place]), int(gone["time_us"][place]),
+            "R18",
+            int(gone["seq"][place]),
+            int(gone["time_us"][place]),
             int(gone["entity"][place]),
             f"retention at the primary deletes a backup that {what}",
-        )  # fmt: skip
+        )
 
 
 def _not_taken(story: Story) -> Ints:
@@ -280,9 +287,12 @@ def nothing_is_deleted_while_it_may_be_the_way_back(
             continue
         for row in story.rows_in(begin.seq, end, "seen.Delete"):
             yield Breach(
-                "R18", row.seq, row.time_us, row.entity,
+                "R18",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"{row.values['name']} is deleted in the middle of a failover",
-            )  # fmt: skip
+            )
 
 
 def old_logs_go_every_day(story: Story) -> Iterator[Breach]:
@@ -300,10 +310,13 @@ def old_logs_go_every_day(story: Story) -> Iterator[Breach]:
             left = _left(story, database, rows, alarm)
             if left:
                 yield Breach(
-                    "R18", alarm.seq, alarm.time_us, database,
+                    "R18",
+                    alarm.seq,
+                    alarm.time_us,
+                    database,
                     f"{left} is past the retention and ends before an old backup from which all "
                     "logs lead on, and it is not deleted",
-                )  # fmt: skip
+                )
                 break
 
 
@@ -398,7 +411,10 @@ def old_files_go(story: Story) -> Iterator[Breach]:
         left = names[~np.isin(names, gone)]
         if len(left) and not lost_here(story, database, 0, story.end_us):
             yield Breach(
-                "R18", int(rows["seq"][behind][~np.isin(names, gone)][0]), story.end_us, database,
+                "R18",
+                int(rows["seq"][behind][~np.isin(names, gone)][0]),
+                story.end_us,
+                database,
                 f"{story.text(left[0])} is long past the retention, nothing needs it, and it is "
                 "not deleted",
-            )  # fmt: skip
+            )

@@ -79,9 +79,12 @@ def a_missing_copy_is_asked_for(story: Story) -> Iterator[Breach]:
                 story, database, from_us, due_us
             ):
                 yield Breach(
-                    "R11", _last_seq(story, from_us), due_us, database,
+                    "R11",
+                    _last_seq(story, from_us),
+                    due_us,
+                    database,
                     "no copy is here, no full is on its way, and none is asked for",
-                )  # fmt: skip
+                )
                 break
 
 

@@ -63,9 +63,12 @@ def restored_after_the_storm(story: Story) -> Iterator[Breach]:
             else "a full lands"
         )
         yield Breach(
-            "R7", came, due_us, database,
+            "R7",
+            came,
+            due_us,
+            database,
             f"everything is well again for hours, {what} whole, and nothing is restored",
-        )  # fmt: skip
+        )
 
 
 def _heals(story: Story) -> bool:

@@ -31,9 +31,12 @@ def names_sort_as_time(story: Story) -> Iterator[Breach]:
             if one[0] < two[0] and one[1] > two[1]:
                 seq, at_us = rows["seq"][two[2]], rows["time_us"][two[2]]
                 yield Breach(
-                    "R4", int(seq), int(at_us), database,
+                    "R4",
+                    int(seq),
+                    int(at_us),
+                    database,
                     f"{two[1]} was begun after {one[1]}, and sorts before it",
-                )  # fmt: skip
+                )
 
 
 def _names_are_true(story: Story) -> bool:

@@ -90,10 +90,13 @@ def _too_early(
         return
     if age_us < replay.age_us - SECOND_US:
         yield Breach(
-            "R8", row.seq, row.time_us, database,
+            "R8",
+            row.seq,
+            row.time_us,
+            database,
             f"{row.values['name']} is told of as {what} and {minutes_text(age_us)}: "
             "neither limit is reached",
-        )  # fmt: skip
+        )
 
 
 def _copies_damaged(story: Story, row: Row, database: int) -> int | None:
@@ -142,9 +145,12 @@ def what_is_replaced_is_told_no_more(story: Story) -> Iterator[Breach]:
         whole = _later_full(story, database, name, since, row.seq)
         if whole and failed == tries:
             yield Breach(
-                "R10", row.seq, row.time_us, database,
+                "R10",
+                row.seq,
+                row.time_us,
+                database,
                 f"{name} is told of as damaged, and {whole}, which is newer, is here and whole",
-            )  # fmt: skip
+            )
 
 
 def _later_full(
@@ -186,10 +192,13 @@ def a_hole_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
         age_us = row.time_us - finished_us
         if age_us < replay.age_us - SECOND_US:
             yield Breach(
-                "R8", row.seq, row.time_us, database,
+                "R8",
+                row.seq,
+                row.time_us,
+                database,
                 f"a log that is missing is told of when it is {minutes_text(age_us)} old; the "
                 f"limit is {minutes_text(replay.age_us)}",
-            )  # fmt: skip
+            )
 
 
 def _missing_since_us(story: Story, row: Row, database: int) -> int | None:
@@ -271,10 +280,13 @@ def lateness_on_purpose_is_not_told(story: Story) -> Iterator[Breach]:
         late_us = age_us - on_purpose_us
         if late_us <= replay.age_us - SECOND_US:
             yield Breach(
-                "R7", row.seq, row.time_us, database,
+                "R7",
+                row.seq,
+                row.time_us,
+                database,
                 f"event {event} tells of {row.values['name']} as late; it is "
                 f"{minutes_text(late_us)} late beside the delay that is on purpose",
-            )  # fmt: skip
+            )
 
 
 def a_hole_that_is_filled_is_not_told(story: Story) -> Iterator[Breach]:
@@ -291,9 +303,12 @@ def a_hole_that_is_filled_is_not_told(story: Story) -> Iterator[Breach]:
         gone = story.within("truth.copy_gone", database, 0, row.time_us)
         if gone.stop == gone.start and _holds(story, database, row, name):
             yield Breach(
-                "R10", row.seq, row.time_us, database,
+                "R10",
+                row.seq,
+                row.time_us,
+                database,
                 f"an alert says that a log is missing before {name}, which is restored",
-            )  # fmt: skip
+            )
 
 
 def _holds(story: Story, database: int, row: Row, name: str) -> bool:

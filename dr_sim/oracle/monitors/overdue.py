@@ -40,10 +40,13 @@ def overdue_is_told(story: Story) -> Iterator[Breach]:
                 continue
             if not _is_told(story, database, begin_us, due_us):
                 yield Breach(
-                    "R12", _last_seq(story, database, begin_us), due_us, database,
+                    "R12",
+                    _last_seq(story, database, begin_us),
+                    due_us,
+                    database,
                     f"no full or incremental has come for {minutes_text(due_us - begin_us)}, and "
                     "no alert says so",
-                )  # fmt: skip
+                )
 
 
 def _is_told(

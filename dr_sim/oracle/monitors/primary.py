@@ -64,9 +64,12 @@ def the_silent_are_not_asked(story: Story) -> Iterator[Breach]:
         if _just_answered(story, row):
             continue
         yield Breach(
-            "R9", row.seq, row.time_us, row.entity,
+            "R9",
+            row.seq,
+            row.time_us,
+            row.entity,
             f"a backup is asked of {machine}, which is silent",
-        )  # fmt: skip
+        )
 
 
 def _just_answered(story: Story, row: Row) -> bool:
@@ -108,9 +111,12 @@ def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
         ]
         if not asked and story.quiet_between(rows[0].time_us, row.time_us):
             yield Breach(
-                "R9", row.seq, row.time_us, row.entity,
+                "R9",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"{name} lies at the primary and is not on its way; nobody has it copied again",
-            )  # fmt: skip
+            )
 
 
 def _a_store_is_past(story: Story, row: Row, name: str) -> bool:
@@ -175,9 +181,12 @@ def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
         if _copied_or_passed(story, row, due_us):
             continue
         yield Breach(
-            "R6", row.seq, row.time_us, row.entity,
+            "R6",
+            row.seq,
+            row.time_us,
+            row.entity,
             f"{name} has failed validation, and is not copied again",
-        )  # fmt: skip
+        )
 
 
 def _copied_or_passed(story: Story, row: Row, due_us: int) -> bool:
@@ -228,9 +237,12 @@ def dropped_after_its_replacement_is_here(story: Story) -> Iterator[Breach]:
             if place >= 0 and int(refused[place]) in names:
                 continue
         yield Breach(
-            "R11", row.seq, row.time_us, row.entity,
+            "R11",
+            row.seq,
+            row.time_us,
+            row.entity,
             "the copy is dropped before its replacement has landed and is verified",
-        )  # fmt: skip
+        )
 
 
 def the_newest_full_is_taken(story: Story) -> Iterator[Breach]:
@@ -250,10 +262,13 @@ def the_newest_full_is_taken(story: Story) -> Iterator[Breach]:
             newer = _newer_full(story, database, name, seq)
             if newer >= 0:
                 yield Breach(
-                    "R11", seq, int(restores["time_us"][place]), database,
+                    "R11",
+                    seq,
+                    int(restores["time_us"][place]),
+                    database,
                     f"{story.text(name)} is restored, and {story.text(newer)} is newer, here and "
                     "whole",
-                )  # fmt: skip
+                )
 
 
 def _built_from_nothing(story: Story, database: int) -> range:
@@ -338,9 +353,12 @@ def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
         )
         if reach is not None and reach <= redo:
             yield Breach(
-                "R11", row.seq, row.time_us, database,
+                "R11",
+                row.seq,
+                row.time_us,
+                database,
                 f"{row.values['name']} leads the copy to LSN {reach}; it stands at {redo}",
-            )  # fmt: skip
+            )
 
 
 def _is_ordered_back(story: Story, restore: Row) -> bool:
@@ -428,10 +446,13 @@ def a_lost_log_is_got_past(story: Story) -> Iterator[Breach]:
             continue  # it may not be asked (R9)
         if not _something_is_done(story, database, row, due_us):
             yield Breach(
-                "R11", row.seq, row.time_us, database,
+                "R11",
+                row.seq,
+                row.time_us,
+                database,
                 "a log is lost for good, the alert is raised, and nothing that gets past it is "
                 "asked for",
-            )  # fmt: skip
+            )
 
 
 def _falls_silent(
@@ -488,9 +509,12 @@ def a_refusal_that_passes_changes_nothing(story: Story) -> Iterator[Breach]:
         ]
         if others:
             yield Breach(
-                "R11", row.seq, row.time_us, row.entity,
+                "R11",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"a backup is refused for now ({reason}), and another kind is asked for instead",
-            )  # fmt: skip
+            )
 
 
 def _something_is_done(

@@ -59,9 +59,12 @@ def counted_before_the_read(story: Story) -> Iterator[Breach]:
             )
             if not (mine & (saves["seq"] < seq)).any():
                 yield Breach(
-                    "R5", seq, int(rows["time_us"][place]), database,
+                    "R5",
+                    seq,
+                    int(rows["time_us"][place]),
+                    database,
                     f"{story.text(name)} is read before its attempts are counted durably",
-                )  # fmt: skip
+                )
 
 
 def _renamed_just_before(
@@ -109,9 +112,12 @@ def copies_bear_their_count(story: Story) -> Iterator[Breach]:
             )
             if not mine.any():
                 yield Breach(
-                    "R5", seq, int(rows["time_us"][place]), database,
+                    "R5",
+                    seq,
+                    int(rows["time_us"][place]),
+                    database,
                     f"the working copy of {story.text(name)} does not bear its count of reads",
-                )  # fmt: skip
+                )
 
 
 def replay_waits_on_purpose_only(story: Story) -> Iterator[Breach]:
@@ -220,9 +226,12 @@ def _idle(
         if copy_is_rotten(story, database, due_us):
             continue
         yield Breach(
-            "R7", int(rows["seq"][place]), since_us, database,
+            "R7",
+            int(rows["seq"][place]),
+            since_us,
+            database,
             f"{story.text(name)} is here, whole and next, and is not restored",
-        )  # fmt: skip
+        )
         return
 
 
@@ -277,9 +286,12 @@ def replay_delay_is_kept(story: Story) -> Iterator[Breach]:
             due_us = _free_us(story, whole, int(found[-1]))
             if int(rows["time_us"][place]) < due_us - SECOND_US:
                 yield Breach(
-                    "R7", seq, int(rows["time_us"][place]), database,
+                    "R7",
+                    seq,
+                    int(rows["time_us"][place]),
+                    database,
                     f"{story.text(name)} is read before its replay delay is over",
-                )  # fmt: skip
+                )
 
 
 def a_rebuilt_copy_keeps_its_delay(story: Story) -> Iterator[Breach]:
@@ -311,10 +323,13 @@ def a_rebuilt_copy_keeps_its_delay(story: Story) -> Iterator[Breach]:
             there = (story.text(each), row.time_us)
             if could and is_here(story, row.entity, *there):
                 yield Breach(
-                    "R7", row.seq, row.time_us, row.entity,
+                    "R7",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     f"{name}, which is younger than the replay delay, is restored, and "
                     f"{story.text(each)} is here and whole",
-                )  # fmt: skip
+                )
                 break
 
 
@@ -366,9 +381,12 @@ def read_after_a_hash_of_its_own(story: Story) -> Iterator[Breach]:
                 continue
             if story.up_between(since_us, at_us):
                 yield Breach(
-                    "R6", seq, at_us, database,
+                    "R6",
+                    seq,
+                    at_us,
+                    database,
                     f"{story.text(name)} is read, and has not been hashed since it landed again",
-                )  # fmt: skip
+                )
 
 
 def replay_keeps_its_hours(story: Story) -> Iterator[Breach]:
@@ -403,9 +421,12 @@ def replay_keeps_its_hours(story: Story) -> Iterator[Breach]:
             since_us = at_us - repair_us
             if not told_between(story, database, STUCK, since_us, at_us):
                 yield Breach(
-                    "R7", seq, at_us, database,
+                    "R7",
+                    seq,
+                    at_us,
+                    database,
                     f"{name} is read outside of the hours of the restore job",
-                )  # fmt: skip
+                )
 
 
 def the_engine_takes_what_it_is_given(story: Story) -> Iterator[Breach]:
@@ -426,6 +447,9 @@ def the_engine_takes_what_it_is_given(story: Story) -> Iterator[Breach]:
         if story.any_within(changed, row.entity, restored_us, row.time_us):
             continue
         yield Breach(
-            "R11", row.seq, row.time_us, row.entity,
+            "R11",
+            row.seq,
+            row.time_us,
+            row.entity,
             f"the engine was given {what}: {row.values['name']}",
-        )  # fmt: skip
+        )

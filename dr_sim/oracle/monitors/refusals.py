@@ -50,9 +50,12 @@ def refusals_are_true(story: Story) -> Iterator[Breach]:
                 continue
             if not reason.holds(story, row, found["about"]):
                 yield Breach(
-                    "R14", row.seq, row.time_us, row.entity,
+                    "R14",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     f"an order is refused, and what is said is not true: {said}",
-                )  # fmt: skip
+                )
             break
 
 
@@ -74,9 +77,12 @@ def nobody_else_restores_beside(story: Story) -> Iterator[Breach]:
         promoted = story.of("truth.promoted", database)["seq"]
         if not refused and not (promoted < row.seq).any():
             yield Breach(
-                "R14", row.seq, row.time_us, row.entity,
+                "R14",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"an order of {row.values['operator']!r}, who may not give one, is not refused",
-            )  # fmt: skip
+            )
 
 
 # ---- what is true
@@ -103,8 +109,13 @@ def _may_be_broken(story: Story, row: Row, about: str) -> bool:
         for each in story.rows("seen.RaiseAlert")
     ):
         return True
-    kinds = ("seen.RestoreFailed", "seen.ValidationFailed", "seen.TakeBackup",
-             "truth.copy_gone", "truth.file_gone")  # fmt: skip
+    kinds = (
+        "seen.RestoreFailed",
+        "seen.ValidationFailed",
+        "seen.TakeBackup",
+        "truth.copy_gone",
+        "truth.file_gone",
+    )
     return story.any_between(kinds, database, -1, row.seq)
 
 
@@ -161,11 +172,19 @@ def _lies_here(story: Story, database: int, full: Row, row: Row) -> bool:
     name = full.values["name"]
     deleted = any(
         each.values["name"] == name
-        for kind in ("seen.Delete", "seen.Landed", "seen.ValidationFailed",
-                     "seen.RestoreFailed", "seen.Recopy", "seen.Validate")
-        for each in story.rows_between(kind, database, full.seq, row.time_us)
+        for kind in (
+            "seen.Delete",
+            "seen.Landed",
+            "seen.ValidationFailed",
+            "seen.RestoreFailed",
+            "seen.Recopy",
+            "seen.Validate",
+        )
+        for each in story.rows_between(
+            kind, database, full.seq, row.time_us
+        )
         if each.seq < row.seq
-    )  # fmt: skip
+    )
     return not deleted
 
 

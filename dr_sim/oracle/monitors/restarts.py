@@ -50,9 +50,12 @@ def phases_are_durable_first(story: Story) -> Iterator[Breach]:
         later = _commands_around(kinds, entered.seq, 1)
         if save in later and save not in earlier:
             yield Breach(
-                "S1", entered.seq, entered.time_us, -1,
+                "S1",
+                entered.seq,
+                entered.time_us,
+                -1,
                 f"the failover enters its phase {entered.phase} before that is durable",
-            )  # fmt: skip
+            )
 
 
 def the_fence_is_durable_first(story: Story) -> Iterator[Breach]:
@@ -74,9 +77,12 @@ def the_fence_is_durable_first(story: Story) -> Iterator[Breach]:
         too_late = later.any() and not (earlier.any() or resumed)
         if too_late or again.any():
             yield Breach(
-                "S1", row.seq, row.time_us, -1,
+                "S1",
+                row.seq,
+                row.time_us,
+                -1,
                 "the primary is ordered to stop before it is durable that it may have stopped",
-            )  # fmt: skip
+            )
 
 
 def list_around(kinds: Ints, seq: int) -> tuple[int, int]:
@@ -120,7 +126,10 @@ def late_answers_cause_nothing(story: Story) -> Iterator[Breach]:
             and KINDS[int(kinds[after])].name in COMMAND_KINDS
         ):
             yield Breach(
-                "S1", after, row.time_us, row.entity,
+                "S1",
+                after,
+                row.time_us,
+                row.entity,
                 f"a late answer ({row.values['event']}) to incarnation "
                 f"{row.values['incarnation']} causes a command",
-            )  # fmt: skip
+            )

@@ -50,9 +50,12 @@ def silence_is_told(story: Story) -> Iterator[Breach]:
                 continue
             if not _any_in(told.get(database, []), begin_us, due_us):
                 yield Breach(
-                    "R9", _row_at(story, database, begin_us), due_us, database,
+                    "R9",
+                    _row_at(story, database, begin_us),
+                    due_us,
+                    database,
                     "no log has landed for the whole window, and no alert says so",
-                )  # fmt: skip
+                )
 
 
 def silence_is_told_after_a_restart(story: Story) -> Iterator[Breach]:
@@ -85,10 +88,13 @@ def silence_is_told_after_a_restart(story: Story) -> Iterator[Breach]:
                 continue
             if not _any_in(told.get(database, []), life_us, due_us):
                 yield Breach(
-                    "R9", _row_at(story, database, life_us), due_us, database,
+                    "R9",
+                    _row_at(story, database, life_us),
+                    due_us,
+                    database,
                     "the manager has started, no log has landed for the window, and no alert says "
                     "so",
-                )  # fmt: skip
+                )
 
 
 def silence_is_told_after_a_call_off(story: Story) -> Iterator[Breach]:
@@ -116,9 +122,12 @@ def silence_is_told_after_a_call_off(story: Story) -> Iterator[Breach]:
                 continue
             if not _any_in(told.get(database, []), left_us, due_us):
                 yield Breach(
-                    "R9", _row_at(story, database, since_us), due_us, database,
+                    "R9",
+                    _row_at(story, database, since_us),
+                    due_us,
+                    database,
                     "a failover was left, no log has landed for the window, and no alert says so",
-                )  # fmt: skip
+                )
 
 
 def _landed_around(
@@ -178,7 +187,10 @@ def silence_is_looked_into(story: Story) -> Iterator[Breach]:
             ("seen.AskPrimary",), database, from_us, until_us
         ):
             yield Breach(
-                "R9", row.seq, row.time_us, database,
+                "R9",
+                row.seq,
+                row.time_us,
+                database,
                 "an alert reports that no new logs come, and nobody looks at the "
                 "backup jobs at the primary",
-            )  # fmt: skip
+            )

@@ -72,9 +72,12 @@ def _bad_logs(story: Story, database: int) -> Iterator[Breach]:
                 story, database, STUCK, row.time_us - SLACK_US, due_us
             ):
                 yield Breach(
-                    "R8", row.seq, row.time_us, database,
+                    "R8",
+                    row.seq,
+                    row.time_us,
+                    database,
                     f"log {name} is in trouble beyond its limits, and no alert is raised",
-                )  # fmt: skip
+                )
 
 
 def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
@@ -114,9 +117,12 @@ def _bad_fulls(story: Story, database: int) -> Iterator[Breach]:
             continue
         if not told_between(story, database, STUCK, row.time_us, due_us):
             yield Breach(
-                "R12", row.seq, row.time_us, database,
+                "R12",
+                row.seq,
+                row.time_us,
+                database,
                 f"{name} is damaged, no copy has made it whole, and no alert says so",
-            )  # fmt: skip
+            )
 
 
 def _due_without_a_copy(story: Story, row: Row, limit_us: int) -> int:
@@ -287,10 +293,13 @@ def _holes(story: Story, database: int) -> Iterator[Breach]:
             continue
         if not told_between(story, database, STUCK, begin_us, due_us):
             yield Breach(
-                "R8", int(rows["seq"][beyond[0]]), since_us, database,
+                "R8",
+                int(rows["seq"][beyond[0]]),
+                since_us,
+                database,
                 "a log is missing before one that waits, beyond the age limit, and no alert "
                 "says so",
-            )  # fmt: skip
+            )
 
 
 def _is_being_restored_past(
@@ -386,10 +395,13 @@ def a_standstill_is_told(story: Story) -> Iterator[Breach]:
             early_us = begin_us - scenario.replay.age_us
             if not told_between(story, database, (), early_us, due_us):
                 yield Breach(
-                    "R12", int(rows["seq"][found[0]]), since_us, database,
+                    "R12",
+                    int(rows["seq"][found[0]]),
+                    since_us,
+                    database,
                     f"logs that have landed wait for {minutes_text(due_us - since_us)}, nothing is "
                     "restored, and no alert is raised",
-                )  # fmt: skip
+                )
 
 
 def late_landings_are_told(story: Story) -> Iterator[Breach]:
@@ -432,10 +444,13 @@ def late_landings_are_told(story: Story) -> Iterator[Breach]:
                 story, database, told, early_us, at_us + SLACK_US
             ):
                 yield Breach(
-                    "R12", seq, at_us, database,
+                    "R12",
+                    seq,
+                    at_us,
+                    database,
                     f"logs have landed too late for {minutes_text(at_us - since_us)}, and no "
                     "alert says so",
-                )  # fmt: skip
+                )
                 break
 
 
@@ -458,10 +473,13 @@ def what_is_whole_is_not_told(story: Story) -> Iterator[Breach]:
         again = (asked["name"] == number) & (asked["seq"] > last)
         if not (again & (asked["seq"] < row.seq)).any():
             yield Breach(
-                "R10", row.seq, row.time_us, database,
+                "R10",
+                row.seq,
+                row.time_us,
+                database,
                 f"an alert says that {name} cannot be restored; it is here and whole, and was "
                 "never refused",
-            )  # fmt: skip
+            )
 
 
 def _is_doubted(story: Story, row: Row, database: int, number: int) -> bool:
@@ -515,9 +533,12 @@ def only_what_lacks_is_told(story: Story) -> Iterator[Breach]:
             continue
         if _can_be_known(story, database, name, row.seq):
             yield Breach(
-                "R10", row.seq, row.time_us, database,
+                "R10",
+                row.seq,
+                row.time_us,
+                database,
                 f"an alert says that {name} {says}; the database holds its range",
-            )  # fmt: skip
+            )
 
 
 def _can_be_known(story: Story, database: int, name: str, seq: int) -> bool:

@@ -55,10 +55,13 @@ def silence_is_told_at_its_limit(story: Story) -> Iterator[Breach]:
         window_us = story.window_us(database, story.end_us)
         if silent_us < window_us - SECOND_US:
             yield Breach(
-                "R9", row.seq, row.time_us, database,
+                "R9",
+                row.seq,
+                row.time_us,
+                database,
                 f"no new logs are told of {minutes_text(silent_us)} after one has landed; the "
                 f"window is {minutes_text(window_us)}",
-            )  # fmt: skip
+            )
 
 
 def _last_log_landed_us(
@@ -97,11 +100,14 @@ def overdue_is_told_when_due(story: Story) -> Iterator[Breach]:
         if begun_us is None or row.time_us - begun_us >= due_us - SECOND_US:
             continue
         yield Breach(
-            "R12", row.seq, row.time_us, database,
+            "R12",
+            row.seq,
+            row.time_us,
+            database,
             f"event {row.values['event_id']} tells of a backup as overdue "
             f"{minutes_text(row.time_us - begun_us)} after the last one began; they are due every "
             f"{minutes_text(due_us)}",
-        )  # fmt: skip
+        )
 
 
 def _last_begun_us(
@@ -160,10 +166,13 @@ def a_whole_store_lacks_nothing(story: Story) -> Iterator[Breach]:
         ):
             continue
         yield Breach(
-            "R12", row.seq, row.time_us, database,
+            "R12",
+            row.seq,
+            row.time_us,
+            database,
             "a store is told of as lacking what a restore needs; a full and every log since it "
             "are there and whole",
-        )  # fmt: skip
+        )
 
 
 def _lacks_nothing(story: Story, database: int, row: Row) -> bool:
@@ -208,10 +217,13 @@ def files_are_of_that_database(story: Story) -> Iterator[Breach]:
         others = (each for each in story.databases if each != database)
         if any(_has_landed(story, each, name) for each in others):
             yield Breach(
-                "R13", row.seq, row.time_us, database,
+                "R13",
+                row.seq,
+                row.time_us,
+                database,
                 f"event {row.values['event_id']} names {row.values['name']}, which is another "
                 "database's",
-            )  # fmt: skip
+            )
 
 
 def _has_landed(story: Story, database: int, name: int) -> bool:
@@ -238,11 +250,14 @@ def refused_files_wait_for_a_retry(story: Story) -> Iterator[Breach]:
             if not _nothing_changes(story, database, row, again):
                 continue
             yield Breach(
-                "R8", again.seq, again.time_us, database,
+                "R8",
+                again.seq,
+                again.time_us,
+                database,
                 f"{row.values['name']} is handed over again {minutes_text(waited_us)} after it "
                 f"was refused, and nothing has changed; retries are every "
                 f"{minutes_text(story.retry_us)}",
-            )  # fmt: skip
+            )
 
 
 def _next_read(story: Story, database: int, row: Row) -> Row | None:
@@ -294,10 +309,13 @@ def alerts_are_repeated_at_retries(story: Story) -> Iterator[Breach]:
         if not _nothing_changes(story, database, before, row):
             continue
         yield Breach(
-            "R12", row.seq, row.time_us, database,
+            "R12",
+            row.seq,
+            row.time_us,
+            database,
             f"event {row.values['event_id']} is raised again after {minutes_text(waited_us)}, and "
             f"nothing has changed; retries are every {minutes_text(story.retry_us)}",
-        )  # fmt: skip
+        )
 
 
 def lateness_is_repeated_at_retries(story: Story) -> Iterator[Breach]:
@@ -318,7 +336,10 @@ def lateness_is_repeated_at_retries(story: Story) -> Iterator[Breach]:
         waited_us = row.time_us - before.time_us
         if waited_us < story.retry_us:
             yield Breach(
-                "R12", row.seq, row.time_us, database,
+                "R12",
+                row.seq,
+                row.time_us,
+                database,
                 f"event {event} is raised again after {minutes_text(waited_us)}; retries are every "
                 f"{minutes_text(story.retry_us)}",
-            )  # fmt: skip
+            )

@@ -105,10 +105,12 @@ def _indented_unlike(error: MarkedYAMLError, file: str) -> Problem | None:
     if "expected <block end>" not in words or " start>'" not in words:
         return None
     return Problem(
-        file, mark.line + 1, mark.column + 1,
+        file,
+        mark.line + 1,
+        mark.column + 1,
         "is not YAML: the line is indented unlike those around it; keys of one mapping, and items "
         "of one list, begin in the same column",
-    )  # fmt: skip
+    )
 
 
 def unreadable(text: str, file: str, error: YAMLError) -> Problem:

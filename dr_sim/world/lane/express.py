@@ -280,10 +280,11 @@ class ExpressLane:
             if not (
                 cut_us < finished_us < landed_us < hashed_us < restored_us
                 and (restored_us, stretch.priority) < stretch.ahead
-                and lsn - begin <= room and lsn - begin + size <= copies
+                and lsn - begin <= room
+                and lsn - begin + size <= copies
                 # otherwise the next log is cut while this one is on its way
                 and (following is None or restored_us < following)
-            ):  # fmt: skip
+            ):
                 break
             if stretch.alarm_us < restored_us:
                 ring = self._ring(

@@ -41,19 +41,25 @@ def goes_back_for_a_reason(story: Story) -> Iterator[Breach]:
         )
         if not reasons:
             yield Breach(
-                "R15", entered.seq, entered.time_us, -1,
+                "R15",
+                entered.seq,
+                entered.time_us,
+                -1,
                 "a failover is left, and the old primary is to serve again, without a reason",
-            )  # fmt: skip
+            )
         told = _told(story, GOES_BACK, entered.time_us)
         told = told or _told_before_a_crash(story, entered.time_us)
         if not told and story.up_between(
             entered.time_us, entered.time_us + SLACK_US
         ):
             yield Breach(
-                "R15", entered.seq, entered.time_us, -1,
+                "R15",
+                entered.seq,
+                entered.time_us,
+                -1,
                 "a failover is called off, and no alert says that the old primary "
                 "has to serve again",
-            )  # fmt: skip
+            )
 
 
 def asked_until_it_serves(story: Story) -> Iterator[Breach]:
@@ -69,9 +75,12 @@ def asked_until_it_serves(story: Story) -> Iterator[Breach]:
             told_by_us = row.time_us + SLACK_US
             if not told and story.up_between(row.time_us, told_by_us):
                 yield Breach(
-                    "R15", row.seq, row.time_us, -1,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    -1,
                     "the old primary does not serve again, and no alert says so",
-                )  # fmt: skip
+                )
             within_us = failover.silent_for_us + SLACK_US
             refused = row.values["reason"] == REFUSED
             until_us = row.time_us + within_us
@@ -116,9 +125,12 @@ def planned_ones_keep_their_limit(story: Story) -> Iterator[Breach]:
             continue  # it may be the only way
         if story.up_between(over_us, due_us):
             yield Breach(
-                "R15", draining.seq, due_us, -1,
+                "R15",
+                draining.seq,
+                due_us,
+                -1,
                 "a planned failover has waited for longer than it may, and does not go back",
-            )  # fmt: skip
+            )
 
 
 def never_two_serve(story: Story) -> Iterator[Breach]:
@@ -132,15 +144,21 @@ def never_two_serve(story: Story) -> Iterator[Breach]:
         )
         if online or story.phase_at(row.seq) != _UNFENCING:
             yield Breach(
-                "R16", row.seq, row.time_us, -1,
+                "R16",
+                row.seq,
+                row.time_us,
+                -1,
                 "the old primary is asked to serve again, and a database may be online here",
-            )  # fmt: skip
+            )
         elif not _has_the_claim(story, row):
             yield Breach(
-                "R16", row.seq, row.time_us, -1,
+                "R16",
+                row.seq,
+                row.time_us,
+                -1,
                 "the old primary is asked to serve again without the claim: another copy may "
                 "take over",
-            )  # fmt: skip
+            )
     for row in story.rows("truth.unfenced"):
         for each in story.rows("seen.Recover"):
             fenced = any(
@@ -149,10 +167,13 @@ def never_two_serve(story: Story) -> Iterator[Breach]:
             )
             if each.seq > row.seq and not fenced:
                 yield Breach(
-                    "R16", each.seq, each.time_us, each.entity,
+                    "R16",
+                    each.seq,
+                    each.time_us,
+                    each.entity,
                     f"{story.name(each.entity)} is ordered online, and the old primary serves "
                     "again",
-                )  # fmt: skip
+                )
                 break
 
 
@@ -169,9 +190,12 @@ def _was_refused(story: Story, order: Row, before_seq: int) -> bool:
 
 def _not_asked(seq: int, time_us: int) -> Breach:
     return Breach(
-        "R15", seq, time_us, -1,
+        "R15",
+        seq,
+        time_us,
+        -1,
         "the old primary is stopped, and is not asked to serve again: nobody serves",
-    )  # fmt: skip
+    )
 
 
 def _begins(story: Story) -> list[PhaseRow]:

@@ -50,15 +50,21 @@ def orders_are_obeyed_or_refused(story: Story) -> Iterator[Breach]:
             continue
         if operator not in operators and not refused:
             yield Breach(
-                "R14", row.seq, row.time_us, -1,
+                "R14",
+                row.seq,
+                row.time_us,
+                -1,
                 f"an order of {operator!r}, who may not give one, is not refused",
-            )  # fmt: skip
+            )
         begun = story.failover_within(row.time_us, until_us)
         if operator in operators and not refused and not begun:
             yield Breach(
-                "R14", row.seq, row.time_us, -1,
+                "R14",
+                row.seq,
+                row.time_us,
+                -1,
                 f"an order of {operator!r} is neither obeyed nor refused",
-            )  # fmt: skip
+            )
 
 
 def begun_for_a_reason(story: Story) -> Iterator[Breach]:
@@ -76,10 +82,13 @@ def begun_for_a_reason(story: Story) -> Iterator[Breach]:
             and not _silent_for_long(story, begin)
         ):
             yield Breach(
-                "R14", begin.seq, begin.time_us, -1,
+                "R14",
+                begin.seq,
+                begin.time_us,
+                -1,
                 "a failover begins without an order, an operator's word, or silence that is "
                 "long enough",
-            )  # fmt: skip
+            )
         # silence may begin one just after an order that was refused; where an order is passed on
         # the old primary has stopped already
         planned = (
@@ -147,9 +156,12 @@ def _begun_over_a_hole(story: Story, begin: PhaseRow) -> Iterator[Breach]:
         news = ("seen.Restored", "seen.Landed", "seen.Validated")
         if not story.any_between(news, database, row.seq, begin.seq):
             yield Breach(
-                "R15", begin.seq, begin.time_us, database,
+                "R15",
+                begin.seq,
+                begin.time_us,
+                database,
                 "a planned failover begins while the chain is broken: it would lose data",
-            )  # fmt: skip
+            )
             return
 
 
@@ -209,9 +221,12 @@ def a_silent_primary_is_acted_upon(story: Story) -> Iterator[Breach]:
         if _acted(story, at, due_us):
             continue
         yield Breach(
-            "R14", row.seq, due_us, -1,
+            "R14",
+            row.seq,
+            due_us,
+            -1,
             "the primary has been silent for long enough, and nothing is done",
-        )  # fmt: skip
+        )
     yield from _pages_are_repeated(story)
 
 
@@ -289,6 +304,9 @@ def _pages_are_repeated(story: Story) -> Iterator[Breach]:
         )
         if not over:
             yield Breach(
-                "R14", row.seq, row.time_us, -1,
+                "R14",
+                row.seq,
+                row.time_us,
+                -1,
                 "a page that nobody has answered is not sent again at the next retry",
-            )  # fmt: skip
+            )

@@ -45,9 +45,12 @@ def claimed_in_its_turn(story: Story) -> Iterator[Breach]:
         due_us = since_us + before * spec.failover.turn_us
         if row.time_us < due_us:
             yield Breach(
-                "R14", row.seq, row.time_us, -1,
+                "R14",
+                row.seq,
+                row.time_us,
+                -1,
                 f"a copy claims to take over before its turn: {before} are before it",
-            )  # fmt: skip
+            )
 
 
 def the_claim_is_let_go(story: Story) -> Iterator[Breach]:
@@ -70,9 +73,12 @@ def the_claim_is_let_go(story: Story) -> Iterator[Breach]:
         )
         if not let_go:
             yield Breach(
-                "R14", row.seq, row.time_us, -1,
+                "R14",
+                row.seq,
+                row.time_us,
+                -1,
                 "a copy only watches, and does not let its claim go: no other may take over",
-            )  # fmt: skip
+            )
 
 
 def without_the_claim_it_is_left(story: Story) -> Iterator[Breach]:
@@ -95,9 +101,12 @@ def without_the_claim_it_is_left(story: Story) -> Iterator[Breach]:
         )
         if not left:
             yield Breach(
-                "R16", row.seq, row.time_us, -1,
+                "R16",
+                row.seq,
+                row.time_us,
+                -1,
                 "the claim is refused, and the failover goes on",
-            )  # fmt: skip
+            )
 
 
 def _has_the_claim(story: Story, seq: int) -> bool:
@@ -131,9 +140,12 @@ def a_freed_claim_is_taken(story: Story) -> Iterator[Breach]:
         )
         if not acts:
             yield Breach(
-                "R14", row.seq, row.time_us, -1,
+                "R14",
+                row.seq,
+                row.time_us,
+                -1,
                 "nobody takes over any more, the primary is silent, and this copy does nothing",
-            )  # fmt: skip
+            )
 
 
 _ACTS = (
@@ -186,9 +198,12 @@ def no_copy_offers_more_than_it_has(story: Story) -> Iterator[Breach]:
             most_us = _most_utc_us(story, database, row)
             if row.values["holds_until_utc_us"] > most_us:
                 yield Breach(
-                    "R14", row.seq, row.time_us, database,
+                    "R14",
+                    row.seq,
+                    row.time_us,
+                    database,
                     f"a copy offers more than it could have of {story.name(database)}",
-                )  # fmt: skip
+                )
                 break
 
 

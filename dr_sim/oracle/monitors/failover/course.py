@@ -70,9 +70,12 @@ def the_drain_ends_in_time(story: Story) -> Iterator[Breach]:
         if works or told or down:
             continue
         yield Breach(
-            "R15", draining.seq, due_us, -1,
+            "R15",
+            draining.seq,
+            due_us,
+            -1,
             "the drain's limit is over, nothing is restored, and it waits on",
-        )  # fmt: skip
+        )
 
 
 def no_share_is_waited_for_that_is_silent(story: Story) -> Iterator[Breach]:
@@ -107,9 +110,12 @@ def no_share_is_waited_for_that_is_silent(story: Story) -> Iterator[Breach]:
             continue
         if story.up_between(draining.time_us, due_us):
             yield Breach(
-                "R15", draining.seq, due_us, -1,
+                "R15",
+                draining.seq,
+                due_us,
+                -1,
                 "the primary's share does not answer, and the failover waits for it",
-            )  # fmt: skip
+            )
 
 
 def hanging_restores_are_ended(story: Story) -> Iterator[Breach]:
@@ -134,9 +140,12 @@ def hanging_restores_are_ended(story: Story) -> Iterator[Breach]:
                 continue
             if not _is_answered(story, row, due_us):
                 yield Breach(
-                    "R15", row.seq, due_us, row.entity,
+                    "R15",
+                    row.seq,
+                    due_us,
+                    row.entity,
                     f"the restore of {name} hangs beyond its limit, and is not ended",
-                )  # fmt: skip
+                )
                 break
 
 
@@ -153,10 +162,13 @@ def no_restore_is_ended_early(story: Story) -> Iterator[Breach]:
         early = row.values["begun_before_mono_us"] > row.time_us - limit_us
         if early and row.values["begun_before_mono_us"] >= 0:
             yield Breach(
-                "R15", row.seq, row.time_us, row.entity,
+                "R15",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"the restore of {row.values['name']} is to be ended before it has gone on for "
                 "as long as it may",
-            )  # fmt: skip
+            )
         if _is_refused(story, row):
             ended.add(key)
 
@@ -178,8 +190,12 @@ def what_is_not_online_is_ordered_again(story: Story) -> Iterator[Breach]:
     first.
     """
     again = (
-        "seen.Recover", "seen.Restore", "seen.AskShare", "seen.ListShare", "truth.promoted",
-    )  # fmt: skip
+        "seen.Recover",
+        "seen.Restore",
+        "seen.AskShare",
+        "seen.ListShare",
+        "truth.promoted",
+    )
     for attempt in attempts(story):
         for row in rows_in(story, attempt, "seen.RecoverFailed"):
             due_us = row.time_us + story.retry_us + SLACK_US
@@ -191,10 +207,13 @@ def what_is_not_online_is_ordered_again(story: Story) -> Iterator[Breach]:
                 continue
             if not story.any_within(again, row.entity, row.time_us, due_us):
                 yield Breach(
-                    "R15", row.seq, row.time_us, row.entity,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     f"{story.name(row.entity)} could not be brought online, and is not ordered "
                     "online again",
-                )  # fmt: skip
+                )
 
 
 def readers_are_let_in_again(story: Story) -> Iterator[Breach]:
@@ -217,10 +236,13 @@ def readers_are_let_in_again(story: Story) -> Iterator[Breach]:
                 until_us,
             ):
                 yield Breach(
-                    "R15", row.seq, left_us, row.entity,
+                    "R15",
+                    row.seq,
+                    left_us,
+                    row.entity,
                     f"readers of {story.name(row.entity)} were disconnected for a failover that "
                     "is called off, and are not let in again",
-                )  # fmt: skip
+                )
 
 
 def a_wait_is_told_again(story: Story) -> Iterator[Breach]:
@@ -244,9 +266,12 @@ def a_wait_is_told_again(story: Story) -> Iterator[Breach]:
                 continue
             if _goes_on_waiting(story, row, due_us):
                 yield Breach(
-                    "R15", row.seq, row.time_us, row.entity,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     "a planned failover still waits, and no alert says so again",
-                )  # fmt: skip
+                )
 
 
 def _goes_on_waiting(story: Story, told: Row, due_us: int) -> bool:

@@ -44,9 +44,12 @@ def tails_are_asked_for(story: Story) -> Iterator[Breach]:
             ):
                 continue
             yield Breach(
-                "R15", row.seq, row.time_us, row.entity,
+                "R15",
+                row.seq,
+                row.time_us,
+                row.entity,
                 "the database is brought online, and the old primary's tail was never asked for",
-            )  # fmt: skip
+            )
 
 
 def the_last_backup_is_asked_for_again(story: Story) -> Iterator[Breach]:
@@ -69,10 +72,13 @@ def the_last_backup_is_asked_for_again(story: Story) -> Iterator[Breach]:
             if not _may_be_asked_again(story, attempt, row):
                 continue
             yield Breach(
-                "R15", row.seq, row.time_us, row.entity,
+                "R15",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"the last backup is refused for now ({row.values['reason']}), and is not asked "
                 "for again",
-            )  # fmt: skip
+            )
             break
 
 
@@ -149,10 +155,13 @@ def nothing_is_given_up_early(story: Story) -> Iterator[Breach]:
             awaited = _awaited(story, attempt, row)
             if awaited:
                 yield Breach(
-                    "R15", row.seq, row.time_us, row.entity,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     f"{awaited[0]} is on its way, the drain's limit is not over, and the "
                     "database is brought online without it",
-                )  # fmt: skip
+                )
 
 
 def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
@@ -181,10 +190,13 @@ def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
                 attempt.begin.time_us, due_us
             ) and not _is_sent_again(story, row, name, due_us):
                 yield Breach(
-                    "R15", row.seq, row.time_us, row.entity,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     f"{row.values['name']} has arrived damaged, the primary's share answers, and "
                     "it is not copied again",
-                )  # fmt: skip
+                )
 
 
 def _is_needed(story: Story, row: Row) -> bool:
@@ -248,9 +260,12 @@ def what_stays_behind_is_told(story: Story) -> Iterator[Breach]:
             left = _awaited(story, attempt, row) or _beyond(story, row)
             if left and not told:
                 yield Breach(
-                    "R15", row.seq, row.time_us, row.entity,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     f"{left[0]} stays behind, and no alert says so",
-                )  # fmt: skip
+                )
 
 
 def whoever_has_all_leaves_nothing(story: Story) -> Iterator[Breach]:
@@ -266,9 +281,12 @@ def whoever_has_all_leaves_nothing(story: Story) -> Iterator[Breach]:
                 story, attempt, database, row.seq
             ):
                 yield Breach(
-                    "R15", row.seq, row.time_us, database,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    database,
                     "event 6 says that files stay behind; the tail has been restored",
-                )  # fmt: skip
+                )
 
 
 def _has_all(

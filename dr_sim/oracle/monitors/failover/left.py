@@ -30,10 +30,13 @@ def left_alone(stories: Sequence[Story]) -> Iterator[Breach]:
             if any(_asks(each, attempt.until_us) for each in stories):
                 continue
             yield Breach(
-                "R15", attempt.until_seq, attempt.until_us, -1,
+                "R15",
+                attempt.until_seq,
+                attempt.until_us,
+                -1,
                 "the failover is left, the old primary has been stopped, and no other copy takes "
                 "over: nobody serves",
-            )  # fmt: skip
+            )
 
 
 def _stopped(story: Story, attempt: Attempt) -> bool:

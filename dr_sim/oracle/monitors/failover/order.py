@@ -60,15 +60,21 @@ def phases_follow_the_order(story: Story) -> Iterator[Breach]:
     for before, entered in pairwise([PhaseRow(-1, 0, ""), *story.phases]):
         if not _follows(story, before, entered):
             yield Breach(
-                "R15", entered.seq, entered.time_us, -1,
+                "R15",
+                entered.seq,
+                entered.time_us,
+                -1,
                 f"the failover goes from {before.phase or 'its start'} to {entered.phase}",
-            )  # fmt: skip
+            )
     for row in story.rows("seen.Fence", "seen.Recover", "seen.Redirect"):
         if not story.failing_over(row.seq):
             yield Breach(
-                "R15", row.seq, row.time_us, row.entity,
+                "R15",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"{row.kind.removeprefix('seen.')} is ordered, and no failover is on",
-            )  # fmt: skip
+            )
 
 
 def _follows(story: Story, before: PhaseRow, entered: PhaseRow) -> bool:
@@ -104,9 +110,12 @@ def stopped_before_emptied(story: Story) -> Iterator[Breach]:
         ]
         if not answers:
             yield Breach(
-                "R15", draining.seq, draining.time_us, -1,
+                "R15",
+                draining.seq,
+                draining.time_us,
+                -1,
                 "the secondary is emptied before the old primary has answered the fence",
-            )  # fmt: skip
+            )
 
 
 def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
@@ -141,9 +150,12 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
             )
             if not again:
                 yield Breach(
-                    "R16", row.seq, row.time_us, -1,
+                    "R16",
+                    row.seq,
+                    row.time_us,
+                    -1,
                     "the fence has failed, and is not asked for again",
-                )  # fmt: skip
+                )
             until_us = row.time_us + SLACK_US
             if story.phase_at(row.seq) != "serving" and not _told(
                 story,
@@ -152,9 +164,12 @@ def fenced_until_confirmed(story: Story) -> Iterator[Breach]:
                 until_us,
             ):
                 yield Breach(
-                    "R16", row.seq, row.time_us, -1,
+                    "R16",
+                    row.seq,
+                    row.time_us,
+                    -1,
                     "the fence has failed, and no alert says that two primaries may accept writes",
-                )  # fmt: skip
+                )
 
 
 def not_called_off_once_stopped(story: Story) -> Iterator[Breach]:
@@ -175,9 +190,12 @@ def not_called_off_once_stopped(story: Story) -> Iterator[Breach]:
         ]
         if stopped and not cannot_serve(story, attempt):
             yield Breach(
-                "R15", attempt.until_seq, attempt.until_us, -1,
+                "R15",
+                attempt.until_seq,
+                attempt.until_us,
+                -1,
                 "the failover is called off, and the old primary has been stopped: nobody serves",
-            )  # fmt: skip
+            )
 
 
 def nothing_is_restored_after_recovery(story: Story) -> Iterator[Breach]:
@@ -202,9 +220,12 @@ def nothing_is_restored_after_recovery(story: Story) -> Iterator[Breach]:
             )
             if not undone:
                 yield Breach(
-                    "R15", row.seq, row.time_us, row.entity,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    row.entity,
                     f"{row.values['name']} is handed over after the database was ordered online",
-                )  # fmt: skip
+                )
                 break
 
 
@@ -216,10 +237,17 @@ def users_come_last(story: Story) -> Iterator[Breach]:
         for row in rows_in(story, attempt, "seen.Redirect")[:1]:
             before = [
                 each
-                for each in rows_in(story, attempt, "seen.Recover", "seen.Recovered",
-                                "seen.RecoverFailed", "seen.Inventory", "seen.Provisioned")
+                for each in rows_in(
+                    story,
+                    attempt,
+                    "seen.Recover",
+                    "seen.Recovered",
+                    "seen.RecoverFailed",
+                    "seen.Inventory",
+                    "seen.Provisioned",
+                )
                 if each.seq < row.seq
-            ]  # fmt: skip
+            ]
             open_ones: set[int] = set()
             for each in before:
                 if each.kind == "seen.Recover":
@@ -231,17 +259,23 @@ def users_come_last(story: Story) -> Iterator[Breach]:
             if open_ones:
                 name = story.name(min(open_ones))
                 yield Breach(
-                    "R15", row.seq, row.time_us, min(open_ones),
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    min(open_ones),
                     f"users are sent here before {name} is online",
-                )  # fmt: skip
+                )
             complete = any(
                 each.kind == "seen.Provisioned" for each in before
             )
             if story.scenario.directory.changes_num and not complete:
                 yield Breach(
-                    "R15", row.seq, row.time_us, -1,
+                    "R15",
+                    row.seq,
+                    row.time_us,
+                    -1,
                     "users are sent here before the directory holds their accounts",
-                )  # fmt: skip
+                )
 
 
 # ---- R16, and the end
@@ -289,9 +323,12 @@ def two_primaries_are_told(story: Story) -> Iterator[Breach]:
                 story, TWO_PRIMARIES, row.time_us, until_us
             ):
                 yield Breach(
-                    "R16", row.seq, row.time_us, -1,
+                    "R16",
+                    row.seq,
+                    row.time_us,
+                    -1,
                     f"{heard[0]} answers again and was not stopped; no alert says so",
-                )  # fmt: skip
+                )
 
 
 def a_failover_ends_or_says_why(story: Story) -> Iterator[Breach]:
@@ -308,10 +345,20 @@ def a_failover_ends_or_says_why(story: Story) -> Iterator[Breach]:
     )
     longest_us += 2 * story.scenario.manager_restart_us + 10 * SLACK_US
     signs = (
-        "seen.RaiseAlert", "seen.EnterPhase", "seen.Restored", "seen.Recovered",
-        "seen.RecoverFailed", "seen.Redirected", "seen.Landed", "seen.RestoreFailed",
-        "seen.EndRestore", "seen.RestoreGoesOn", "seen.Fence", "seen.Recover", "seen.Provision",
-    )  # fmt: skip
+        "seen.RaiseAlert",
+        "seen.EnterPhase",
+        "seen.Restored",
+        "seen.Recovered",
+        "seen.RecoverFailed",
+        "seen.Redirected",
+        "seen.Landed",
+        "seen.RestoreFailed",
+        "seen.EndRestore",
+        "seen.RestoreGoesOn",
+        "seen.Fence",
+        "seen.Recover",
+        "seen.Provision",
+    )
     for attempt in attempts(story):
         if attempt.last in ("abandoned", "serving"):
             continue
@@ -323,9 +370,12 @@ def a_failover_ends_or_says_why(story: Story) -> Iterator[Breach]:
             last_us + SECOND_US, story.end_us
         ):
             yield Breach(
-                "R15", attempt.phases[-1].seq, last_us, -1,
+                "R15",
+                attempt.phases[-1].seq,
+                last_us,
+                -1,
                 f"the failover stands in its phase {attempt.last}, and says nothing",
-            )  # fmt: skip
+            )
 
 
 def planned_loses_nothing(story: Story) -> Iterator[Breach]:
@@ -349,9 +399,12 @@ def planned_loses_nothing(story: Story) -> Iterator[Breach]:
             _was_decided(story, row.seq) or _was_found_silent(story, row)
         ):
             yield Breach(
-                "R15", row.seq, row.time_us, row.entity,
+                "R15",
+                row.seq,
+                row.time_us,
+                row.entity,
                 f"a planned failover loses {lost} transactions",
-            )  # fmt: skip
+            )
 
 
 def _was_decided(story: Story, seq: int) -> bool:
