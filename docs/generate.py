@@ -47,8 +47,8 @@ dr-sim faults lose
 
 `events` happen at an instant that you write:
 
-- weekdays with a time (`Tue 21:30`), days (`day 9 02:47:12`), times since the start (`2 h 5 min`)
-  or dates (`2026-01-06 21:30`);
+- weekdays with a time (`Tue 21:30`), days (`day 9 02:47:12`), times since the start (`2 h 5 min`),
+  dates (`2026-01-06 21:30`), or a date as the screen shows it (`Fri 16 Jan 10:00:01`);
 - for repeated events, `every` instead of `at`, with a schedule (`daily 02:00`, `Mon-Fri 22:00`,
   `6 h`).
 

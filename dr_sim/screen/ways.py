@@ -44,8 +44,7 @@ def ways_if(whole: Whole, at: str, failure_class: str) -> str:
     )
     found = ways_at(whole, leg, t_us - leg.begins_us, failure_class)
     if not found or not 0 <= t_us <= whole.end_us:
-        told = f"{at!r}: no primary is up at that instant of the run; write another instant"
-        raise input_error("--at", told)
+        raise input_error("--at", f"{at!r}: {_nobody_up(whole, t_us)}")
     lost = (
         f"the {failure_class} were lost"
         if failure_class in FAILURE_CLASSES
@@ -56,7 +55,45 @@ def ways_if(whole: Whole, at: str, failure_class: str) -> str:
     last = "No way back is open."
     if best is not None:
         last = f"Least loss: {best.how} {best.place}."
-    return "\n".join([head, *way_lines(found), last])
+    lines = [head, *way_lines(found), last]
+    if any(fell == t_us for fell, _ in _failures(whole)):
+        lines.append(
+            "The run's own failure comes at this very instant, and what happens with it may be "
+            f"counted here.\nFor the ways before it: {_ask_before(whole, t_us)}."
+        )
+    return "\n".join(lines)
+
+
+def _failures(whole: Whole) -> list[tuple[int, str]]:
+    """When a primary of the run failed, and what was lost with it."""
+    return [
+        (failover.failed_us, failover.failure_class)
+        for failover in summarise(whole).failovers
+        if failover.failure_class in FAILURE_CLASSES
+    ]
+
+
+def _nobody_up(whole: Whole, t_us: int) -> str:
+    """Say that no primary is up at an instant, since when, and what to ask instead."""
+    if not 0 <= t_us <= whole.end_us:
+        end = instant(whole.end_us, whole.scenario)
+        start = instant(0, whole.scenario)
+        return f"the run goes from {start} to {end}; write an instant in between"
+    before = [each for each in _failures(whole) if each[0] <= t_us]
+    if not before:
+        return "no primary is up at that instant of the run; write another instant"
+    fell, lost = max(before)
+    when = instant(fell, whole.scenario)
+    return (
+        f"no primary is up then: the {lost} was lost {when}. For the ways before it: "
+        f"{_ask_before(whole, fell)}"
+    )
+
+
+def _ask_before(whole: Whole, failed_us: int) -> str:
+    """Return the option that asks for the second before a failure."""
+    before = max(0, failed_us - units.SECOND_US)
+    return f"--at '{instant(before, whole.scenario)}'"
 
 
 def ways_taken(whole: Whole) -> str:

@@ -180,6 +180,21 @@ def test_ways_need_a_primary() -> None:
             ways_if(ran("stores/levels").whole, when, "site")
 
 
+def test_at_and_after_the_failure_the_instant_before_it_is_named() -> None:
+    """The site is lost Fri 10:00:01; an instant is read as the screen shows it."""
+    whole = ran("quickstart").whole
+    ask = "--at 'Fri 16 Jan 10:00:00'"
+    text = ways_if(whole, "Fri 16 Jan 10:00:01", "site")
+    assert text.startswith("If the site were lost Fri 16 Jan 10:00:01:")
+    assert text.endswith(f"For the ways before it: {ask}.")
+    assert "For the ways before it" not in ways_if(whole, ask[6:-1], "site")
+    told = f"no primary is up then: the site was lost Fri 16 Jan 10:00:01. .*{ask}"
+    with pytest.raises(InputError, match=told):
+        ways_if(whole, "day 12 10:00:05", "site")
+    with pytest.raises(InputError, match="the run goes from Mon 05 Jan 00:00:00 to Mon 19 Jan"):
+        ways_if(whole, "20 d", "site")
+
+
 # ---- what the primary's share still has
 HOST = "events=[{at: 'Tue 11:07', lose_secondary: 20 h, copy: tape}, {at: 'Tue 12:07', lose: host}]"
 

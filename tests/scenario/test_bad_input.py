@@ -608,6 +608,21 @@ def test_what_has_no_default_is_asked_for(write: Write) -> None:
     ]
 
 
+def test_a_date_with_another_day_of_the_week_is_refused(write: Write) -> None:
+    order = "{by: dba, planned: false, stop_before: Mon 6 Jan 10:00}"
+    text = f"""\
+start: 2026-01-05
+events:
+  - {{at: Mon 6 Jan 11:00, link_outage: 1 min}}
+  - {{at: Tue 6 Jan 11:00, order_failover: {order}}}
+"""
+    assert [str(problem) for problem in validate(write(SMALLEST + text))] == [
+        f"s.yaml:{line}:{column}: event {number}: 6 Jan 2026 is a Tuesday; write 'Tue 6 Jan ...', "
+        "or the date as in '2026-01-06 21:30'"
+        for line, column, number in ((6, 10, 1), (7, 10, 2))
+    ]
+
+
 def test_all_mistakes_in_one_pass(write: Write) -> None:
     text = """\
 run_for: 14

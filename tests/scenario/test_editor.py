@@ -217,8 +217,10 @@ def test_editors_and_the_loader_agree_on_schedules(text: str) -> None:
 @pytest.mark.parametrize("text", [
     "Tue 21:30", "tuesday 21:30", "Tue 21:30:15.5", "Tue 21:30 Europe/Berlin", "day 9 02:47:12",
     "Day 10 00:00", "2 h 5 min", "90 s", "2026-01-06", "2026-01-06 21:30", "1.5 h",
+    "Fri 16 Jan 10:00:01", "friday 6 january 9:00 UTC",
     # and what is none
     "Toe 21:30", "Tue 25:30", "Tue 21:60", "Tue", "21:30", "day 0 02:00", "tomorrow", "day 9",
+    "Fri 16 Foo 10:00", "Fri 16 Jan", "day 6 Jan 10:00",
 ])  # fmt: skip
 def test_editors_and_the_loader_agree_on_instants(text: str) -> None:
     try:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world.build import DAY, HOUR, MINUTE, SECOND
 
-from dr_sim.scenario.fields.times import parse_schedule
+from dr_sim.scenario.fields.times import parse_instant, parse_schedule
 from dr_sim.scenario.model import Schedule
 from dr_sim.scenario.schedule import longest_gap_us, next_start, shortest_gap_us
 from dr_sim.units import UnitError
@@ -261,3 +261,18 @@ def test_starts_do_not_depend_on_where_the_run_begins(schedule: Schedule) -> Non
     from_there = [next_start(schedule, k * DAY, begin) for k in range(20)]
     earlier = [next_start(schedule, k * DAY + 3 * DAY, begin - 3 * DAY) for k in range(20)]
     assert from_there == [None if e is None else e - 3 * DAY for e in earlier]
+
+
+def test_a_date_as_the_screen_shows_it_is_the_first_one_from_the_start_on() -> None:
+    start = int(datetime(2026, 12, 20, tzinfo=UTC).timestamp()) * SECOND
+    at_us = parse_instant("Tue 05 Jan 09:00:30").resolve(start, "UTC")
+    assert at_us == 16 * DAY + 9 * HOUR + 30 * SECOND
+    leap = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * SECOND
+    there = datetime(2028, 2, 29, 1, tzinfo=UTC) - datetime(2026, 1, 1, tzinfo=UTC)
+    assert parse_instant("Tue 29 Feb 01:00").resolve(leap, "UTC") == there // timedelta(
+        microseconds=1
+    )
+    with pytest.raises(UnitError, match="5 Jan 2027 is a Tuesday; write 'Tue 5 Jan "):
+        parse_instant("Mon 5 Jan 09:00").resolve(start, "UTC")
+    with pytest.raises(UnitError, match="there is no 30 Feb"):
+        parse_instant("Mon 30 Feb 09:00").resolve(start, "UTC")

@@ -25,6 +25,7 @@ from dr_sim.scenario.keys.events import EventLine, FaultLine
 from dr_sim.scenario.keys.standbys import FIRST_SECONDARY
 from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.sites import site_name
+from dr_sim.units import UnitError
 
 MOST_FAULTS = 1_000_000
 NO_MACHINES = "there are no machines; write physical, images and farms, or leave it out"
@@ -47,9 +48,20 @@ def check_events(
     """The instant of each event, and what is wrong with them."""
     instants, problems = [], []
     for line in lines:
-        at_us = (
-            line.instant.resolve(start_utc_us, zone) if line.instant else 0
-        )
+        try:
+            at_us = (
+                line.instant.resolve(start_utc_us, zone)
+                if line.instant
+                else 0
+            )
+            placed = getattr(line.params, "placed", None)
+            if placed is not None:
+                placed(start_utc_us, zone)
+        except UnitError as wrong:  # a date with another day of the week
+            at_us = 0
+            problems.append(
+                line.node.problem(f"event {line.number}: {wrong}")
+            )
         instants.append(at_us)
         if at_us < 0:
             early = _in_words(-at_us)

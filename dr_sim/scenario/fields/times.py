@@ -18,6 +18,22 @@ from dr_sim.scenario.model import Schedule
 from dr_sim.scenario.schedule import LAST
 from dr_sim.units import UnitError
 
+MONTHS = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
+_LEAP_YEARS = 8
+"""Years within which each day of the calendar comes, 29 February too."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FULL_NAMES = (
     "monday",
@@ -44,6 +60,10 @@ _NTH_WEEKDAY = re.compile(r"(first|second|third|fourth|last)\s+([A-Za-z]+)")
 _EVERY = re.compile(r"every\s+(.+?)(?:\s+offset\s+(.+))?")
 _ON_WEEKDAY = re.compile(rf"([A-Za-z]+)\s+{_TIME}(?:\s+(\S+))?")
 _ON_DAY = re.compile(rf"[Dd]ay\s+(\d{{1,9}})\s+{_TIME}(?:\s+(\S+))?")
+_AS_SHOWN = re.compile(
+    rf"([A-Za-z]+)\s+(\d{{1,2}})\s+([A-Za-z]{{3}}[a-z]*)\s+{_TIME}(?:\s+(\S+))?"
+)
+"""An instant as the screen and the page show it: 'Fri 16 Jan 10:00:01'."""
 _SCHEDULES = (
     "'weekly Sun 01:00', 'Mon-Fri 22:00', 'daily 01:00', 'daily 06:00 and 18:00', "
     "'monthly first Sun 03:00', 'every 5 min' or none"
@@ -114,6 +134,7 @@ _EDITOR_DAY = "|".join(
     f"{_in_any_case(full[:3])}({_in_any_case(full[3:])})?"
     for full in _FULL_NAMES
 )
+_EDITOR_MONTHS = "|".join(map(_in_any_case, MONTHS))
 _EDITOR_DAYS = rf"({_EDITOR_DAY})(\s*-\s*({_EDITOR_DAY}))?"
 _EDITOR_TIME = r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
 _EDITOR_AND = r"(\s*,\s*|\s+and\s+)"
@@ -132,7 +153,8 @@ _EDITOR_CALENDAR = (
 SCHEDULE_PATTERN = rf"^\s*(none|every\s+\d.*|{_EDITOR_CALENDAR})\s*$"
 RECURRENCE_PATTERN = rf"^\s*((every\s+)?\d.*|{_EDITOR_CALENDAR})\s*$"
 INSTANT_PATTERN = (
-    rf"^\s*((({_EDITOR_DAY})|[Dd]ay\s+[1-9]\d*)\s+{_EDITOR_TIME}(\s+[A-Za-z]\S*)?"
+    rf"^\s*((({_EDITOR_DAY})(\s+\d{{1,2}}\s+({_EDITOR_MONTHS})[a-z]*)?|[Dd]ay\s+[1-9]\d*)"
+    rf"\s+{_EDITOR_TIME}(\s+[A-Za-z]\S*)?"
     r"|\d{4}-\d\d-\d\d.*|\d[\d.,]*\s*[A-Za-zµ].*)\s*$"
 )
 SHORTEST_INTERVAL_US = units.SECOND_US
@@ -331,7 +353,7 @@ def parse_recurrence(text: str) -> Schedule:
 @dataclass(frozen=True, slots=True)
 class Instant:
     """When something happens, before the start is known. kind: 'offset', 'weekday', 'day',
-    'date'.
+    'date', 'shown' (the first such day of a month from the start on).
     """
 
     kind: str
@@ -339,6 +361,7 @@ class Instant:
     number: int = 0  # weekday 0 = Monday, or day 1 = the start's date
     moment: datetime | None = None
     zone: str = ""
+    month: tuple[int, int] = (0, 0)  # and the day in it
 
     def resolve(self, start_utc_us: int, default_zone: str) -> int:
         """Microseconds since the start; negative if it lies before it. Raises UnitError if out of
@@ -360,6 +383,8 @@ class Instant:
         start = (_EPOCH + timedelta(microseconds=start_utc_us)).astimezone(
             tz
         )
+        if self.kind == "shown":
+            return self._on(self._as_shown(start.date()), tz) - start_utc_us
         if self.kind == "day":
             return (
                 self._on(start.date() + timedelta(days=self.number - 1), tz)
@@ -376,6 +401,27 @@ class Instant:
             else self._on(start.date() + timedelta(days=ahead + 7), tz)
             - start_utc_us
         )
+
+    def _as_shown(self, start: date) -> date:
+        """Return the first day from the start on that is that day of that month. Raises UnitError
+        if it is another day of the week.
+        """
+        month, number = self.month
+        for year in range(start.year, start.year + _LEAP_YEARS + 1):
+            try:
+                found = date(year, month, number)
+            except ValueError:
+                continue
+            if found < start:
+                continue
+            if found.weekday() != self.number:
+                raise UnitError(
+                    f"{number} {MONTHS[month - 1]} {year} is a {found:%A}; write "
+                    f"'{found:%a} {number} {MONTHS[month - 1]} ...', or the date as in "
+                    f"'{found:%Y-%m-%d} 21:30'"
+                )
+            return found
+        raise UnitError(f"there is no {number} {MONTHS[month - 1]}")
 
     def _on(self, day: date, tz: zoneinfo.ZoneInfo) -> int:
         return to_utc_us(
@@ -404,6 +450,14 @@ def parse_instant(text: str) -> Instant:
             us=_time_us(match, 2),
             number=day,
             zone=_zone_name(match[6]),
+        )
+    if (match := _AS_SHOWN.fullmatch(text)) and match[1].lower() != "day":
+        return Instant(
+            "shown",
+            us=_time_us(match, 4),
+            number=_weekday(match[1]),
+            zone=_zone_name(match[8]),
+            month=(_month(match[3]), int(match[2])),
         )
     if match := _ON_WEEKDAY.fullmatch(text):
         return Instant(
@@ -502,6 +556,16 @@ def _weekday(word: str) -> int:
             else "write " + ", ".join(WEEKDAYS)
         )
     )
+
+
+def _month(word: str) -> int:
+    """Return the number of a month, January as 1, by its name or the first three letters."""
+    short = word[:3].capitalize()
+    if short not in MONTHS:
+        raise UnitError(
+            f"{word[:20]!r} is no month; write {', '.join(MONTHS)}"
+        )
+    return MONTHS.index(short) + 1
 
 
 def _time_us(match: re.Match[str], first: int) -> int:
