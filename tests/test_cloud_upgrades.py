@@ -20,9 +20,9 @@ from dr_sim.cloud.machines.upgrades import (
     UPGRADES,
     FarmUpgrade,
     UpgradeMove,
-    UpgradePhase,
     Upgrades,
 )
+from dr_sim.cloud.words import UpgradePhase
 from dr_sim.oracle.cloud.witness import cloud_broken
 from dr_sim.record.verify import verify
 from dr_sim.screen.cloud import cloud_lines

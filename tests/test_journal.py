@@ -21,12 +21,14 @@ from hypothesis import strategies as st
 from world.build import ONE, ran
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.cloud import events as cloud_events
+from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.errors import InputError
 from dr_sim.record import frames, journal_file
 from dr_sim.record import journal as journal_module
-from dr_sim.record.encoding import pairs_from_text, pairs_text
+from dr_sim.record.encoding import codec_of, pairs_from_text, pairs_text
 from dr_sim.record.journal import Journal
-from dr_sim.record.kinds import KIND_ID, KINDS
+from dr_sim.record.kinds import KIND_ID, KINDS, hints_of
 from dr_sim.record.row_code import Subject
 from dr_sim.recovery import commands, events
 from dr_sim.recovery.failover.failover_table import FailoverPhase
@@ -433,3 +435,55 @@ def test_pairs_that_are_saved_together_come_back(
 def test_a_text_that_holds_no_pairs_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         pairs_from_text(text)
+
+
+# ---- lists and dicts of the cloud manager's events
+FOUND = cloud_events.FoundAttempt("ops/r1", 2, Word.FAILED, WhyFailed.SCRIPT)
+WHOLE = dataclasses.replace(
+    FOUND, network="prod", site="B", script="set", change="c1", params='{"id": "x"}'
+)
+MACHINES = cloud_events.FoundMachines(
+    (
+        cloud_events.FoundMachine("web-1", True, "A-1", "web 1", "web", "front_end"),
+        cloud_events.FoundMachine("web-2", False, "A-2", "web 1", "web", "front_end"),
+    ),
+    ("web 1",),
+)
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "value", "text"),
+    [
+        (
+            cloud_events.AgentsObserved, "attempts", (FOUND, WHOLE),
+            '[["ops/r1", 2, "failed", "the script failed"], ["ops/r1", 2, "failed", "the script failed", '
+            '"prod", "B", "set", "c1", "{\\"id\\": \\"x\\"}"]]',
+        ),
+        (
+            cloud_events.AgentsObserved, "silent", (cloud_events.SilentAgent("prod", "A"),),
+            '[["prod", "A"]]',
+        ),
+        (
+            cloud_events.SideRead, "entities", {"crm": cloud_events.FoundThing("0a", ("x", "y"))},
+            '{"crm": ["0a", ["x", "y"]]}',
+        ),
+        (cloud_events.SideRead, "entities", None, ""),
+        (cloud_events.SiteStands, "identifiers", {"prod": {"a": "b"}}, '{"prod": {"a": "b"}}'),
+        (
+            cloud_events.MachinesRead, "machines", MACHINES,
+            '{"machines": [["web-1", "running", "A-1", "web 1", "web", "front_end"], ["web-2", '
+            '"down", "A-2", "web 1", "web", "front_end"]], "images": ["web 1"]}',
+        ),
+        (cloud_events.MachinesRead, "machines", None, ""),
+    ],
+)  # fmt: skip
+def test_what_a_cloud_manager_is_told_is_one_text_each_and_comes_back(
+    event: type, field: str, value: object, text: str
+) -> None:
+    codec = codec_of(dict(hints_of(event))[field])
+    assert codec is not None
+    assert codec.text(value) == text
+    assert codec.value(text) == value
+    for wrong in ("[[1]]", '{"a": 1}', "[", "7"):
+        with pytest.raises(ValueError):
+            codec.value(wrong)

@@ -6,22 +6,30 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 import pickle
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from dr_sim.cloud.events import LoadSeen
 from dr_sim.faults import KINDS
+from dr_sim.loading import load_scenario
+from dr_sim.record.kinds import CLOUD_CLASS, SEEN_CLASS, hints_of
+from dr_sim.record.kinds import KINDS as KINDS_OF_ROWS
+from dr_sim.record.row_code import rebuilt
 from dr_sim.recovery.commands import COMMANDS, Command, RaiseAlert, Recover, Redirect
 from dr_sim.recovery.events import EVENTS, Event, Restored, Validated
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.scenario.kind import EventKind
+from dr_sim.world.play import play
 from tests.syntax import forget_trees, tree_of
 from tests.world.build import ONE, ran
 
@@ -530,6 +538,44 @@ def test_nobody_changes_what_was_told_or_commanded(monkeypatch: pytest.MonkeyPat
     kinds = {type(told) for told, _ in given}
     assert {Validated, Restored, RaiseAlert, Recover, Redirect} <= kinds
     assert [then for told, then in given if repr(told) != then] == []
+
+
+# ---- types inside, texts at the border
+TEXTS_OF_OTHERS = {"params", "value"}
+"""Fields that may hold JSON: the parameters of a script, and what a Save keeps in the store."""
+
+
+def texts_with_json(told: object) -> list[str]:
+    """Return the fields of an event or command that are texts and hold a JSON list or object."""
+    found = []
+    for name, hint in hints_of(type(told)):
+        text = getattr(told, name)
+        if hint is str and name not in TEXTS_OF_OTHERS and text[:1] in ("{", "["):
+            with suppress(ValueError):
+                json.loads(text)
+                found.append(f"{type(told).__name__}.{name}")
+    return found
+
+
+@pytest.mark.parametrize("name", ["cloud/restored.yaml", "cloud/small_recovery_site.yaml"])
+def test_no_event_or_command_holds_a_json_text(name: str) -> None:
+    journal = play(load_scenario(ROOT / "scenarios" / name))
+    kinds = {**SEEN_CLASS, **CLOUD_CLASS}
+    found, told = set(), set()
+    for kind, cls in kinds.items():
+        for row in journal.rows(KINDS_OF_ROWS[kind].name):
+            found.update(texts_with_json(rebuilt(cls, row.values)))
+            told.add(cls.__name__)
+    assert found == set()
+    assert {"AgentsObserved", "Restored"} <= told
+
+
+def test_a_json_text_in_an_event_is_found() -> None:
+    assert texts_with_json(LoadSeen(0, 0, 0, '["web"]', "{}", 1)) == [
+        "LoadSeen.network",
+        "LoadSeen.farm",
+    ]
+    assert texts_with_json(LoadSeen(0, 0, 0, "[prod]", "web", 1)) == []
 
 
 # ---- one comprehension a statement

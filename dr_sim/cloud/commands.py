@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dr_sim.cloud.words import CallOutcome, JobState, Notice
+from dr_sim.cloud.words import CallOutcome, JobState, Notice, UpgradePhase
 from dr_sim.machines import (
     CancelAlarm,
     Command,
@@ -160,7 +160,7 @@ class ReportUpgrade(Command):
     network: str
     farm: str
     image: str
-    phase: str
+    phase: UpgradePhase
 
 
 @dataclass(slots=True)

@@ -1,9 +1,13 @@
-"""Events that the cloud manager receives. Fields are flat: texts, whole numbers, truths."""
+"""Events that the cloud manager receives.
+
+Reasons and outcomes are enums; lists are tuples and dicts of the types that stand here.
+record/cloud_encoding.py says how a journal writes each type. Only params is a text that holds JSON:
+the parameters of a script, which callers choose.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from dr_sim.cloud.words import ImageWord, UpgradeStyle, WhyFailed, Word
 from dr_sim.machines import Alarm, Event, Observation
@@ -52,13 +56,12 @@ class AgentSaid(Event):
 
 @dataclass(slots=True)
 class AgentsObserved(Observation):
-    """Answer to TakeInventory. attempts: JSON, a list of FoundAttempt's fields, of each attempt at
-    a job that the store has open, and of the last attempt at each other job that is not over;
-    silent: JSON, [[network, site], ...].
+    """Answer to TakeInventory. attempts: each attempt at a job that the store has open, and the
+    last attempt at each other job that is not over; silent: agents that do not answer.
     """
 
-    attempts: str
-    silent: str
+    attempts: tuple[FoundAttempt, ...]
+    silent: tuple[SilentAgent, ...]
 
 
 @dataclass(slots=True)
@@ -77,11 +80,6 @@ class FoundAttempt:
     change: str = ""
     params: str = ""
 
-    @classmethod
-    def from_list(cls, listed: list[Any]) -> FoundAttempt:
-        job, attempt, word, reason, *what = listed
-        return cls(job, attempt, Word(word), WhyFailed(reason), *what)
-
     def said(self, e: Event) -> AgentSaid:
         """Return it as the answer of an agent, heard with that event."""
         return AgentSaid(
@@ -98,15 +96,29 @@ class FoundAttempt:
 
 
 @dataclass(slots=True)
+class SilentAgent:
+    """An agent that does not answer: of that network, at that site."""
+
+    network: str
+    site: str
+
+
+@dataclass(slots=True)
+class FoundThing:
+    """A thing at one side as it was read: its value, and the identifiers in use there."""
+
+    value: str
+    ids: tuple[str, ...]
+
+
+@dataclass(slots=True)
 class SideRead(Event):
-    """Answer to ReadSide. entities: JSON, {entity: [value, [identifiers in use]]}; '' if nobody
-    answers. number: of the reading.
-    """
+    """Answer to ReadSide. entities: None if nobody answers. number: of the reading."""
 
     network: str
     site: str
     number: int
-    entities: str
+    entities: dict[str, FoundThing] | None
 
 
 @dataclass(slots=True)
@@ -149,42 +161,60 @@ class ProvisionAsked(Event):
 @dataclass(slots=True)
 class SiteStands(Event):
     """A new second site stands ready: it is to be configured as the active one is. identifiers:
-    JSON, {network: {entity: identifier there}}. A failover to another site that has not ended by
-    then is given up: that site is lost, or is the active one with what it has.
+    those of each thing there, by network. A failover to another site that has not ended by then is
+    given up: that site is lost, or is the active one with what it has.
     """
 
     site: str
-    identifiers: str
+    identifiers: dict[str, dict[str, str]]
+
+
+@dataclass(slots=True)
+class FoundMachine:
+    """A virtual machine as its site tells of it."""
+
+    name: str
+    runs: bool
+    physical: str
+    image: str
+    farm: str
+    role: str
+
+
+@dataclass(slots=True)
+class FoundMachines:
+    """The machines of a network at a site, and the images at the site's install point."""
+
+    machines: tuple[FoundMachine, ...]
+    images: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class MachinesRead(Event):
-    """Answer to ReadMachines. machines: JSON, {"machines": [[name, "running" or another state,
-    physical machine, image, farm, role], ...], "images": [name, ...]}; '' if nobody answers.
-    """
+    """Answer to ReadMachines. machines: None if nobody answers."""
 
     network: str
     site: str
     number: int
-    machines: str
+    machines: FoundMachines | None
 
 
 @dataclass(slots=True)
 class MachinesSilent(Event):
-    """Virtual machines have not answered for a while. machines: JSON, a list of names."""
+    """Virtual machines of these names have not answered for a while."""
 
     network: str
     site: str
-    machines: str
+    machines: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class MachinesBack(Event):
-    """Virtual machines answer again. machines: JSON, a list of names."""
+    """Virtual machines of these names answer again."""
 
     network: str
     site: str
-    machines: str
+    machines: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -220,11 +250,11 @@ class RollBackAsked(Event):
 
 @dataclass(slots=True)
 class GoalsSet(Event):
-    """A person sets how many machines of some roles a farm is to have. goals: JSON, by role."""
+    """A person sets how many machines of some roles a farm is to have."""
 
     network: str
     farm: str
-    goals: str
+    goals: dict[str, int]
 
 
 @dataclass(slots=True)
@@ -238,11 +268,9 @@ class LoadSeen(Event):
 
 @dataclass(slots=True)
 class SitesToBuild(Event):
-    """The sites that are put up beside the two sides: they get the machines of all farms. sites:
-    JSON, a list.
-    """
+    """The sites that are put up beside the two sides: they get the machines of all farms."""
 
-    sites: str
+    sites: tuple[str, ...]
 
 
 @dataclass(slots=True)

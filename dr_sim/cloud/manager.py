@@ -251,22 +251,16 @@ class CloudManager:
         return self._used.of(network, self._provision is not None)
 
     def _observed(self, e: AgentsObserved, out: Out) -> None:
-        found = [
-            FoundAttempt.from_list(each) for each in json.loads(e.attempts)
-        ]
         in_use = self._agents_in_use()
-        for each in found:
+        for each in e.attempts:
             if not each.script or self._is_known(each.job):
                 continue
             if (each.network, each.site) in in_use:
                 self._adopt(each, out)
-        silent = [
-            (network, site)
-            for network, site in json.loads(e.silent)
-            if (network, site) in in_use
-        ]
+        named = [(each.network, each.site) for each in e.silent]
+        silent = [agent for agent in named if agent in in_use]
         first = self._book.asleep
-        said = [each.said(e) for each in found]
+        said = [each.said(e) for each in e.attempts]
         for job in self._book.wake(said, silent, out):
             self._ended(job, out)
         self._book.awake(out)
@@ -328,9 +322,9 @@ class CloudManager:
             self._over(out)
         else:
             self._leave_second(out)
-        identifiers = json.loads(e.identifiers)
         for mirror in self._every:
-            mirror.stands(e.site, identifiers.get(mirror.name, {}), out)
+            ids = e.identifiers.get(mirror.name, {})
+            mirror.stands(e.site, dict(ids), out)
         if not self._book.asleep:
             out.commands.append(TakeInventory())
         self._sides_changed(out)

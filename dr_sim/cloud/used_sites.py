@@ -94,7 +94,7 @@ class UsedSites:
 
     def to_build(self, e: SitesToBuild, out: Out) -> None:
         """Take up the sites that get machines beside the sides."""
-        self._builds(json.loads(e.sites), out)
+        self._builds(list(e.sites), out)
 
     def takes_over(self, site: str, out: Out) -> None:
         """A failover goes to a site: it is not built beside another one any more."""

@@ -172,3 +172,14 @@ class Notice(enum.StrEnum):
     REPLACED = "replaced"  # a machine that was silent
     FAILOVER_OPEN = "failover not ended"  # beyond the limit of drift
     UPGRADE_HELD = "upgrade held"  # databases could not be moved, or a machine not upgraded
+
+
+class UpgradePhase(enum.StrEnum):
+    """How far the upgrade of a farm is (its table: machines/upgrades.py)."""
+
+    DEPLOYING = "deploying"
+    MOVING = "moving"
+    HELD = "held"
+    RETIRING = "retiring"
+    REPLACING = "replacing"
+    OVER = "over"

@@ -2,18 +2,19 @@
 
 Each such type has one text, and is read back from it: an enum its value, a reason its words, a list
 or a dict a JSON text. Numbers stay numbers. A text that is of no such value raises ValueError.
+The lists and dicts of the cloud manager's events are in cloud_encoding.py.
 """
 
 from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.record.cloud_encoding import CLOUD_CODECS
+from dr_sim.record.codec import Codec, checked
 from dr_sim.recovery.commands import PageReason
 from dr_sim.recovery.events import FoundFile
 from dr_sim.recovery.failover.policy import Offer
@@ -28,33 +29,11 @@ from dr_sim.recovery.saved import (
 _LINE = "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """A value as a text, and back."""
-
-    text: Callable[[Any], str]
-    value: Callable[[str], Any]
-
-
 def codec_of(hint: Any) -> Codec | None:
     """Return how a field of that type is kept; None if it is a number or a text as it stands."""
     if isinstance(hint, type) and issubclass(hint, enum.StrEnum):
         return Codec(str, hint)
     return _CODECS.get(hint)
-
-
-def _checked(read: Callable[[Any], Any]) -> Callable[[str], Any]:
-    """A reader of JSON texts that raises ValueError alone."""
-
-    def value(text: str) -> Any:
-        try:
-            return read(json.loads(text))
-        except (TypeError, KeyError, IndexError, AttributeError) as error:
-            raise ValueError(
-                f"{text[:60]!r} holds something else: {error}"
-            ) from None
-
-    return value
 
 
 # ---- pairs of texts (SaveAll)
@@ -75,7 +54,7 @@ def _pairs(found: Any) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-_pairs_of_json = _checked(_pairs)
+_pairs_of_json = checked(_pairs)
 
 
 def pairs_from_text(text: str) -> tuple[tuple[str, str], ...]:
@@ -201,13 +180,14 @@ def _offers(found: Any) -> tuple[Offer, ...]:
 
 
 _CODECS: dict[Any, Codec] = {
+    **CLOUD_CODECS,
     tuple[tuple[str, str], ...]: Codec(pairs_text, pairs_from_text),
-    tuple[str, ...]: Codec(_names_text, _checked(_names)),
-    dict[str, int]: Codec(json.dumps, _checked(_instants)),
-    dict[str, BackupHeader]: Codec(_headers_text, _checked(_headers)),
-    dict[str, RestoreState]: Codec(_states_text, _checked(_states)),
-    dict[str, tuple[FoundFile, ...]]: Codec(_files_text, _checked(_files)),
-    tuple[Offer, ...]: Codec(_offers_text, _checked(_offers)),
+    tuple[str, ...]: Codec(_names_text, checked(_names)),
+    dict[str, int]: Codec(json.dumps, checked(_instants)),
+    dict[str, BackupHeader]: Codec(_headers_text, checked(_headers)),
+    dict[str, RestoreState]: Codec(_states_text, checked(_states)),
+    dict[str, tuple[FoundFile, ...]]: Codec(_files_text, checked(_files)),
+    tuple[Offer, ...]: Codec(_offers_text, checked(_offers)),
     Refused: Codec(lambda reason: reason.words, Refused.from_words),
     OrderRefused: Codec(
         lambda reason: reason.words, OrderRefused.from_words

@@ -16,7 +16,7 @@ from dr_sim.cloud import (
 )
 from dr_sim.cloud.commands import AnswerCall, StartScript
 from dr_sim.cloud.config import UsualTimes
-from dr_sim.cloud.events import AgentSaid, AgentsObserved, Called
+from dr_sim.cloud.events import AgentSaid, AgentsObserved, Called, FoundAttempt, SilentAgent
 from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
 from dr_sim.machines import Alarm, Command, Event, SaveAll, SetAlarm
 from dr_sim.stores import MemoryStore
@@ -53,6 +53,14 @@ def config(
     )
 
 
+def attempts_of(*listed: list[Any]) -> tuple[FoundAttempt, ...]:
+    """What agents know of attempts, each listed as job, attempt, word, reason and what it runs."""
+    return tuple(
+        FoundAttempt(job, attempt, Word(word), WhyFailed(reason), *what)
+        for job, attempt, word, reason, *what in listed
+    )
+
+
 class Bench:
     """now_us: of the next event."""
 
@@ -76,8 +84,8 @@ class Bench:
                 self.now_us,
                 UTC + self.now_us,
                 self.life,
-                json.dumps(attempts or []),
-                json.dumps(silent or []),
+                attempts_of(*attempts or ()),
+                tuple(SilentAgent(*each) for each in silent or ()),
             )
         )
 

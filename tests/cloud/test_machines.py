@@ -10,6 +10,8 @@ from dr_sim.cloud.commands import CopyImage, Notify, ReadMachines, StartScript
 from dr_sim.cloud.events import (
     AgentSaid,
     AgentsObserved,
+    FoundMachine,
+    FoundMachines,
     ImageSaid,
     MachinesBack,
     MachinesRead,
@@ -92,10 +94,10 @@ class Told:
             machines=with_first(machines, ("A", "B")),
         )
         self.at = 0
-        self.there: dict[str, list[list[str]]] = {"A": [], "B": []}
+        self.there: dict[str, list[FoundMachine]] = {"A": [], "B": []}
         for each in self.config.machines.first:  # type: ignore[union-attr]
             self.there[each.site].append(
-                [each.name, "running", each.physical, each.image, each.farm, each.role]
+                FoundMachine(each.name, True, each.physical, each.image, each.farm, each.role)
             )
         self.images = {
             "A": [image.name],
@@ -103,7 +105,7 @@ class Told:
         }
         self.manager = CloudManager(self.config, 1, {})
         self.manager.resume()
-        asked = self.tell(AgentsObserved, 1, "[]", "[]")
+        asked = self.tell(AgentsObserved, 1, (), ())
         self.first: list[Command] = []
         for command in asked:
             if isinstance(command, ReadMachines):
@@ -114,11 +116,12 @@ class Told:
         return self.manager.handle(event(self.at, self.at, incarnation, *values))
 
     def reads(self, command: ReadMachines) -> list[Command]:
-        told = {"machines": self.there[command.site], "images": self.images[command.site]}
-        return self.tell(MachinesRead, 1, "prod", command.site, command.number, json.dumps(told))
+        there = self.there[command.site]
+        told = FoundMachines(tuple(there), tuple(self.images[command.site]))
+        return self.tell(MachinesRead, 1, "prod", command.site, command.number, told)
 
     def silent(self, *names: str) -> list[Command]:
-        return self.tell(MachinesSilent, 0, "prod", "A", json.dumps(names))
+        return self.tell(MachinesSilent, 0, "prod", "A", names)
 
     def rings(self, after_us: int) -> list[Command]:
         self.at += after_us
@@ -162,7 +165,7 @@ def test_a_machine_that_stays_silent_is_replaced_on_another_physical_machine() -
 def test_a_machine_that_is_heard_again_is_not_replaced() -> None:
     of = Told(goal=4)
     of.silent("web-front_end-1")
-    of.tell(MachinesBack, 0, "prod", "A", '["web-front_end-1"]')
+    of.tell(MachinesBack, 0, "prod", "A", ("web-front_end-1",))
     assert scripts(of.rings(5 * MINUTE)) == []
 
 
@@ -173,7 +176,7 @@ def test_where_many_are_silent_none_is_replaced_and_somebody_is_told() -> None:
     assert scripts(done) == []
     assert notices(done) == [(Notice.MANY_FAILED, "2 of 4 machines at A: none is replaced")]
     assert notices(of.rings(MINUTE)) == []  # it is known
-    of.tell(MachinesBack, 0, "prod", "A", '["web-front_end-2"]')
+    of.tell(MachinesBack, 0, "prod", "A", ("web-front_end-2",))
     assert [each[2] for each in scripts(of.rings(MINUTE))] == ["web-front_end-1", "web-front_end-9"]
 
 
@@ -228,15 +231,13 @@ def test_a_copy_that_was_cut_off_is_ordered_again_at_the_retry() -> None:
 
 def test_what_a_site_says_of_itself_beats_the_records() -> None:
     of = Told()
-    there = {
-        "machines": [["stray-7", "running", "A-compute-3", "web 1", "web", "front_end"]],
-        "images": [],
-    }
+    stray = FoundMachine("stray-7", True, "A-compute-3", "web 1", "web", "front_end")
+    there = FoundMachines((stray,), ())
     of.manager = CloudManager(of.config, 2, {**of.manager._kept})
     of.manager.resume()
-    asked = of.tell(AgentsObserved, 2, "[]", "[]")
+    asked = of.tell(AgentsObserved, 2, (), ())
     read = next(c for c in asked if isinstance(c, ReadMachines) and c.site == "A")
-    done = of.tell(MachinesRead, 2, "prod", "A", read.number, json.dumps(there))
+    done = of.tell(MachinesRead, 2, "prod", "A", read.number, there)
     # both records are gone, the stray machine counts, and one is missing, for which there is no image
     assert notices(done) == [(Notice.NO_IMAGE, "web 1 at A")]
     kept = [key for key in of.manager._kept if key.startswith("vm/A/")]

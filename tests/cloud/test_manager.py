@@ -24,6 +24,7 @@ from dr_sim.cloud.commands import (
 from dr_sim.cloud.events import (
     AgentsObserved,
     ConfigurationTimeAsked,
+    FoundThing,
     HandsDone,
     MappingEdited,
     MirrorSwitched,
@@ -37,7 +38,7 @@ from dr_sim.cloud.words import CallOutcome, JobMove, JobState, Notice, WhyFailed
 from dr_sim.machines import CancelAlarm, IllegalTransitionError, SaveAll, TakeInventory
 from dr_sim.stores import MemoryStore
 
-from .bench import MINUTE, UTC, Bench, config
+from .bench import MINUTE, UTC, Bench, attempts_of, config
 
 
 # ---- what a failover would wait
@@ -332,7 +333,7 @@ def test_nothing_is_started_at_an_agent_that_was_silent_until_it_has_answered() 
     bench.look()
     assert len(bench.given(TakeInventory)) == 1  # asked again after the time between questions
     now = bench.now_us
-    bench.tell(AgentsObserved(now, UTC + now, bench.life, "[]", "[]"))
+    bench.tell(AgentsObserved(now, UTC + now, bench.life, (), ()))
     assert [s.job for s in bench.started()] == ["ops/r1"]
 
 
@@ -538,7 +539,8 @@ def read(bench: Bench, a: dict[str, str], b: dict[str, str]) -> None:
     (first, _) = bench.given(ReadSide)
     for site, values in (("A", a), ("B", b)):
         entities = {
-            name: [values.get(name, EMPTY), [f"{name}-at-{site}"]] for name in ("crm", "web")
+            name: FoundThing(values.get(name, EMPTY), (f"{name}-at-{site}",))
+            for name in ("crm", "web")
         }
         bench.tell(
             SideRead(
@@ -548,7 +550,7 @@ def read(bench: Bench, a: dict[str, str], b: dict[str, str]) -> None:
                 "prod",
                 site,
                 first.number,
-                json.dumps(entities),
+                entities,
             )
         )
 
@@ -583,7 +585,7 @@ def test_a_side_that_does_not_answer_is_not_read_again_and_again() -> None:
     reading = bench.given(ReadSide)[0].number
     for site in ("A", "B"):
         bench.tell(
-            SideRead(bench.now_us, UTC + bench.now_us, bench.life, "prod", site, reading, "")
+            SideRead(bench.now_us, UTC + bench.now_us, bench.life, "prod", site, reading, None)
         )
     bench.say("ops/r1", Word.DONE)
     assert bench.given(ReadSide) == []
@@ -778,7 +780,7 @@ def test_what_agents_were_found_to_run_goes_first_in_the_next_life_too(forgotten
     if not forgotten:
         runs = ["ops/r2", 1, "running", ""]
     name = str(runs[0])
-    bench.tell(AgentsObserved(0, UTC, bench.life, json.dumps([runs]), "[]"))
+    bench.tell(AgentsObserved(0, UTC, bench.life, attempts_of(runs), ()))
     assert not bench.started()
     bench.start([runs])
     assert not bench.started()
@@ -801,9 +803,8 @@ def test_in_a_failover_nothing_is_compared() -> None:
     bench.call("r2", entity="web")
     bench.say("ops/r2", Word.DONE)
     for of in reads:  # the answers come when it has begun
-        entities = {name: [EMPTY, [f"{name}-at-{of.site}"]] for name in ("crm", "web")}
-        text = json.dumps(entities)
-        bench.tell(SideRead(bench.now_us, UTC, bench.life, "prod", of.site, of.number, text))
+        found = {name: FoundThing(EMPTY, (f"{name}-at-{of.site}",)) for name in ("crm", "web")}
+        bench.tell(SideRead(bench.now_us, UTC, bench.life, "prod", of.site, of.number, found))
         assert not bench.started() and not bench.given(Notify)
     bench.alarm("prod", "audit")
     assert not bench.given(ReadSide)
@@ -933,7 +934,7 @@ def test_a_new_side_that_no_life_has_read_yet_is_read_before_anything_is_set() -
     """What is there already is left as it is; the rest is made anew."""
     bench = Bench()
     bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
-    bench.tell(SiteStands(0, UTC, 0, "A", json.dumps({"prod": {}, "gov": {}})))
+    bench.tell(SiteStands(0, UTC, 0, "A", {"prod": {}, "gov": {}}))
     bench.start()
     bench.call("r1", entity="web")
     assert [s.job for s in bench.started()] == ["ops/r1"]

@@ -27,13 +27,12 @@ from dr_sim.cloud.machines.load import LoadGoal
 from dr_sim.cloud.machines.machine_config import FarmConfig, MachinesConfig
 from dr_sim.cloud.machines.upgrades import (
     FarmUpgrade,
-    UpgradePhase,
     Upgrades,
 )
 from dr_sim.cloud.machines.vm import COUNTS, IN_SERVICE, Vm, VmState
 from dr_sim.cloud.machines.vm_records import Side, VmRecords
 from dr_sim.cloud.out import Out
-from dr_sim.cloud.words import UpgradeStyle
+from dr_sim.cloud.words import UpgradePhase, UpgradeStyle
 
 OfFarm = tuple[str, str, str]  # a farm, a role and an image
 GOALS = "goals/"
@@ -80,10 +79,9 @@ class FarmGoals:
         """Take up goals that people have set. Return False if no such farm is known."""
         if e.farm not in self._farms:
             return False
-        goals = json.loads(e.goals)
-        self._set(e.farm, goals, out)
+        self._set(e.farm, e.goals, out)
         follows = self._loads.get(e.farm)
-        if follows is not None and follows.config.role in goals:
+        if follows is not None and follows.config.role in e.goals:
             del self._loads[e.farm]
             out.saves[BY_HAND + e.farm] = follows.config.role
         return True

@@ -7,7 +7,7 @@ is in progress. The report of a site is preferred to stored values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from dr_sim.cloud.commands import CopyImage
 from dr_sim.cloud.events import ImageSaid
@@ -50,7 +50,7 @@ class InstallPoints:
         for place in sorted(self._copying):
             out.commands.append(CopyImage(*place))
 
-    def read(self, site: str, images: list[str], out: Out) -> None:
+    def read(self, site: str, images: Collection[str], out: Out) -> None:
         """Take up what a site's install point really has."""
         for image in self._config.images:
             place = (site, image.name)

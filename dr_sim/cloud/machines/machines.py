@@ -33,6 +33,7 @@ from collections.abc import Callable, Iterator
 from dr_sim.cloud.commands import Notify, ReadMachines
 from dr_sim.cloud.config import CloudConfig
 from dr_sim.cloud.events import (
+    FoundMachine,
     GoalsSet,
     ImageSaid,
     LoadSeen,
@@ -50,7 +51,7 @@ from dr_sim.cloud.machines.machine_config import ImageConfig
 from dr_sim.cloud.machines.machine_jobs import job_of
 from dr_sim.cloud.machines.placing import Used, WantedPlace, place
 from dr_sim.cloud.machines.shortages import Shortages
-from dr_sim.cloud.machines.upgrades import AddMove, UpgradePhase, Upgrades
+from dr_sim.cloud.machines.upgrades import AddMove, Upgrades
 from dr_sim.cloud.machines.vm import (
     TAKES_ROOM,
     VMS,
@@ -68,6 +69,7 @@ from dr_sim.cloud.words import (
     JobKind,
     JobState,
     Notice,
+    UpgradePhase,
 )
 from dr_sim.machines import SetAlarm
 
@@ -177,15 +179,15 @@ class MachineManager:
         if side not in self._asked:
             return
         self._asked.discard(side)
-        if not e.machines or not self._book.is_heard(side):
-            if not e.machines:
+        found = e.machines
+        if found is None or not self._book.is_heard(side):
+            if found is None:
                 self._none_answers(side, out)
             self._again_us[side] = out.mono_us + self.config.retry_us
             self._set_alarm(out)
             return
-        found = json.loads(e.machines)
-        self._points.read(e.site, found["images"], out)
-        there = {each[0]: each for each in found["machines"]}
+        self._points.read(e.site, found.images, out)
+        there = {each.name: each for each in found.machines}
         for vm in self._records.at(side):
             if not self._is_at_work(vm):
                 self._compare(vm, there.get(vm.name), out)
@@ -208,29 +210,36 @@ class MachineManager:
         """Return whether a job of it is open: it is half made, or half removed."""
         return bool(self._book.of_lane(vm.network, vm.site, vm.name))
 
-    def _compare(self, vm: Vm, there: list[str] | None, out: Out) -> None:
+    def _compare(
+        self, vm: Vm, there: FoundMachine | None, out: Out
+    ) -> None:
         """Compare a record with what is there."""
         if there is None:
             if vm.physical and VMS.allows(vm.state, VmMove.NOT_THERE):
                 self._records.move(vm, VmMove.NOT_THERE, out)
             return
-        if (vm.physical, vm.image) != (there[2], there[3]):
-            vm.physical, vm.image = there[2], there[3]
+        if (vm.physical, vm.image) != (there.physical, there.image):
+            vm.physical, vm.image = there.physical, there.image
             self._records.save(vm, out)
-        runs = there[1] == "running"
-        if runs and VMS.allows(vm.state, VmMove.HEARD):
+        if there.runs and VMS.allows(vm.state, VmMove.HEARD):
             self._records.move(vm, VmMove.HEARD, out)
-        elif not runs and vm.state is VmState.RUNNING:
+        elif not there.runs and vm.state is VmState.RUNNING:
             self._records.move(vm, VmMove.SILENT, out)
         elif vm.state is VmState.STOPPED:
             self._add_job(vm, JobKind.REMOVE, out)
 
-    def _take_up(self, side: Side, there: list[str], out: Out) -> None:
+    def _take_up(self, side: Side, there: FoundMachine, out: Out) -> None:
         """Make a record of a machine that has none: the store has forgotten it. It counts as one of
         its farm, and if the farm has enough it is retired.
         """
-        name, _, physical, image, farm, role = there
-        vm = Vm(name, *side, farm, role, image, physical)
+        vm = Vm(
+            there.name,
+            *side,
+            there.farm,
+            there.role,
+            there.image,
+            there.physical,
+        )
         if self._is_at_work(vm):
             return
         vm.state = VmState.RUNNING
@@ -517,7 +526,7 @@ class MachineManager:
     # ---- machines that fall silent
     def silent(self, e: MachinesSilent, out: Out) -> None:
         """Machines do not answer any more."""
-        for name in json.loads(e.machines):
+        for name in e.machines:
             vm = self.vms.get((e.site, name))
             if vm is not None and vm.state is VmState.RUNNING:
                 self._records.move(vm, VmMove.SILENT, out)
@@ -535,7 +544,7 @@ class MachineManager:
 
     def back(self, e: MachinesBack, out: Out) -> None:
         """Machines answer again."""
-        for name in json.loads(e.machines):
+        for name in e.machines:
             vm = self.vms.get((e.site, name))
             if vm is not None and VMS.allows(vm.state, VmMove.HEARD):
                 self._records.move(vm, VmMove.HEARD, out)

@@ -38,7 +38,7 @@ from dr_sim.cloud.events import UpgradeAsked
 from dr_sim.cloud.jobs.job import CloudJob
 from dr_sim.cloud.machines.machine_config import MachinesConfig
 from dr_sim.cloud.out import Out
-from dr_sim.cloud.words import JobState, Notice, UpgradeStyle
+from dr_sim.cloud.words import JobState, Notice, UpgradePhase, UpgradeStyle
 from dr_sim.machines import Transitions
 
 FARM, UPGRADE, NUMBER = "farm/", "upgrade/", "upgrades/"
@@ -47,15 +47,6 @@ many a farm has had.
 """
 MOVE = "move/"
 """Beginning of the name of a change that moves a database."""
-
-
-class UpgradePhase(enum.StrEnum):
-    DEPLOYING = "deploying"
-    MOVING = "moving"
-    HELD = "held"
-    RETIRING = "retiring"
-    REPLACING = "replacing"
-    OVER = "over"
 
 
 class UpgradeMove(enum.StrEnum):

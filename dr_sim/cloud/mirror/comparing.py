@@ -10,26 +10,16 @@ did. The mirror decides what follows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dr_sim.cloud.commands import ReadSide
-from dr_sim.cloud.events import SideRead
+from dr_sim.cloud.events import FoundThing, SideRead
 from dr_sim.cloud.jobs.jobs import JobBook
 from dr_sim.cloud.mirror.mapping import Mapping
 from dr_sim.cloud.out import Out
 
-
-@dataclass(slots=True)
-class Read:
-    """A thing at one side as it was read: its value, and the identifiers in use there."""
-
-    value: str
-    ids: tuple[str, ...]
-
-
-Side = dict[str, Read]
+Side = dict[str, FoundThing]
 
 
 @dataclass(slots=True)
@@ -41,7 +31,7 @@ class Both:
     still: tuple[str, ...]
 
 
-def foreign_at(site: str, read: Read, mapping: Mapping) -> str:
+def foreign_at(site: str, read: FoundThing, mapping: Mapping) -> str:
     """The first identifier in use there that belongs to another site; '' if none does."""
     for name in read.ids:
         if not mapping.is_of(name, site):
@@ -115,7 +105,7 @@ class SideComparison:
         """
         if e.number != self._reading:
             return None
-        self._read[e.site] = _side(e.entities)
+        self._read[e.site] = e.entities
         if len(self._read) < 2:
             return None
         source, target = (self._read.get(site) for site in self._sites)
@@ -147,12 +137,3 @@ class SideComparison:
         if self.under_way:
             return False
         return not self.unsure <= self._changing()
-
-
-def _side(text: str) -> Side | None:
-    if not text:
-        return None
-    return {
-        name: Read(value, tuple(ids))
-        for name, (value, ids) in json.loads(text).items()
-    }

@@ -28,6 +28,7 @@ from dr_sim.cloud.commands import (
     StartScript,
 )
 from dr_sim.cloud.config import NetworkConfig
+from dr_sim.cloud.events import FoundAttempt, FoundThing
 from dr_sim.cloud.mirror.inventory import chained
 from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.live.cloud.memory import AgentMemory, AttemptRecord
@@ -152,15 +153,15 @@ class LocalAgents:
         self._orders[command.__class__](command)
 
     # ---- what is known
-    def of_jobs(self, wanted: Container[str]) -> list[list[str | int]]:
-        """Return every attempt at those jobs, as FoundAttempt takes it."""
+    def of_jobs(self, wanted: Container[str]) -> list[FoundAttempt]:
+        """Return every attempt at those jobs."""
         return [
-            [each.job, each.attempt, each.word.value, each.reason.value]
+            FoundAttempt(each.job, each.attempt, each.word, each.reason)
             for each in self._memory.attempts.values()
             if each.job in wanted
         ]
 
-    def not_over(self, known: Container[str]) -> list[list[str | int]]:
+    def not_over(self, known: Container[str]) -> list[FoundAttempt]:
         """Return the last attempt at each job that is not over and not one of those."""
         last: dict[tuple[str, str, str], AttemptRecord] = {}
         for each in self._memory.attempts.values():
@@ -169,24 +170,30 @@ class LocalAgents:
                 last[of] = each
         over = (Word.DONE, Word.CLEANED, Word.UNKNOWN)
         return [
-            [
-                *(each.job, each.attempt, each.word.value),
-                *(each.reason.value, each.network, each.site),
-                *(each.script, each.change, each.params),
-            ]
+            FoundAttempt(
+                each.job,
+                each.attempt,
+                each.word,
+                each.reason,
+                each.network,
+                each.site,
+                each.script,
+                each.change,
+                each.params,
+            )
             for each in last.values()
             if each.word not in over and each.job not in known
         ]
 
-    def side(self, network: str, site: str) -> str:
-        """Return what a side is: JSON, {thing: [value, [identifiers in use]]}."""
+    def side(self, network: str, site: str) -> dict[str, FoundThing]:
+        """Return the things at a side, as they are."""
         found = {}
         for thing, identifier in self._identifiers.at(
             network, site
         ).items():
             value = self._memory.value(network, site, thing)
-            found[thing] = [value, [identifier]]
-        return json.dumps(found)
+            found[thing] = FoundThing(value, (identifier,))
+        return found
 
     # ---- scripts
     def _start(self, command: StartScript) -> None:

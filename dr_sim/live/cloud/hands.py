@@ -8,7 +8,6 @@ may read.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -27,7 +26,14 @@ from dr_sim.cloud.commands import (
     ReportDrift,
     SiteProvisioned,
 )
-from dr_sim.cloud.events import AgentSaid, AgentsObserved, Called, SideRead
+from dr_sim.cloud.events import (
+    AgentSaid,
+    AgentsObserved,
+    Called,
+    FoundAttempt,
+    SideRead,
+    SilentAgent,
+)
 from dr_sim.cloud.jobs.job import ENDED, OPEN
 from dr_sim.cloud.words import Word
 from dr_sim.live.cloud.agents import TO_AGENTS, AgentTools, LocalAgents
@@ -215,14 +221,16 @@ class CloudHands:
             )
         )
 
-    def _observe(self) -> tuple[str, str]:
+    def _observe(
+        self,
+    ) -> tuple[tuple[FoundAttempt, ...], tuple[SilentAgent, ...]]:
         """Return what agents know of open jobs and of those that are not over; none is silent."""
         stored = self._store.load()
         wanted = _after(OPEN, stored)
         known = wanted | _after(ENDED, stored)
         attempts = self._agents.of_jobs(wanted)
         attempts += self._agents.not_over(known)
-        return json.dumps(attempts), json.dumps([])
+        return tuple(attempts), ()
 
 
 def _after(prefix: str, stored: dict[str, str]) -> set[str]:

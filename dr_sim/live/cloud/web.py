@@ -184,7 +184,7 @@ class ApiApp:
             network.name: dict(_ids_at(network, site))
             for network in self._networks
         }
-        await self._told(heard(SiteStands, site, json.dumps(identifiers)))
+        await self._told(heard(SiteStands, site, identifiers))
         return JSONResponse({"site": site}, 202)
 
     def _site(self, asked: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from dr_sim.cloud.commands import (
     KillScript,
     StartScript,
 )
+from dr_sim.cloud.events import FoundAttempt
 from dr_sim.cloud.words import (
     DEPLOY_MACHINE,
     MACHINE_SCRIPTS,
@@ -122,10 +123,10 @@ class Agent:
             CopyScript: self._copy,
         }
 
-    def of_jobs(self, wanted: Container[str]) -> list[list[str | int]]:
-        """Return every attempt at those jobs, with the agent's answer about it (FoundAttempt)."""
+    def of_jobs(self, wanted: Container[str]) -> list[FoundAttempt]:
+        """Return every attempt at those jobs, with the agent's answer about it."""
         return [
-            [job, attempt, word.value, reason.value]
+            FoundAttempt(job, attempt, word, reason)
             for (job, attempt), (word, reason) in self.memory.items()
             if job in wanted
         ]
@@ -134,25 +135,25 @@ class Agent:
         """Return how many attempts at a change were begun here."""
         return self._runs.get(change, 0)
 
-    def not_over(self, known: Container[str]) -> list[list[str | int]]:
+    def not_over(self, known: Container[str]) -> list[FoundAttempt]:
         """Return the last attempt at each job that is not over and not one of those."""
-        found: list[list[str | int]] = []
+        found: list[FoundAttempt] = []
         for job, command in self._not_over.items():
             if job in known:
                 continue
             word, reason = self.memory[job, command.attempt]
             found.append(
-                [
+                FoundAttempt(
                     job,
                     command.attempt,
-                    word.value,
-                    reason.value,
+                    word,
+                    reason,
                     self.name,
                     self.site,
                     command.script,
                     command.change,
                     command.params,
-                ]
+                )
             )
         return found
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from json.encoder import encode_basestring_ascii as quoted
 
+from dr_sim.cloud.events import FoundThing
 from dr_sim.scenario.cloud_model import FIRST, Cloud
 
 EMPTY = "0" * 16
@@ -101,14 +101,13 @@ class Side:
         self.things = {entity: Thing() for entity in entities}
         self.applied: set[str] = set()
 
-    def text(self) -> str:
-        """Return the report of an agent: JSON, {entity: [value, [identifiers in use]]}."""
-        found = []
+    def found(self) -> dict[str, FoundThing]:
+        """Return the report of an agent."""
+        found = {}
         for entity, thing in self.things.items():
             value = thing.value + _HALF if thing.half else thing.value
-            ids = ", ".join([quoted(name) for name in sorted(thing.ids)])
-            found.append(f"{quoted(entity)}: [{quoted(value)}, [{ids}]]")
-        return f"{{{', '.join(found)}}}"
+            found[entity] = FoundThing(value, tuple(sorted(thing.ids)))
+        return found
 
 
 class Configuration:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.cloud.commands import ReportUpgrade
 from dr_sim.cloud.events import GoalsSet, RollBackAsked, UpgradeAsked
-from dr_sim.cloud.machines.upgrades import UpgradePhase
-from dr_sim.cloud.words import UpgradeStyle
+from dr_sim.cloud.words import UpgradePhase, UpgradeStyle
 from dr_sim.scenario.machine_model import FRONT_END
 
 if TYPE_CHECKING:
@@ -126,7 +125,9 @@ class FarmOrders:
         self.look_complete()
         text = json.dumps(goals)
         self._context.note("truth.cloud_farm_goals", index, farm, text)
-        self._world.lives.tell_until_heard(GoalsSet, network, farm, text)
+        self._world.lives.tell_until_heard(
+            GoalsSet, network, farm, dict(goals)
+        )
 
     def needs(self, farm: str, front_ends: int) -> None:
         """Take note of how many front ends the load of a farm needs."""

@@ -9,7 +9,6 @@ is reported to the manager, and again when it is heard. The manager learns all o
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from dr_sim.cloud.commands import (
     StartScript,
 )
 from dr_sim.cloud.events import (
+    FoundMachine,
+    FoundMachines,
     MachinesBack,
     MachinesRead,
     MachinesSilent,
@@ -420,9 +421,7 @@ class Hardware:
             return
         for network, names in sorted(by_network.items()):
             name = self._world.spec.networks[network].name
-            self._world.driver.tell_new(
-                event, name, site, json.dumps(names)
-            )
+            self._world.driver.tell_new(event, name, site, tuple(names))
 
     # ---- what the manager reads
     def read(self, command: ReadMachines) -> None:
@@ -432,35 +431,28 @@ class Hardware:
 
     def _read(self, command: ReadMachines, incarnation: int) -> None:
         site = command.site
-        text = ""
+        found = None
         agent = self._world.agents[command.network, site]
         if not agent.dead and self._world.reaches(site):
-            text = self._text(command.network, site)
+            found = self._found(command.network, site)
         self._world.driver.answer(
             incarnation,
             MachinesRead,
             command.network,
             site,
             command.number,
-            text,
+            found,
         )
 
-    def _text(self, network: str, site: str) -> str:
+    def _found(self, network: str, site: str) -> FoundMachines:
         index = self._world.names.index[network]
-        found = [
-            [
-                m.name,
-                "running" if m.up else "down",
-                m.physical,
-                m.image,
-                m.farm,
-                m.role,
-            ]
+        found = tuple(
+            FoundMachine(m.name, m.up, m.physical, m.image, m.farm, m.role)
             for m in self.at(site)
             if m.network == index
-        ]
+        )
         images = sorted(self._good_images(site))
-        return json.dumps({"machines": found, "images": images})
+        return FoundMachines(found, tuple(images))
 
     def _note(self, machine: RealMachine, what: str) -> None:
         if what == "running":

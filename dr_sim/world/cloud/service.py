@@ -30,8 +30,10 @@ from dr_sim.cloud.events import (
     EVENTS,
     AgentSaid,
     AgentsObserved,
+    FoundAttempt,
     MappingEdited,
     SideRead,
+    SilentAgent,
 )
 from dr_sim.cloud.jobs.job import ENDED, OPEN
 from dr_sim.cloud.mirror.sending import WHOLE
@@ -298,22 +300,24 @@ class CloudWorld:
         if incarnation == self.driver.incarnation and self.lives.up:
             self.lives.looked()
 
-    def _observe(self) -> tuple[str, str]:
+    def _observe(
+        self,
+    ) -> tuple[tuple[FoundAttempt, ...], tuple[SilentAgent, ...]]:
         """Return the agents' answers about the attempts at jobs that the store has open and those
         that are not over, and who is silent.
         """
         stored = self.driver.store.load()
         wanted = _named(OPEN, stored)
         known = wanted | _named(ENDED, stored)
-        said: list[list[str | int]] = []
-        silent: list[tuple[str, str]] = []
+        said: list[FoundAttempt] = []
+        silent: list[SilentAgent] = []
         for (network, site), agent in self.agents.items():
             if agent.dead or not self.reaches(site):
-                silent.append((network, site))
+                silent.append(SilentAgent(network, site))
             else:
                 said += agent.of_jobs(wanted)
                 said += agent.not_over(known)
-        return json.dumps(said), json.dumps(silent)
+        return tuple(said), tuple(silent)
 
     def _read_side(self, command: ReadSide) -> None:
         at, life = (
@@ -327,9 +331,10 @@ class CloudWorld:
     def _side_read(self, command: ReadSide, incarnation: int) -> None:
         index = self._index[command.network]
         agent = self.agents[command.network, command.site]
-        entities = ""
+        entities = None
         if not agent.dead and self.reaches(command.site):
-            entities = self.configurations[index].sides[command.site].text()
+            side = self.configurations[index].sides[command.site]
+            entities = side.found()
         self.driver.answer(
             incarnation,
             SideRead,

@@ -13,7 +13,6 @@ stores has no second side.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -264,12 +263,12 @@ class CloudSites:
                     SiteStands, self.second, self._identifiers(self.second)
                 )
         if self._built:
-            tell(SitesToBuild, json.dumps(self._built))
+            tell(SitesToBuild, tuple(self._built))
         if self._goes_to:
             tell(ProvisionAsked, self._goes_to, self._answers())
 
-    def _identifiers(self, site: str) -> str:
-        return json.dumps(self._world.names.identifiers_at(site))
+    def _identifiers(self, site: str) -> dict[str, dict[str, str]]:
+        return self._world.names.identifiers_at(site)
 
     # ---- after it
     def roles(self, primary: Primary, link: PairLink) -> None:
@@ -367,6 +366,4 @@ class CloudSites:
             self._tell_built()
 
     def _tell_built(self) -> None:
-        self._world.lives.tell_until_heard(
-            SitesToBuild, json.dumps(self._built)
-        )
+        self._world.lives.tell_until_heard(SitesToBuild, tuple(self._built))

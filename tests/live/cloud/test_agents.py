@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dr_sim.cloud.commands import AskScript, CleanUp, CopyScript, StartScript
 from dr_sim.cloud.config import EntityConfig, NetworkConfig
+from dr_sim.cloud.events import FoundAttempt
 from dr_sim.cloud.words import WhyFailed, Word
 from dr_sim.live.cloud.agents import AgentTools, Identifiers, LocalAgents
 from dr_sim.live.cloud.memory import AgentMemory, AttemptRecord
@@ -96,7 +97,9 @@ def test_what_was_remembered_and_never_begun_costs_no_attempt(tmp_path: Path) ->
     life.agents._watch = lambda *asked: None  # type: ignore[method-assign]
     life.start(1)
     later = Agents(tmp_path, store)
-    assert later.agents.of_jobs({"job of c1"}) == [["job of c1", 1, "unknown", ""]]
+    assert later.agents.of_jobs({"job of c1"}) == [
+        FoundAttempt("job of c1", 1, Word.UNKNOWN, WhyFailed.NONE)
+    ]
     later.start(1)
     assert later.said == [(1, Word.UNKNOWN, WhyFailed.NONE)]
     assert not (tmp_path / "effects").exists()
