@@ -130,10 +130,11 @@ def last_new_log_us(
     that landed while no manager ran was in its inventory: it is not new when it is copied again.
     """
     last = story.last_before("seen.Landed", database, seq)
-    known, key = story.new_logs_us, (database, last, again)
-    if key not in known:  # silence is told many times after one log
-        known[key] = _new_log_us(story, database, last, again)
-    return known[key]
+    # silence is told many times after one log
+    return story.once(
+        ("last new log", database, last, again),
+        lambda: _new_log_us(story, database, last, again),
+    )
 
 
 def _new_log_us(story: Story, database: int, last: int, again: bool) -> int:

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import (
+    Callable,
+    Hashable,
+    Iterable,
+)
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,8 +89,7 @@ class Story:
         self._parted: dict[str, Parted] = {}
         self._rows: dict[str, list[Row]] = {}
         self._rows_of: dict[str, dict[int, list[Row]]] = {}
-        # by database, place of a landing, and whether one that came again counts (alert_rows.py)
-        self.new_logs_us: dict[tuple[int, int, bool], int] = {}
+        self._found: dict[Hashable, int] = {}
         self._first_places: dict[tuple[str, int], Ints] = {}
         self._index = {d.name: i for i, d in enumerate(scenario.databases)}
         ends = self["truth.end"]["time_us"]
@@ -100,6 +103,14 @@ class Story:
         )
         self.lives = self._lives()
         self.retry_us = scenario.replay.retry_us
+
+    def once(self, question: Hashable, find: Callable[[], int]) -> int:
+        """Return the answer to a question about the run. find: finds it, and is called when the
+        question is asked for the first time.
+        """
+        if question not in self._found:
+            self._found[question] = find()
+        return self._found[question]
 
     # ---- columns and rows
     def __getitem__(self, kind: str) -> dict[str, Ints]:
