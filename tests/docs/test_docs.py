@@ -228,6 +228,33 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
+def anchors_of(text: str) -> set[str]:
+    """The anchors of a page's headings, as the site and GitHub make them."""
+    heads = re.findall(r"^#+ (.+)$", BLOCKS.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def anchors_lacking(page: Path, text: str) -> list[str]:
+    """Links of a page to a heading that is not there."""
+    found = []
+    for target, anchor in re.findall(r"\]\((?!https:)([^)#\s]*)#([^)\s]+)\)", text):
+        there = (page.parent / target).read_text(encoding="utf-8") if target else text
+        if anchor not in anchors_of(there):
+            found.append(f"{target}#{anchor}")
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of)
+def test_links_to_headings_lead_somewhere(page: Path) -> None:
+    assert anchors_lacking(page, page.read_text(encoding="utf-8")) == []
+
+
+def test_a_link_to_a_heading_that_is_not_there_is_found() -> None:
+    text = "## Who takes over?\n[a](#who-takes-over), [b](#who), [c](stores.md#after-a-restore)\n"
+    text += "```\n## who\n```\n[d](stores.md#before-it), [e](https://example.com/#who)\n"
+    assert anchors_lacking(ROOT / "docs/x.md", text) == ["#who", "stores.md#before-it"]
+
+
 def not_listed(readme: str, index: str) -> list[str]:
     """Pages that the README or the site's index does not lead to. Those that only include a file of
     the root folder are listed as that.
