@@ -578,6 +578,57 @@ def test_a_json_text_in_an_event_is_found() -> None:
     assert texts_with_json(LoadSeen(0, 0, 0, "[prod]", "web", 1)) == []
 
 
+# ---- states are members of an enum
+STATES = {"state", "phase", "status"}
+
+
+def _is_state(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in STATES
+
+
+def _is_text(node: ast.AST) -> bool:
+    if isinstance(node, (ast.Tuple, ast.Set, ast.List)):
+        return any(_is_text(each) for each in node.elts)
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def states_as_texts(path: Path) -> list[str]:
+    """Return the lines where the state of an object is set to a text, or compared with one."""
+    found = []
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Assign):
+            bad = _is_text(node.value) and any(_is_state(each) for each in node.targets)
+        elif isinstance(node, ast.Compare):
+            sides = (node.left, *node.comparators)
+            bad = any(_is_state(each) for each in sides) and any(_is_text(each) for each in sides)
+        else:
+            continue
+        if bad:
+            found.append(f"{path}:{node.lineno}")
+    return found
+
+
+@pytest.mark.parametrize("room", ["backups", "cloud", "live", "machines", "recovery", "world"])
+def test_a_state_is_a_member_of_an_enum(room: str) -> None:
+    paths = sorted((ROOT / "dr_sim" / room).rglob("*.py"))
+    assert [found for path in paths for found in states_as_texts(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "n"),
+    [
+        ("file.state = 'landed'\n", 1),
+        ("if file.state != 'landed':\n    pass\n", 1),
+        ("x = self.phase in ('a', 'b')\n", 1),
+        ("file.state = State.LANDED\nx = file.state is State.NEW\ny.name = 'z'\n", 0),
+    ],
+)
+def test_a_state_that_is_a_text_is_found(tmp_path: Path, code: str, n: int) -> None:
+    path = tmp_path / "planted.py"
+    path.write_text(code)
+    assert len(states_as_texts(path)) == n
+
+
 # ---- one comprehension a statement
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 PARTS = (ast.stmt, ast.excepthandler, ast.match_case)

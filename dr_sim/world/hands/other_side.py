@@ -15,7 +15,7 @@ from dr_sim.recovery.repair.refusals import Refused
 from dr_sim.world.driver import Driver
 from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.kernel.context import Context
-from dr_sim.world.link.remote import Remote
+from dr_sim.world.link.remote import NOTHING_NEW, Remote
 from dr_sim.world.primary.backup_file import BackupFile
 from dr_sim.world.roles.reach import Reach
 
@@ -181,7 +181,7 @@ class OtherSideHands:
                     told(e.TailTaken, file.name)
 
             reason = self._remote.take_tail(index, finished)
-            if reason == "nothing new":
+            if reason == NOTHING_NEW:
                 told(e.TailTaken, "")
             elif reason:
                 told(e.TailFailed, Refused(reason))

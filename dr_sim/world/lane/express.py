@@ -42,10 +42,15 @@ from dr_sim.world.link.replication import Replication
 from dr_sim.world.own_logic import absorbing
 from dr_sim.world.primary.primary import Primary
 from dr_sim.world.primary.primary_database import FIRST_LSN, PrimaryDatabase
+from dr_sim.world.primary.transfer_state import TransferState
 from dr_sim.world.roles.promotion import Promotion
 from dr_sim.world.secondary.secondary import Secondary
 
 _LOG = Kind.LOG
+_SENDING, _LANDED = (
+    TransferState.SENDING.value,
+    TransferState.LANDED.value,
+)
 _POINT = tuple(
     map(
         POINTS.index,
@@ -349,8 +354,8 @@ class ExpressLane:
         )
         first = (
             names[0],
-            "sending",
-            "landed",
+            _SENDING,
+            _LANDED,
             database,
             keys[0],
             left.counter,

@@ -28,6 +28,7 @@ from dr_sim.world.own_logic import absorbing
 from dr_sim.world.primary.backup_file import BackupFile, FilesOfRun
 from dr_sim.world.primary.primary import Primary
 from dr_sim.world.primary.primary_database import PrimaryDatabase
+from dr_sim.world.primary.transfer_state import TransferState
 from dr_sim.world.secondary.secondary import Secondary
 
 EVERY = 48
@@ -187,7 +188,7 @@ def _is_usual(file: BackupFile) -> bool:
     return (
         type(file) is BackupFile
         and file.kind is Kind.LOG
-        and file.state == "landed"
+        and file.state is TransferState.LANDED
         and file.landings == 1
         and file.validated
         and file.whole

@@ -19,6 +19,13 @@ from dr_sim.world.lane.quiet_logs import Left
 from dr_sim.world.lane.staging_plan import Purge
 from dr_sim.world.lane.wave_plan import Ints, Step, Waits, Wave
 from dr_sim.world.lane.wave_texts import WaveTexts
+from dr_sim.world.primary.transfer_state import TransferState
+
+_STATE_AFTER = (
+    (Step.HELD, TransferState.STAGING),
+    (Step.SENT, TransferState.SENDING),
+)
+"""The state of a log after a step that changes it."""
 
 _ROWS_OF = np.array(
     [1, 2, 1, 1, 5, 4, 3], dtype=np.int64
@@ -220,7 +227,7 @@ class WaveRows:
         rows.survivable_of_waves("host", host, {**same, **finish})
         landing = {"seq": sites, "at": landed}
         rows.survivable_of_waves("site", site, {**same, **landing})
-        for step, state in ((Step.HELD, "staging"), (Step.SENT, "sending")):
+        for step, state in _STATE_AFTER:
             these = at[step] >= 0
             if these.any():
                 rows.changed_state(

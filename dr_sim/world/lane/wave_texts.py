@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from dr_sim.record.texts import Texts
 from dr_sim.world.lane.quiet_logs import Left
 from dr_sim.world.lane.wave_plan import Step, Waits
+from dr_sim.world.primary.transfer_state import TransferState
 
 Ints = NDArray[np.int64]
 _STATES = (
-    "sending",
-    "queued",
-    "staging",
+    TransferState.SENDING,
+    TransferState.QUEUED,
+    TransferState.STAGING,
 )  # of a log that is finished, by Waits
-_WORDS = (*_STATES, "landed")
+_WORDS = tuple(state.value for state in (*_STATES, TransferState.LANDED))
 
 
 class WaveTexts:

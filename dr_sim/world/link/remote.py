@@ -22,6 +22,9 @@ from dr_sim.world.primary.own_backups import OwnBackupsAtPrimary
 from dr_sim.world.primary.primary import Primary
 from dr_sim.world.primary.primary_database import Order
 
+NOTHING_NEW = "nothing new"
+"""Why no tail is taken: everything that was written is in a backup that has landed."""
+
 
 class Remote:
     def __init__(
@@ -233,7 +236,7 @@ class Remote:
                 if f.kind is Kind.LOG and f.whole
             ]
             if not on_way:
-                return "nothing new"
+                return NOTHING_NEW
             # an ordinary log backup that finished after the share was listed holds the end of the
             # log
             self._context.agenda.at(

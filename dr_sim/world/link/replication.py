@@ -26,12 +26,13 @@ from dr_sim.world.link.link import PairLink
 from dr_sim.world.link.send_queue import SendQueue
 from dr_sim.world.link.staging import Staging
 from dr_sim.world.primary.backup_file import BackupFile
+from dr_sim.world.primary.transfer_state import AT_REST, TransferState
 from dr_sim.world.secondary.landing_room import LandingRoom
 
 _STATE = KIND_ID["truth.file_state"]
 _SENT = KIND_ID["truth.transfer_bytes"]
-# states of a file that is not on its way: new, there, or lost
-_AT_REST = ("", "landed", "gone")
+# a member costs several times a name
+_SENDING, _LANDED = TransferState.SENDING, TransferState.LANDED
 _PRIORITY = {Kind.LOG: 0, Kind.INCREMENTAL: 1, Kind.FULL: 2}
 
 
@@ -86,7 +87,7 @@ class Replication:
         if file.number in self._sending or file.number in self._held:
             self._again.add(file.number)
             return
-        if file.state not in _AT_REST:
+        if file.state not in AT_REST:
             return  # it waits to be sent: its content is read at that time
         file.sent_bytes = 0
         if self._spec.every_us:
@@ -96,38 +97,45 @@ class Replication:
             return
         self._queue.add(file)
         self._pump()
-        if file.state in _AT_REST:
+        if file.state in AT_REST:
             self._set(file, self._waits_for(file))
 
-    def _not_due_yet(self, file: BackupFile) -> str:
+    def _not_due_yet(self, file: BackupFile) -> TransferState:
         """Return the state of a file that waits for the next copy job."""
         folder = self.staging.of(file)
         if folder.off:
-            return "off"
-        return "staging" if folder.full else "queued"
+            return TransferState.OFF
+        return (
+            TransferState.STAGING if folder.full else TransferState.QUEUED
+        )
 
-    def _waits_for(self, file: BackupFile) -> str:
+    def _waits_for(self, file: BackupFile) -> TransferState:
         """Return the state of a file in the queue: the thing that it waits for now. If only a slot
-        is missing the state is 'queued'.
+        is missing the state is QUEUED.
         """
         if self.staging.of(file).off:
-            return "off"
+            return TransferState.OFF
         if self.staging.holds_up(file):
-            return "staging"
+            return TransferState.STAGING
         if self._stops:
-            return "stopped"
+            return TransferState.STOPPED
         if self._retry is not None or (
             self._site_lost and self._spec.retry_us
         ):
-            return "backoff"
-        return "queued" if self._link.forward_up else "waiting"
+            return TransferState.BACKOFF
+        return (
+            TransferState.QUEUED
+            if self._link.forward_up
+            else TransferState.WAITING
+        )
 
     def _show_waiting(self) -> None:
         """Record the new state of each file in the queue: the obstacle has changed."""
         for file in self._queue.files:
             state = self._waits_for(file)
             if state != file.state and not (
-                state == "queued" and file.state == "no_room"
+                state == TransferState.QUEUED
+                and file.state == TransferState.NO_ROOM
             ):
                 self._set(file, state)
 
@@ -154,7 +162,7 @@ class Replication:
         ]
         self._copy_jobs.leave_out(wanted)
         for file in first:
-            if file.state in _AT_REST:
+            if file.state in AT_REST:
                 file.sent_bytes = 0
                 self._set(file, self._waits_for(file))
         self._queue.put([*first, *rest])
@@ -171,7 +179,7 @@ class Replication:
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
         # all that are on their way show for what they wait: most that are asked for are not
-        return file.state not in _AT_REST and (
+        return file.state not in AT_REST and (
             number in self._sending
             or number in self._held
             or file in self._queue
@@ -266,12 +274,12 @@ class Replication:
                 self._gone(file)
                 continue
             if not self._room.suffices_for(file):
-                if file.state != "no_room":
-                    self._set(file, "no_room")
+                if file.state != TransferState.NO_ROOM:
+                    self._set(file, TransferState.NO_ROOM)
                 self._lacks_room = file
                 return
             if not self.staging.stage(file, self._sending):
-                self._set(file, "staging")
+                self._set(file, TransferState.STAGING)
                 continue
             self._queue.remove(place)
             self._room.claim(file)
@@ -302,7 +310,7 @@ class Replication:
         # there is room now: it still waits for a slot
         if file is not None and self._room.suffices_for(file):
             self._lacks_room = None
-            if file.state == "no_room":
+            if file.state == TransferState.NO_ROOM:
                 self._set(file, self._waits_for(file))
 
     def _send(self, file: BackupFile) -> None:
@@ -317,7 +325,7 @@ class Replication:
             file.sent_bytes = file.nominal_bytes - amount
         for cut in list(self.cut_short):
             amount = cut(file, amount)
-        self._set(file, "sending")
+        self._set(file, _SENDING)
         flow = self._link.shared.start(
             file.database,
             amount * 8,
@@ -369,20 +377,20 @@ class Replication:
         self._landed(file, data)
 
     def _gone(self, file: BackupFile) -> None:
-        self._set(file, "gone")
+        self._set(file, TransferState.GONE)
         self._no_longer_preferred(file)
         self._room.give_back(file)
 
     def _landed(self, file: BackupFile, data: bytes) -> None:
         self._room.use(file)
-        self._set(file, "landed")
+        self._set(file, _LANDED)
         self._no_longer_preferred(file)
         self._land(file, data)
         if file.number in self._again:
             self._again.discard(file.number)
             self.offer(file)
 
-    def _set(self, file: BackupFile, state: str) -> None:
+    def _set(self, file: BackupFile, state: TransferState) -> None:
         file.state = state
         context = self._context
         context.journal.append(
@@ -448,7 +456,11 @@ class Replication:
         """Handle a lost connection: queued files wait for the next try (or for the link, without a
         back-off).
         """
-        state = "backoff" if self._spec.retry_us else "waiting"
+        state = (
+            TransferState.BACKOFF
+            if self._spec.retry_us
+            else TransferState.WAITING
+        )
         for file in self._queue.files:
             if file.state != state and not self.staging.of(file).off:
                 self._set(file, state)
@@ -501,8 +513,8 @@ class Replication:
         self._queue.clear()
         self._copy_jobs.clear()
         for file in files:
-            if file.state != "landed":
-                file.state = ""
+            if file.state != _LANDED:
+                file.state = TransferState.NEW
                 self.offer(file)
 
     # ---- copy jobs and staging
@@ -514,7 +526,7 @@ class Replication:
 
     def _purged(self, file: BackupFile) -> None:
         self._pump()
-        if file.state == "staging":
+        if file.state == TransferState.STAGING:
             self._set(file, self._waits_for(file))
 
     def fill_staging(self, folders: list[Folder]) -> None:
@@ -524,8 +536,11 @@ class Replication:
         for folder in folders:
             folder.full += 1
         for file in (*self._queue.files, *self._copy_jobs):
-            if file.state == "queued" and self.staging.of(file).full:
-                self._set(file, "staging")
+            if (
+                file.state == TransferState.QUEUED
+                and self.staging.of(file).full
+            ):
+                self._set(file, TransferState.STAGING)
 
     def free_staging(self, folders: list[Folder]) -> None:
         for folder in folders:
@@ -548,8 +563,11 @@ class Replication:
         for number in cut:
             self._cut(*self._sending.pop(number))
         for file in (*self._queue.files, *self._copy_jobs):
-            if self.staging.of(file).off and file.state != "off":
-                self._set(file, "off")
+            if (
+                self.staging.of(file).off
+                and file.state != TransferState.OFF
+            ):
+                self._set(file, TransferState.OFF)
         self._pump()
 
     def switch_on(self, folders: list[Folder]) -> None:

@@ -9,9 +9,12 @@ from hashlib import blake2b
 from dr_sim.backups.log_run import LogRun
 from dr_sim.backups.model import BackupHeader
 from dr_sim.engines.files import Unread, bytes_of
+from dr_sim.world.primary.transfer_state import TransferState
 
 # file numbers are (database index << 32) + its number there: one database's numbers shift nobody's
 FILE_BITS = 32
+# a member costs several times a name
+_NEW, _LANDED = TransferState.NEW, TransferState.LANDED
 
 
 class BackupFile:
@@ -86,7 +89,7 @@ class BackupFile:
         self.sent_bytes = (
             0  # of the transfer under way, kept over a cut if it resumes
         )
-        self.state = ""
+        self.state = _NEW
         self.validated = False
         self.landings = 0  # how often it has been written at the secondary
 
@@ -159,7 +162,7 @@ def quiet_file(
     )
     file.finished(header, made, commits)
     file.at_primary = file.at_secondary = file.validated = True
-    file.state = "landed"
+    file.state = _LANDED
     file.landings = 1
     return file
 
@@ -274,7 +277,7 @@ class CarriedFile(BackupFile):
         _lies_not_yet(self)
         if own is not None:
             self.at_secondary = True
-            self.state = "landed"
+            self.state = _LANDED
             self.landings = 1
 
     @property
@@ -299,7 +302,7 @@ def _lies_not_yet(file: TwinFile | CarriedFile) -> None:
     file.replaced_by = None
     file.at_secondary = False
     file.sent_bytes = 0
-    file.state = ""
+    file.state = _NEW
     file.validated = False
     file.landings = 0
 

@@ -42,6 +42,8 @@ _FINISHED = KIND_ID["truth.backup_finished"]
 
 ELSEWHERE = "//elsewhere/backup"
 """The folder of other people's backups: it takes no room in our share."""
+WAITS = "waits"
+"""Not an obstacle: the backup begins when the one before it is finished."""
 
 
 class BackupJobs:
@@ -84,7 +86,7 @@ class BackupJobs:
             self._tell_refused(db, order, refused)
             return words
         reason = self._obstacle(db, order)
-        if reason == "waits":
+        if reason == WAITS:
             db.waiting.append(order)
             context.note("truth.backup_waits", db.index, int(order.kind))
             return ""
@@ -151,7 +153,7 @@ class BackupJobs:
             for job in db.jobs:
                 if job.file.kind is not Kind.LOG:
                     mishaps.cut_off(self._primary, job)
-            return "waits" if self._waits(db, order) else ""
+            return WAITS if self._waits(db, order) else ""
         if db.failed:
             return "primary lost"
         stopped = db.writes_until_us is not None
@@ -165,7 +167,7 @@ class BackupJobs:
         if self._is_running(db, order):
             return "overrun"
         if self._waits(db, order):
-            return "overrun" if _is_waiting(db, order) else "waits"
+            return "overrun" if _is_waiting(db, order) else WAITS
         return ""
 
     def _is_running(self, db: PrimaryDatabase, order: Order) -> bool:

@@ -31,13 +31,7 @@ from dr_sim.world.kernel.volume import Volume
 from dr_sim.world.link.link import PairLink
 from dr_sim.world.link.replication import Replication
 from dr_sim.world.primary.backup_file import BackupFile, TwinFile
-
-BEFORE = "before"
-"""The state of a file that has yet to land at the store that feeds this one."""
-KEPT = "kept"
-"""The state of a file that stays at its source until it is fetched."""
-ON_THE_ROAD = "on the road"
-"""The state of a file that has left its source and crossed the link."""
+from dr_sim.world.primary.transfer_state import TransferState
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +84,7 @@ class StoreFeed(Replication):
         elif self._source is None:
             self._take_up(file)
         else:
-            self._set(file, BEFORE)
+            self._set(file, TransferState.BEFORE)
 
     def lies_at_source(self, file: BackupFile) -> None:
         """Take up a file that has landed at the store that feeds this one."""
@@ -109,7 +103,7 @@ class StoreFeed(Replication):
         now_us = self._context.now_us
         since_us = now_us if since_us is None else since_us
         self._known[file.number] = since_us
-        file.state = ""
+        file.state = TransferState.NEW
         if file.kind.word not in self._store.kinds:
             return
         at_us = self._fetched_at_us(since_us)
@@ -120,7 +114,7 @@ class StoreFeed(Replication):
             at_us, Class.TRANSFER, file.database, self._fetch, file
         )
         self._kept[file.number] = (file, entry)
-        self._set(file, KEPT)
+        self._set(file, TransferState.KEPT)
 
     def _fetched_at_us(self, since_us: int) -> int:
         """Return when a file that lies at its source since that instant is fetched."""
@@ -140,7 +134,7 @@ class StoreFeed(Replication):
         if self.at_source(file):
             super().offer(file)
         else:
-            self._set(file, "gone")
+            self._set(file, TransferState.GONE)
 
     def _is_kept(self, file: BackupFile) -> bool:
         return file.number in self._kept
@@ -148,7 +142,7 @@ class StoreFeed(Replication):
     def _let_go(self, file: BackupFile) -> None:
         _, entry = self._kept.pop(file.number)
         entry.cancel()
-        file.state = ""
+        file.state = TransferState.NEW
 
     def prefer(self, database: int, files: Sequence[BackupFile]) -> None:
         """Fetch these files of a database at once, and send them first."""
@@ -157,8 +151,8 @@ class StoreFeed(Replication):
             self._known.setdefault(file.number, self._context.now_us)
             if self._is_kept(file):
                 self._let_go(file)
-            elif file.state == BEFORE:
-                file.state = ""
+            elif file.state == TransferState.BEFORE:
+                file.state = TransferState.NEW
             if not self.at_source(file):
                 self._directly.add(file.number)
         super().prefer(database, files)
@@ -186,7 +180,7 @@ class StoreFeed(Replication):
             self._lands(file, data)
             return
         at_us = self._context.now_us + self._store.transit_us
-        self._set(file, ON_THE_ROAD)
+        self._set(file, TransferState.ON_THE_ROAD)
         self._goes_by_road(file, data, at_us)
 
     def _goes_by_road(
@@ -295,10 +289,10 @@ class StoreFeed(Replication):
         on_the_road = before._on_the_road.get(number)
         if on_the_road is not None:
             self._known[number] = before._known[number]
-            self._set(file, ON_THE_ROAD)
+            self._set(file, TransferState.ON_THE_ROAD)
             self._goes_by_road(file, on_the_road.data, on_the_road.at_us)
         elif not self.at_source(file):
-            self._set(file, BEFORE)
+            self._set(file, TransferState.BEFORE)
         elif number in before._fetched:
             self._known[number] = before._known[number]
             Replication.offer(self, file)
@@ -309,7 +303,7 @@ class StoreFeed(Replication):
         """The primary's site is gone: what stays there, and what crosses the link, is lost."""
         for file, entry in self._kept.values():
             entry.cancel()
-            self._set(file, "gone")
+            self._set(file, TransferState.GONE)
         self._kept.clear()
         super().hold()
 
