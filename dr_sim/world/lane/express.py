@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import repeat
 from operator import sub
-from typing import Any
 
 from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
@@ -40,6 +39,7 @@ from dr_sim.world.lane.spot_check import SpotCheck, Written
 from dr_sim.world.link.link import PairLink
 from dr_sim.world.link.replication import Replication
 from dr_sim.world.own_logic import absorbing
+from dr_sim.world.primary.backup_file import BackupFile
 from dr_sim.world.primary.primary import Primary
 from dr_sim.world.primary.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.primary.transfer_state import TransferState
@@ -83,20 +83,23 @@ class _Stretch:
     state: RestoreState  # of the copy at the secondary
 
 
+@dataclass(frozen=True, slots=True)
+class LaneParts:
+    """The parts of a pair that a log passes on its way. on_offer: what else takes a new file."""
+
+    primary: Primary
+    link: PairLink
+    replication: Replication
+    secondary: Secondary
+    driver: Driver[Machine]
+    promotion: Promotion
+    on_offer: list[Callable[[BackupFile], bool]]
+
+
 class ExpressLane:
     """The express lane. taken: the number of logs that took it."""
 
-    def __init__(  # noqa: PLR0913, it stands across every part of a pair of sites
-        self,
-        context: Context,
-        primary: Primary,
-        link: PairLink,
-        replication: Replication,
-        secondary: Secondary,
-        driver: Driver[Machine],
-        promotion: Promotion,
-        on_offer: list[Any],
-    ) -> None:
+    def __init__(self, context: Context, parts: LaneParts) -> None:
         assert isinstance(
             context.primary_engine, ModelEngine
         ) and isinstance(context.secondary_engine, ModelEngine)
@@ -108,19 +111,23 @@ class ExpressLane:
         self._witness = context.witness
         self._journal, self._texts = context.journal, context.journal.texts
         self._start_utc_us = context.scenario.start_utc_us
-        self.primary = primary
-        self.link = link
-        self.replication = replication
-        self.secondary = secondary
-        self.driver = driver
-        self._on_offer = on_offer
+        self.primary = parts.primary
+        self.link = parts.link
+        self.replication = parts.replication
+        self.secondary = parts.secondary
+        self.driver = parts.driver
+        self._on_offer = parts.on_offer
         self.rows = QuietRows(context.journal, self._at.carries_base)
-        self.spot = SpotCheck(context, driver, self.rows)
+        self.spot = SpotCheck(context, parts.driver, self.rows)
         self.taken = 0
         # called when a log of that database, which is quiet, is about to take a lane
         self.quiet_hook: Callable[[int], None] = lambda database: None
         self.logs = QuietLogs(
-            context, primary, secondary, driver, promotion
+            context,
+            parts.primary,
+            parts.secondary,
+            parts.driver,
+            parts.promotion,
         )
 
     def take(self, db: PrimaryDatabase) -> int:

@@ -20,7 +20,7 @@ from dr_sim.world.hands import Hands, Surroundings, place_of
 from dr_sim.world.kernel.agenda import Class
 from dr_sim.world.kernel.context import Context
 from dr_sim.world.kernel.occurrence import Effect
-from dr_sim.world.lane.express import ExpressLane
+from dr_sim.world.lane.express import ExpressLane, LaneParts
 from dr_sim.world.lane.waves import WaveLane
 from dr_sim.world.link.directory import Directory
 from dr_sim.world.link.heartbeat import Heartbeats
@@ -323,8 +323,7 @@ class Pair:
         self.cloud.sites.foretell(self.roles.secondary, answer)
 
     def open_lanes(self) -> None:
-        self.express = ExpressLane(
-            self.context,
+        parts = LaneParts(
             self.primary,
             self.link,
             self.replication,
@@ -333,6 +332,7 @@ class Pair:
             self.promotion,
             self.on_offer,
         )
+        self.express = ExpressLane(self.context, parts)
         self.express.quiet_hook = self.outside.rest
         self.waves = WaveLane(self.express)
         self.primary.express = self._take if self._lanes_used else None
