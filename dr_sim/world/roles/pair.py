@@ -97,9 +97,6 @@ class Pair:
         self.together: list[Pair] = self.lead.together if lead else []
         self.together.append(self)
         self.losses = PrimaryLosses(self)
-        several = len(roles.numbers) > 1
-        heirs: Mapping[str, Heir] = roles.heirs or {}
-        agenda = ground.agenda
         self.sites = ground.sites
         self.context: Context = context_of(
             ground, roles, lead.context if lead else None
@@ -113,7 +110,7 @@ class Pair:
         ]
         self.shared: Context = (
             shared_context(lead, ground, context, roles)
-            if several
+            if self._is_one_of_several
             else context
         )
         self.journal = context.journal
@@ -138,11 +135,26 @@ class Pair:
         self.is_on: Callable[[], bool] = lambda: True
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.on_landing: list[Callable[[BackupFile], None]] = []
+        self._build_sides(lead)
+        self._build_roles(lead)
+        self._build_manager(store)
+        self._build_hands(ground, lead)
+        self._watch(lead)
+        self._build_lanes(ground)
+
+    @property
+    def _is_one_of_several(self) -> bool:
+        """Return whether other standbys stand beside this one."""
+        return len(self.roles.numbers) > 1
+
+    # ---- how it is built: each step needs the ones before it
+    def _build_sides(self, lead: Pair | None) -> None:
+        """Build both sides, and what carries backups from one to the other."""
         self.link = PairLink(
-            context,
-            ground.sites.link(self._fed_from, roles.secondary),
+            self.context,
+            self.sites.link(self._fed_from, self.roles.secondary),
             self._fed_from,
-            roles.secondary,
+            self.roles.secondary,
         )
         self.primary: Primary = (
             lead.primary
@@ -152,17 +164,20 @@ class Pair:
         for db in self.primary.databases:
             if db.index not in self._serving:
                 # no failover brought it online: whatever comes back here, it does not
-                db.failed, db.writes_until_us = "database", roles.begins_us
+                db.failed, db.writes_until_us = (
+                    "database",
+                    self.roles.begins_us,
+                )
                 db.data_lost = True
         self.secondary = Secondary(
-            context,
+            self.context,
             lambda database, name: self.hands.attempts_in_store(
                 database, name
             ),
         )
         source = self._store_before()
         self.replication: Replication = feed(
-            context,
+            self.context,
             self.link,
             self._land,
             self.secondary.share,
@@ -170,6 +185,10 @@ class Pair:
         )
         if source is not None and isinstance(self.replication, StoreFeed):
             source.on_landing.append(self.replication.lies_at_source)
+
+    def _build_roles(self, lead: Pair | None) -> None:
+        """Build what decides who is the primary, and what changes that."""
+        context = self.context
         self.users: Users = (
             lead.users if lead else Users(self.shared, self._serving)
         )
@@ -178,7 +197,7 @@ class Pair:
         self.claims: Claims = (
             lead.claims
             if lead
-            else Claims(agenda, scenario.failover.lease_us)
+            else Claims(context.agenda, context.scenario.failover.lease_us)
         )
         self.passing_on: PassingOn = (
             lead.passing_on if lead else PassingOn(self)
@@ -192,80 +211,96 @@ class Pair:
             context, self.link, self.primary, self.replication
         )
         self.own_backups = remote.own_backups = self._own_backups()
-        fork = max(
-            (heir.lineage.fork for heir in heirs.values()), default=1
-        )
+        heirs = (self.roles.heirs or {}).values()
+        fork = max((heir.lineage.fork for heir in heirs), default=1)
         reach = self.secondary.reach = Reach(
             context, self.primary, remote, self.link
         )
-        self.promotion = promotion = Promotion(
+        self.promotion = Promotion(
             context, self.primary, remote, self.users, reach, fork + 1
         )
-        promotion.fenced_hook = self.unfencing.fenced
+        self.promotion.fenced_hook = self.unfencing.fenced
+
+    def _build_manager(self, store: Store | None) -> None:
+        """Build the life of the recovery manager, and what it hears."""
+        context = self.context
         self.driver: Driver[Machine] = Driver(
             place_of(context),
-            builder(scenario, self._index),
-            roles.secondary_site.store_of(roles.number, store),
-            scenario.manager_restart_us,
+            builder(context.scenario, self._index),
+            self.roles.secondary_site.store_of(self.roles.number, store),
+            context.scenario.manager_restart_us,
         )
         self.heartbeats = Heartbeats(
             context, self.link, self._silent, self._heard
         )
         self.coming_back = ComingBack(self)
-        promotion.is_closed = lambda database: (
+        self.promotion.is_closed = lambda database: (
             database in self.lead.coming_back.closed
         )
-        remote.may_open = lambda database: self.lead.coming_back.may_open(
-            database
+        self.remote.may_open = lambda database: (
+            self.lead.coming_back.may_open(database)
         )
+
+    def _build_hands(self, ground: Ground, lead: Pair | None) -> None:
+        """Build what carries out the manager's commands, and the cloud manager if there is one."""
+        context, scenario = self.context, self.context.scenario
         self.directory = Directory(
             context, ground.streams, self.link, self.primary
         )
-        self.cloud: CloudWorld | None = lead.cloud if lead else roles.cloud
+        self.cloud: CloudWorld | None = (
+            lead.cloud if lead else self.roles.cloud
+        )
         # the cloud manager lives in the first pair's journal, to the run's end
-        if scenario.cloud is not None and not roles.number:
+        if scenario.cloud is not None and not self.roles.number:
             # loaded for those who have one: it is a tenth of what a short run loads
             from dr_sim.world.cloud.service import CloudWorld
 
             self.cloud = CloudWorld(context, self.link, self.primary)
         around = Surroundings(
-            roles.secondary,
+            self.roles.secondary,
             self.secondary,
-            remote,
-            promotion,
+            self.remote,
+            self.promotion,
             self.heartbeats,
             self.directory,
             self.claims,
             None if self.cloud is None else self._provision,
             None if self.cloud is None else self._foretell,
             scenario.store.machine_us if scenario.store else 0,
-            another=ground.sites.another_server,
+            another=self.sites.another_server,
             unfence=lambda answer: self.unfencing.order(self, answer),
-            alone=not several,
+            alone=not self._is_one_of_several,
             there=lambda: self.stands_by,
         )
         self.hands: Hands = Hands(context, self.driver, around)
         self.hands.people.begun_hook = self.passing_on.begins
-        self.hands.people.pages = pages_at(ground, context.scenario)
+        self.hands.people.pages = pages_at(ground, scenario)
         if lead is not None:
             self.hands.people.repairs = lead.hands.people.repairs
+
+    def _watch(self, lead: Pair | None) -> None:
+        """Build the server that watches from outside, and listen to the primary's error log."""
         self.outside = Outside(
-            context,
+            self.context,
             self.primary,
             self.secondary,
             self.hands.people,
-            promotion.online_us,
+            self.promotion.online_us,
         )
         self.driver.hooks.on_death.append(self.outside.turn)
         self.secondary.full_hook = self.outside.turn
         if lead is None:
             hear_primary(self)
+
+    def _build_lanes(self, ground: Ground) -> None:
+        """Build the fast path, where it may be taken."""
+        context, scenario = self.context, self.context.scenario
         self._recordings = Recordings(context, self.link, self.secondary)
         self._lanes_used = ground.express and scenario.replay.validate_hash
         self.express: ExpressLane | None = None
         self.waves: WaveLane | None = None
         # on real files nothing is taken as done, nor where there are several standbys, or a store
-        alone = not several and scenario.store is None
+        alone = not self._is_one_of_several and scenario.store is None
         if isinstance(context.primary_engine, ModelEngine) and alone:
             self.open_lanes()
         if ground.express:
