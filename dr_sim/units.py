@@ -136,8 +136,12 @@ def parse_bandwidth(text: str) -> int:
             number * SIZE_UNITS[unit[:-2]] * 8, text, "a bandwidth", "bit/s"
         )
     if unit in BIT_UNITS or unit in SIZE_UNITS:
+        rate = f"'{_plain(number)} {unit}/s'"
+        in_bits = f"{unit.removesuffix('B')}bit/s"
+        if unit in SIZE_UNITS and in_bits in BIT_RATES:
+            rate += f", or '{_plain(number)} {in_bits}' if bits are meant"
         raise UnitError(
-            f"{text!r} says how much but not how fast; write '{_plain(number)} {unit}/s'"
+            f"{text!r} says how much but not how fast; write {rate}"
         )
     raise UnitError(
         f"{text!r}: {unit!r} is no unit of bandwidth; "

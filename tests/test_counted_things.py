@@ -13,20 +13,47 @@ from dr_sim.cloud.machines.shortages import _machines_are
 from dr_sim.cloud.texts import counted as counted_in_notices
 from dr_sim.formatting.words import counted
 
-ROOMS = ("cloud", "oracle", "chaos", "screen", "report", "results")
+ROOMS = (
+    "cloud", "oracle", "chaos", "screen", "report", "results", "experiments", "explore",
+    "importers", "scenario", "measures", "figures", "cli", "loading",
+)  # fmt: skip
 _THINGS = (
-    "accepted request|alert|attempt|call|change|commit|effect|farm|front end|image|independent run|"
-    "job|key|machine|notice|physical machine|request|row|run|script|site|tenant|thing|time|"
-    "violation"
+    "accepted request|alert|assumed number|attempt|backup|byte|call|case|cell|change|column|command|"
+    "commit|database|directory entrie|effect|event|farm|file|front end|image|independent run|job|"
+    "key|log|machine|more database|notice|pair|physical machine|point|processor|recoverie|"
+    "replication|request|row|run|script|site|step|tail-log backup|tenant|thing|time|violation"
 )
 _PLURAL = re.compile(rf"(?<! of )\{{[^{{}}]*\}} (?:{_THINGS})s\b(?! \{{)")
 _ALWAYS_MANY = (
     "{job} runs",
     "{skipped:,} changes",
     "{asked} requests",
-    "{MOST_BYTES}",
+    "{MOST_",
     "{len(raised)} alerts",
     "{len(entries)} keys",
+    "{plan.at_most:,} runs",
+    "{needed} replications",
+    "{n} runs",
+    "{told:,} runs",
+    "{len(combinations):,} points",
+    "{more} rows",
+    "{len(groups)} databases",
+    "{len(found)} backups",
+    "{count:,} machines",
+    "{wanted:,} machines",
+    "{len(machines)} machines",
+    "{jobs:,} backups",
+    "{len(steps):,} steps",
+    "{steps} steps",
+    "{len(names)} columns",
+    "{about:,} times",
+    "{len(staging):,} times",
+    "{count} times",
+    "{found.of:,} things",
+    "{told} runs",
+    "{kind} backups",
+    "{word} backups",
+    "{file.word} backups",
 )
 """Numbers that are above 1 wherever they are shown, a span, or a name."""
 

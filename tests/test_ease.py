@@ -163,14 +163,17 @@ def test_a_comparison_begins_with_what_differs_and_both_verdicts(
     assert "A meets its SLA, B misses its SLA.</p>" in page
     table = page.split("Every measure that differs")[1].split("</table>")[0]
     assert table.count('<td class="n" data-value="') == table.count('<td class="n"') > 0
+    assert "3 pairs of runs under the same random events" in page
     # the other way round it is better, and the same with itself
     lines = out_of(
         capsys, "compare", "worse.yaml", "short.yaml", "--replications", "3"
     ).splitlines()
     assert lines[0].startswith("B is better: exposure mean by ") and "less on average" in lines[0]
     lines = out_of(
-        capsys, "compare", "short.yaml", "short.yaml", "--replications", "3"
+        capsys, "compare", "short.yaml", "short.yaml", "--replications", "1", "-o", "same"
     ).splitlines()
+    page = (here / "same/report.html").read_text(encoding="utf-8")
+    assert "1 pair of runs under the same random events" in page
     assert lines[0].startswith("A and B do not differ")
 
 

@@ -112,6 +112,8 @@ def test_other_quantities(parse: Callable[[str], object], text: str, value: obje
             "of bandwidth; did you mean Mbit/s?"),
         (units.parse_disk_rate, "8 Mbit/s", "'8 Mbit/s' is in bits, and this rate is "
             "in bytes: 8 bits are a byte, write 1 MB/s"),
+        (units.parse_bandwidth, "200 MB", "'200 MB' says how much but not how fast; write "
+            "'200 MB/s', or '200 Mbit/s' if bits are meant"),
         (units.parse_disk_rate, "8 MB", "'8 MB' says how much but not how fast; write '8 MB/s'"),
         (units.parse_ppm, "0.3", "'0.3' has no unit; write '0.3 %', '0.3 ppm' or '0.3 ppb'"),
         (units.parse_ppm, "101 %", "'101 %' is more than all of it; write at most 100 %"),

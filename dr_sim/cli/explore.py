@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -340,7 +340,8 @@ def _explored(a: argparse.Namespace, other: OtherSide | None) -> int:
     def tell(now: Exploration) -> None:
         now.write(folder)
         print(
-            f"\r{now.runs:,} cases, {len(now.reached):,} pairs reached, {len(now.found)} found ",
+            f"\r{counted(now.runs, 'case')}, {counted(len(now.reached), 'pair')} reached, "
+            f"{len(now.found)} found ",
             end="",
             file=sys.stderr,
             flush=True,
@@ -370,10 +371,16 @@ def _check_folder(folder: Path) -> None:
         raise input_error(str(folder), "is no folder")
 
 
+def _events(tree: Mapping[str, Any]) -> str:
+    """Return how many events a scenario has."""
+    return counted(len(tree.get("events", [])), "event")
+
+
 def _report(state: Exploration, folder: Path) -> str:
     lines = [
-        f"{state.runs:,} cases in {state.cpu_s / 60:.1f} CPU minutes, seed {state.seed}; "
-        f"{len(state.reached):,} pairs of records reached; {len(state.found)} found in {folder}",
+        f"{counted(state.runs, 'case')} in {state.cpu_s / 60:.1f} CPU minutes, seed {state.seed}; "
+        f"{counted(len(state.reached), 'pair')} of records reached; "
+        f"{len(state.found)} found in {folder}",
         f"{state.recoverable:,} of them are recoverable by design: after the calm all must be "
         "restored again",
     ]
@@ -381,8 +388,9 @@ def _report(state: Exploration, folder: Path) -> str:
         lines.append(f"  {found.sign.requirement}: {found.sentence}")
         lines += [f"     {row}" for row in found.rows.splitlines()]
         lines.append(
-            f"     case {found.number}, {len(found.tree.get('events', []))} events after "
-            f"{found.shrink_runs} runs of shrinking; with SQLite's files: {found.on_sqlite}"
+            f"     case {found.number}, {_events(found.tree)} after "
+            f"{counted(found.shrink_runs, 'run')} of shrinking; "
+            f"with SQLite's files: {found.on_sqlite}"
         )
     if state.differs:
         lines.append(
@@ -440,6 +448,6 @@ def _shrunk(a: argparse.Namespace, other: OtherSide | None) -> int:
         path = search.finish(found, a.out, a.runs, a.manager, other)
         show(
             f"{sign.requirement}: {found.sentence}\n   {path}: "
-            f"{len(found.tree.get('events', []))} events, {found.shrink_runs} runs"
+            f"{_events(found.tree)}, {counted(found.shrink_runs, 'run')}"
         )
     return 4 if looked.signs else 3

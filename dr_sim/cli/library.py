@@ -12,6 +12,7 @@ from dr_sim.cli.printing import show
 from dr_sim.cli.reference import unknown, wrapped
 from dr_sim.errors import input_error
 from dr_sim.files.output import argument, write_together
+from dr_sim.formatting.words import counted
 
 
 def add_library(commands: Any) -> None:
@@ -169,5 +170,7 @@ def _copy(folder: Path, files: dict[str, Path]) -> int:
         {folder / name: path.read_bytes() for name, path in files.items()}
     )
     first = argument(folder / "scenarios/quickstart.yaml")
-    show(f"{folder}/  {len(files)} files; now: dr-sim run {first}")
+    show(
+        f"{folder}/  {counted(len(files), 'file')}; now: dr-sim run {first}"
+    )
     return 0

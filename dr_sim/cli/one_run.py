@@ -14,6 +14,7 @@ from dr_sim.cli.printing import note, show
 from dr_sim.errors import input_error
 from dr_sim.errors.bugs import BUILT_IN
 from dr_sim.files.output import write_together
+from dr_sim.formatting.words import counted
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
@@ -196,10 +197,8 @@ def _verify(a: argparse.Namespace) -> int:
             "were added or taken away"
         )
         return 4
-    same = (
-        f"{found.events:,} events gave the same {found.commands:,} commands"
-    )
-    print(f"holds: {found.rows:,} rows, {same}")
+    same = f"{counted(found.events, 'event')} gave the same {counted(found.commands, 'command')}"
+    print(f"holds: {counted(found.rows, 'row')}, {same}")
     return 0
 
 

@@ -19,6 +19,7 @@ from dr_sim.cli.playing import as_asked, finished_is_kept, warn_of_overload
 from dr_sim.cli.printing import show
 from dr_sim.errors import input_error
 from dr_sim.errors.bugs import EXIT_BUG
+from dr_sim.formatting.words import counted
 
 
 def add_sweep(commands: Any) -> None:
@@ -97,7 +98,7 @@ def _sweep(a: argparse.Namespace) -> int:
     )
     with (
         finished_is_kept(folder),
-        api.shown_progress(f"{len(points)} points") as progress,
+        api.shown_progress(counted(len(points), "point")) as progress,
         until.executor(a.workers, a.on) as playing,
     ):
         found = sweep.play_sweep(

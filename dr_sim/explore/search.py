@@ -50,6 +50,7 @@ from dr_sim.explore.services import Services, anchored
 from dr_sim.explore.shrink import MOST_RUNS, shows_sign, shrink
 from dr_sim.files.making import folder_made
 from dr_sim.files.output import write_whole, writing
+from dr_sim.formatting.words import counted
 
 STATE_FILE = "exploration.json"
 ROUND = 16  # cases of one worker in a round
@@ -439,7 +440,7 @@ def write_case(
         of_lane = "from dataclasses import replace\n"
     comment = (
         f"{found.sign.requirement}: {found.sentence}\n"
-        f"Found by dr-sim explore, shrunk in {found.shrink_runs} runs. "
+        f"Found by dr-sim explore, shrunk in {counted(found.shrink_runs, 'run')}. "
         f"With SQLite's files: {found.on_sqlite or 'not tried'}.\n"
         f"Replay: {replay}"
     )

@@ -9,6 +9,7 @@ from typing import Any
 from dr_sim.figures.charts import COLOUR_NAMES, MS_US, Chart, spans
 from dr_sim.figures.style import PHASE_COLOURS
 from dr_sim.figures.views import View
+from dr_sim.formatting.words import counted
 from dr_sim.measures.causes.causes import BackupFate, Causes
 from dr_sim.measures.outcome.outcome import FailoverOutcome
 from dr_sim.measures.outcome.phases import named_phases
@@ -131,7 +132,7 @@ def _files(view: View, failover: FailoverOutcome) -> Chart:
     )
     names = [_name(file, view) for file in shown]
     lost = failover.worst.data_loss_us
-    words = f"{len(shown)} files; {'nothing' if not lost else clock(lost)} was lost."
+    words = f"{counted(len(shown), 'file')}; {'nothing' if not lost else clock(lost)} was lost."
     spec = _lane(names or ["none"], marks, view, failover)
     return Chart(
         "files", f"Files of {name}, from cut to restore{of}", words, spec

@@ -189,7 +189,7 @@ def _jobs(
         for row, begin, end, words in jobs[:MOST_JOBS]
     ]
     spec = timeline.lane({"rows": rows}, [coloured_bars(bars, "blue")])
-    words = f"{len(jobs):,} scripts deployed, removed or moved something."
+    words = f"{counted(len(jobs), 'script')} deployed, removed or moved something."
     if len(jobs) > MOST_JOBS:
         words += f" The first {MOST_JOBS:,} are drawn."
     return Chart("machine_jobs", "Jobs of machines and moves", words, spec)

@@ -193,7 +193,8 @@ def csv_rows(
                         1,
                     )
             elif len(cells) != len(names):
-                message = f"has {len(cells)} columns here, {len(names)} in its first line"
+                here = counted(len(cells), "column")
+                message = f"has {here} here, {len(names)} in its first line"
                 raise error(file, message, reader.line_num, 1)
             else:
                 pairs = (

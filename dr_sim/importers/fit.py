@@ -345,7 +345,7 @@ def _remark(
             utc_text(hole.after.started_utc_us),
         )
         fit.remarks.append(
-            f"gap: LSN {hole.first_lsn} to {hole.last_lsn} (about {lost} bytes), in no "
+            f"gap: LSN {hole.first_lsn} to {hole.last_lsn} (about {counted(lost, 'byte')}), in no "
             f"log before {at}"
         )
     copies = [

@@ -247,9 +247,7 @@ def _fit_durations(
         units.format_size(units.three_figures(of(points)[0]))
         for of in (min, max)
     )
-    words = (
-        f"{len(took)} logs restored back to back, {smallest} to {largest}"
-    )
+    words = f"{counted(len(took), 'log')} restored back to back, {smallest} to {largest}"
     off, others = (
         f"{100 * _residual(*each):.0f} %"
         for each in ((line, points), other)

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dr_sim.backups.model import Kind
+from dr_sim.formatting.words import counted
 from dr_sim.measures.tables import (
     Ints,
     Record,
@@ -134,7 +135,7 @@ def _of(t: Tables, database: int) -> Conservation:
         _rolled_back(t, found, total)
     if found.unaccounted:
         found.wrong.append(
-            f"{found.unaccounted} bytes of {found.acknowledged} are unaccounted for: "
+            f"{counted(found.unaccounted, 'byte')} of {found.acknowledged} are unaccounted for: "
             f"{found.parts()}"
         )
     return found
@@ -220,7 +221,7 @@ def _along_the_log(
     uncut = begins + found.acknowledged - beyond
     if uncut < 0:
         found.wrong.append(
-            f"a backup reaches to {beyond}, only {found.acknowledged} bytes were written"
+            f"a backup reaches to {beyond}, only {found.acknowledged} B were written"
         )
     only_there = in_share - found.restored - found.landed
     elsewhere = (

@@ -22,6 +22,7 @@ from dr_sim.experiments.replications.distribution import (
 )
 from dr_sim.figures.comparison import comparison_chart
 from dr_sim.formatting.numbers import signed_text, with_interval
+from dr_sim.formatting.words import counted
 from dr_sim.report.page import MARKS, Heading, SortedCell, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.screen.distribution import headline
@@ -51,7 +52,7 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
     worst = max(of.outcome for of in (found.a, found.b))
     judged = found.a.scenario.sla or found.b.scenario.sla
     outcome = worst.name.lower() if judged else "done"
-    pairs = f"{min(found.a.n, found.b.n):,} pairs of runs under the same random events"
+    pairs = counted(min(found.a.n, found.b.n), "pair")
     rows = list(map(_row, ranked(differing(found.found))))
     resolved = [
         (a, dump_resolved(found.a.scenario)),
@@ -60,7 +61,10 @@ def comparison_html(found: Comparison, a: str, b: str) -> str:
     return rendered(
         "comparison.html",
         [chart],
-        scenario=Heading(title(a, b), f"A is {a}, B is {b}; {pairs}."),
+        scenario=Heading(
+            title(a, b),
+            f"A is {a}, B is {b}; {pairs} of runs under the same random events.",
+        ),
         verdict=(outcome, f"{headline(found)}.{_both(found)}"),
         marks=MARKS,
         version=VERSION,

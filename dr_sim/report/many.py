@@ -77,8 +77,8 @@ def _verdict(found: Distribution) -> tuple[str, str]:
     if found.silent:
         return (
             "fail",
-            f"In {runs} {found.silent} recoveries reported success but held less than they "
-            "claimed.",
+            f"In {runs} {counted(found.silent, 'time')} a recovery reported success but held less "
+            "than it claimed.",
         )
     outcome = found.outcome.name.lower() if scenario.sla else "done"
     said = {

@@ -74,8 +74,8 @@ def screen(
     if found.silent:
         parts.append(
             [
-                f"SILENTLY SHORT: {found.silent} recoveries reported success but held "
-                "less than they claimed"
+                f"SILENTLY SHORT: {counted(found.silent, 'time')} a recovery reported success but "
+                "held less than it claimed"
             ]
         )
     parts += [

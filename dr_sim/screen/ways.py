@@ -65,7 +65,7 @@ def ways_if(whole: Whole, at: str, failure_class: str) -> str:
 
 
 def _failures(whole: Whole) -> list[tuple[int, str]]:
-    """When a primary of the run failed, and what was lost with it."""
+    """List when a primary of the run failed, and what was lost with it."""
     return [
         (failover.failed_us, failover.failure_class)
         for failover in summarise(whole).failovers

@@ -53,7 +53,7 @@ SLOWER = "{at: Mon 02:10, slow_restore: {by: 1000, duration: 30 min}}"
     ("lost", "words"),
     [
         ("02:06", "restores were slow (event 1)"),  # one begun in that time still runs
-        ("04:01", "tail-log backups taken"),  # none does any more
+        ("04:01", ", 1 tail-log backup taken"),  # none does any more
     ],
 )
 def test_a_drain_names_what_made_its_restores_slow(lost: str, words: str) -> None:

@@ -421,6 +421,13 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
         ["4:7: sla: unknown measure 'data_los'; did you mean 'data_loss'?"],
     ),
     ("sla: {data_loss: 15 min}", ["4:18: sla.data_loss: a bound is written 'at most 15 min'"]),
+    (
+        "sla: {rpo: 15 min, rto: 30 min}",
+        [
+            "4:12: sla.rpo (the same as data_loss): a bound is written 'at most 15 min'",
+            "4:25: sla.rto (the same as outage): a bound is written 'at most 30 min'",
+        ],
+    ),
     ("sla: {data_loss: '> 15'}", ["4:18: sla.data_loss: a bound is written 'at most 15 min'"]),
     (
         "sla: {data_loss: > 15 min}",
@@ -457,7 +464,10 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ),
     (
         "sla: {rpo: at most 15}",
-        ["4:12: sla.data_loss: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'"],
+        [
+            "4:12: sla.rpo (the same as data_loss): '15' has no unit; write '15 s', '15 min', '15 h' "
+            "or '15 days'"
+        ],
     ),
     (
         "sla: {exposure.above_15_min: at most 5 min}",
@@ -651,7 +661,7 @@ sla: {rpo: at most 15}
         "s.yaml:10:29: events.1.link_outage.duration: '40' has no unit; write '40 s', '40 "
         "min', '40 h' or '40 days'",
         "s.yaml:11:10: faults: unknown kind 'gremlins'; there is " + _drawable(),
-        "s.yaml:12:12: sla.data_loss: '15' has no unit; write '15 s', '15 min', '15 h' or "
+        "s.yaml:12:12: sla.rpo (the same as data_loss): '15' has no unit; write '15 s', '15 min', '15 h' or "
         "'15 days'",
     ]
 

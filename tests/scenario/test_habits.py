@@ -85,6 +85,8 @@ WRITTEN = [
     ("at: Tue 21:30", "at: Dienstag 21:30", "did you mean Tue?"),
     ("full: weekly Sun 01:00", "full: weekly So 01:00", "did you mean Sun?"),
     ("run_for: 14 days", "time_zone: IST", "write a place, as in 'Asia/Kolkata'"),
+    ("lose: site", "lose: secondary", "lost by lose_secondary, as in 'lose_secondary: 4 h'"),
+    ("lose: site", "lose: network", "lost by link_outage, as in 'link_outage: 40 min'"),
     ("lose: site", "lose: crm", "of one database write {what: database, database: crm}"),
     ("lose: site", "crash: crm", "did you mean 'lose'?"),
     ("link_outage: 12 min", "rebuild_index: crm", "did you mean 'index_maintenance'?"),

@@ -31,6 +31,7 @@ from dr_sim.experiments.replications.executor import cores
 from dr_sim.experiments.replications.store import key_of
 from dr_sim.files.output import write_whole, writing
 from dr_sim.formatting.numbers import value_text
+from dr_sim.formatting.words import counted
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Verdict
 from dr_sim.runs.run import run
@@ -109,7 +110,7 @@ def examine(
     workers = max(1, min(cores(), len(left)))
     known = f" ({len(numbers) - len(left)} known)" if kept.found else ""
     tell(
-        f"{len(numbers)} assumed numbers{known}, 2 to 4 runs for each, "
+        f"{counted(len(numbers), 'assumed number')}{known}, 2 to 4 runs for each, "
         f"{workers} at a time"
     )
     began = time.monotonic()

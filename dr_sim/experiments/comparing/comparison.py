@@ -29,6 +29,7 @@ from dr_sim.experiments.replications.estimates import (
 )
 from dr_sim.experiments.replications.intervals import Interval, mean
 from dr_sim.formatting.cell import in_cell
+from dr_sim.formatting.words import counted
 from dr_sim.scenario.sla_measures import (
     limit_of,
 )
@@ -111,7 +112,8 @@ class Comparison:
         from dr_sim.figures.drawing import Panel, picture_of
         from dr_sim.figures.on_matplotlib import figure_of
 
-        title = f"{self.b.scenario.name} against {self.a.scenario.name}, {self.b.n} pairs"
+        names = f"{self.b.scenario.name} against {self.a.scenario.name}"
+        title = f"{names}, {counted(self.b.n, 'pair')}"
         return figure_of(
             picture_of(title, [Panel(comparison_chart(self.changes()))])
         )

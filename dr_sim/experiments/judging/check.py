@@ -203,7 +203,7 @@ def told_before(
             continue
         most = max(needed.values())
         which = ", ".join(
-            f"{least:,} runs for {measure}"
+            f"{counted(least, 'run')} for {measure}"
             for measure, least in needed.items()
         )
         told = f"{path}: needs at least {which} to pass, and plays {_planned(plan)}"
@@ -215,7 +215,7 @@ def told_before(
 
 def _planned(plan: Replications) -> str:
     if plan.at_least == plan.at_most:
-        return f"{plan.at_most:,} run{'s' * (plan.at_most != 1)}"
+        return counted(plan.at_most, "run")
     return f"{plan.at_least:,} to {plan.at_most:,} runs"
 
 
@@ -352,7 +352,7 @@ def broken(found: Distribution) -> str:
             f"{broken} of an invariant, {breaker(found.scenario.manager)}"
         )
     return (
-        f"{found.silent} recoveries were silently short of what they claimed"
+        f"{counted(found.silent, 'time')} a recovery was silently short of what it claimed"
         if found.silent
         else ""
     )

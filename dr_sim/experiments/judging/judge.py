@@ -32,6 +32,7 @@ from dr_sim.experiments.replications.estimates import (
 )
 from dr_sim.experiments.replications.intervals import Interval
 from dr_sim.experiments.replications.sample import Sample, Value
+from dr_sim.formatting.words import counted
 from dr_sim.measures.verdict import UNITS, Outcome
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.sla_measures import (
@@ -496,9 +497,11 @@ def _clipped(n: int, times: float) -> int | None:
 def _runs(told: int, of: int) -> str:
     """Return the runs that tell of it: '60 runs', or 'the 9 runs that have a value'."""
     return (
-        f"{told} runs"
+        counted(told, "run")
         if told == of
-        else f"the {told} runs that have a value"
+        else "the only run that has a value"
+        if told == 1
+        else f"the {told:,} runs that have a value"
     )
 
 

@@ -32,6 +32,7 @@ from dr_sim.experiments.sweeps.table_text import table_cells
 from dr_sim.formatting.cell import in_cell
 from dr_sim.formatting.layout import table_lines
 from dr_sim.formatting.numbers import in_order
+from dr_sim.formatting.words import counted
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.asked_model import Sweep, SweepAnswer
 from dr_sim.scenario.keys.experiment import (
@@ -81,7 +82,7 @@ class Swept:
             f"{n} value{'s' * (n != 1)} of {key}"
             for key, n in values.items()
         )
-        return f"Swept({varied}, {least:,} runs a point)"
+        return f"Swept({varied}, {counted(least, 'run')} a point)"
 
     def _repr_html_(self) -> str:
         """The table that `dr-sim sweep` prints, for a notebook's cell."""

@@ -23,6 +23,7 @@ from dr_sim.experiments.judging.words import sentence
 from dr_sim.experiments.replications.estimates import CONFIDENCE
 from dr_sim.experiments.sweeps.edge import Edge, edge_of
 from dr_sim.formatting.numbers import in_order, numbers, value_text
+from dr_sim.formatting.words import counted
 from dr_sim.measures.verdict import UNITS, Outcome
 from dr_sim.scenario.asked_model import SlaLine, SweepAnswer
 from dr_sim.scenario.sla_measures import (
@@ -185,9 +186,7 @@ def text(
         if asked is None or asked.line is None
         else _said(asked.line)
     )
-    confidence = (
-        f"{100 * CONFIDENCE:.0f} % confidence, {runs:,} runs a point"
-    )
+    confidence = f"{100 * CONFIDENCE:.0f} % confidence, {counted(runs, 'run')} a point"
     if runs == 1:
         confidence = (
             "one run a point, and nothing is said of other luck: "

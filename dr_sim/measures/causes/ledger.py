@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from dr_sim.formatting.words import counted
 from dr_sim.measures.alerts import alerts
 from dr_sim.measures.causes.causes import Causes
 from dr_sim.measures.causes.life import cut_up, seeded_anew
@@ -410,7 +411,8 @@ def _provisioned(
     words = []
     missing = [r for r in t.rows("truth.directory") if r.time_us < end]
     if missing and (made := int(missing[-1].values["missing"])):
-        words.append(f"{made} directory entries made by hand")
+        noun = "entry" if made == 1 else "entries"
+        words.append(f"{made} directory {noun} made by hand")
     elif missing:
         words.append("the directory replicated once more")
     for wait in waits:
@@ -440,15 +442,15 @@ def _why(span: _InSpan, phase: str, databases: int) -> str:
     if phase == "drain":
         restored = span.count("truth.restored")
         tails = span.count("seen.TailTaken")
-        return (
-            f"{restored} backups restored, {tails} tail-log backups taken"
-        )
+        return f"{counted(restored, 'backup')} restored, {counted(tails, 'tail-log backup')} taken"
     if phase == "recover":
         recovering = span.t["seen.EnterPhase"]["time_us"]
         if not (recovering[_recovering(span.t)] < span.end_us).any():
             return WAITS_FOR_A_COPY
         online = span.count("seen.Recovered")
-        return f"{online} of {databases} databases brought online"
+        return (
+            f"{online} of {counted(databases, 'database')} brought online"
+        )
     for kind, words in _SHOWN_BY.get(phase, ()):
         if span.count(kind):
             return words

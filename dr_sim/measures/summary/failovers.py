@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dr_sim.formatting.words import counted
 from dr_sim.measures.alerts.alerts import AlertQuality, Episode
 from dr_sim.measures.causes.begun_by import begun_by
 from dr_sim.measures.causes.causes import Causes
@@ -353,11 +354,11 @@ def _not_online(t: Tables, scenario: Scenario, f: FailoverOutcome) -> str:
     left = [loss.database for loss in f.losses if loss.promoted_us is None]
     if f.outage_us is not None or f.promoted_us is None or not left:
         return ""
-    more = (
-        f", and {len(left) - 1} more databases are not online"
-        if len(left) > 1
-        else ""
-    )
+    others = len(left) - 1
+    more = ""
+    if others:
+        are = "is" if others == 1 else "are"
+        more = f", and {counted(others, 'more database')} {are} not online"
     return why_unknown(t, scenario, left[0]) + more
 
 

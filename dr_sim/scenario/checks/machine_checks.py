@@ -284,8 +284,9 @@ def _too_big(root: Any, tree: Node) -> Iterator[Problem]:
             )
         elif image.cpus > size.cpus:
             yield node.key_problem(
-                f"{told} needs {image.cpus} processors, and a physical machine of the class "
-                f"{kind} has {size.cpus}; write fewer, or more of deployment.{kind}.cpus"
+                f"{told} needs {image.cpus} processor{'s' * (image.cpus != 1)}, and a physical "
+                f"machine of the class {kind} has {size.cpus}; write fewer, or more of "
+                f"deployment.{kind}.cpus"
             )
         elif image.ram > size.ram:
             yield node.key_problem(
@@ -320,7 +321,12 @@ def _room(root: Any, tree: Node) -> Iterator[Problem]:
                 if owner:
                     key = f"networks.{owner}.own_machines.{image.machine_class}"
                     where = f"on the physical machines of {owner} at A"
-                told = f"farms.{name}: its {wanted} machines have no room {where}"
+                many = (
+                    f"{wanted:,} machines have"
+                    if wanted != 1
+                    else "machine has"
+                )
+                told = f"farms.{name}: its {many} no room {where}"
                 yield tree.at(("farms", name)).key_problem(
                     f"{told}; write fewer, or more of {key}"
                 )

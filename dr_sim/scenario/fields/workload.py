@@ -230,7 +230,8 @@ def read_series(series: SeriesFile, scenario_file: str) -> tuple[int, ...]:
             )
     if not 1 <= len(values) <= MOST_INTERVALS:
         raise SeriesError(
-            f"{path} has {len(values)} rows of numbers; a series has 1 to {MOST_INTERVALS}"
+            f"{path} has {len(values):,} row{'s' * (len(values) != 1)} of numbers; "
+            f"a series has 1 to {MOST_INTERVALS}"
         )
     numbers = [Fraction(value) for value in values]
     scale = Fraction(1)

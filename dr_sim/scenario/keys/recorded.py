@@ -312,7 +312,8 @@ def _rows(wanted: RecordedFile, path: str) -> list[tuple[int, str]]:
     for number, row in enumerate(cells[heading:], start=1 + heading):
         if len(row) <= last:
             raise SeriesError(
-                f"{path} row {number}: has {len(row)} cells, its heading has more"
+                f"{path} row {number}: has {len(row)} cell{'s' * (len(row) != 1)}, its "
+                "heading has more"
             )
         if any(row[i].strip() != text for i, text in only):
             continue
@@ -331,7 +332,8 @@ def _rows(wanted: RecordedFile, path: str) -> list[tuple[int, str]]:
         rows.append((instant - start, row[value_at].strip()))
     if len(rows) < 2:
         raise SeriesError(
-            f"{path} has {len(rows)} rows to use; a series has 2 at the least"
+            f"{path} has {len(rows)} row{'s' * (len(rows) != 1)} to use; a series has "
+            "2 at the least"
         )
     return rows
 

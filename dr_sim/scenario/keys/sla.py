@@ -253,7 +253,10 @@ def _line(
         told = str(error)
         if measure in WAYS_OPEN:
             told = "a bound is written 'at least 1'"
-        problems.append(bound.problem(f"sla.{measure}: {told}"))
+        where = f"sla.{measure}"
+        if bound.written:  # rpo, rto
+            where = f"sla.{bound.written} (the same as {measure})"
+        problems.append(bound.problem(f"{where}: {told}"))
         return None
     return SlaLine(
         name,

@@ -155,6 +155,21 @@ _CHOICES = {
     "db": "database",
 }
 """Names that people write from habit instead of one of few words."""
+_OTHER_LOSSES = {
+    **dict.fromkeys(
+        ("secondary", "standby", "replica", "mirror", "copy", "dr", "b"),
+        "the secondary is lost by lose_secondary, as in 'lose_secondary: 4 h'",
+    ),
+    **dict.fromkeys(
+        ("link", "network", "wan", "connection"),
+        "the link is lost by link_outage, as in 'link_outage: 40 min'",
+    ),
+    **dict.fromkeys(
+        ("manager", "recovery manager"),
+        "the recovery manager is lost by manager_crash or manager_dead",
+    ),
+}
+"""Things that people write under lose, and the event that they mean."""
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
@@ -453,7 +468,9 @@ def _reason(found: dict[str, Any], here: Node) -> str:
         meant = usual if usual in allowed else near[0] if near else ""
         hint = f"; did you mean {meant!r}?" if meant else ""
         if not meant and "database" in allowed and isinstance(given, str):
-            hint = f"; of one database write {{what: database, database: {given[:60]}}}"
+            other = _OTHER_LOSSES.get(given.lower())
+            one = f"of one database write {{what: database, database: {given[:60]}}}"
+            hint = f"; {other or one}"
         return f"{shown} is not one of {', '.join(allowed)}{hint}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         example = "".join(
