@@ -37,6 +37,7 @@ from dr_sim.oracle.monitors import (
     primary,
     reads,
     refusals,
+    replacing,
     restarts,
     trouble,
     untrue,
@@ -451,13 +452,13 @@ CASES = (
         drop("seen.Recopy"), drop_after(16 * MINUTE, "seen.Restored"),
         drop("seen.Validated", name="crm_2026_01_05_00_20_00_log_000"),
         one_of("seen.Landed", 1, name="crm_2026_01_05_00_20_00_log_000"))),
-    Case(primary.dropped_after_its_replacement_is_here, DAMAGED, "R11", insert(
+    Case(replacing.dropped_after_its_replacement_is_here, DAMAGED, "R11", insert(
         "seen.Restored", "seen.Drop", {"database": "crm"})),
-    Case(primary.a_copy_does_not_go_back, KEPT, "R11", insert(
+    Case(replacing.a_copy_does_not_go_back, KEPT, "R11", insert(
         "seen.Restored", "seen.Restore",
         {"database": "crm", "name": "crm_2026_01_05_12_00_00_full_000", "replace": 1},
         name="crm_2026_01_08_00_30_00_log_000")),
-    Case(primary.a_copy_does_not_go_back, KEPT, "R11", insert(
+    Case(replacing.a_copy_does_not_go_back, KEPT, "R11", insert(
         "seen.Restored", "seen.Restore", NEWEST, name="crm_2026_01_06_00_30_00_log_000")),
     Case(lacking.a_missing_copy_is_asked_for, DAMAGED, "R11", both(
         drop_after(16 * MINUTE, "seen.Restore", "seen.Restored"),
@@ -589,7 +590,7 @@ CASES = (
         replay(delay_us=10 * MINUTE)),
     Case(needless.a_hole_that_is_filled_is_not_told, DAMAGED, "R10", insert(
         "seen.Restored", "seen.RaiseAlert", {**ALERT, "event_id": 1}, name=LOG_15)),
-    Case(primary.the_newest_full_is_taken, KEPT, "R11", both(
+    Case(replacing.the_newest_full_is_taken, KEPT, "R11", both(
         drop("seen.Restored"), insert(
             "seen.Validated", "seen.Restore",
             {"database": "crm", "name": "crm_2026_01_05_12_00_00_full_000", "replace": 1},

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from dr_sim.oracle.monitors.alert_rows import position_before
-from dr_sim.oracle.monitors.primary import could_be_taken
+from dr_sim.oracle.monitors.replacing import could_be_taken
 from dr_sim.oracle.monitors.story import (
     FULL,
     INCREMENTAL,

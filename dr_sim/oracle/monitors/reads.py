@@ -13,7 +13,8 @@ from dr_sim.oracle.monitors.alert_rows import (
     position_before,
     told_between,
 )
-from dr_sim.oracle.monitors.primary import could_be_taken, is_here
+from dr_sim.oracle.monitors.primary import is_here
+from dr_sim.oracle.monitors.replacing import could_be_taken
 from dr_sim.oracle.monitors.story import (
     FULL,
     LOG,
