@@ -158,7 +158,7 @@ def test_a_command_that_does_not_exist_is_found(
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `(dr-sim .+?)` \|", README, re.MULTILINE)
 IN_SHORT = {
-    "--budget '10 min'": "--budget '20 s'",
+    "--budget '10 min'": "--budget '20 s' --against none",
     "--replications 300": "--replications 3",
     "-o mine.yaml": "-o yours.yaml",  # mine.yaml is there
 }
