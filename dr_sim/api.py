@@ -358,12 +358,10 @@ def _shown(
 
 
 @contextmanager
-def shown_progress(what: str) -> Iterator[Progress | None]:
-    """A bar on a terminal and in a notebook's cell, nothing elsewhere."""
+def shown_progress(what: str) -> Iterator[Progress]:
+    """A bar on a terminal and in a notebook's cell; elsewhere a line on stderr now and then."""
     with progress_bar(what) as (part, _):
-        yield (
-            None if part is None else lambda done, whole: part(done / whole)
-        )
+        yield lambda done, whole: part(done / whole)
 
 
 __all__ = [

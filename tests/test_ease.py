@@ -23,7 +23,8 @@ from dr_sim.files.output import argument, json_rows
 from dr_sim.formatting.layout import table_lines
 from dr_sim.loading import load_scenario
 from dr_sim.record import journal_file
-from dr_sim.screen.progress import part_of
+from dr_sim.screen import progress
+from dr_sim.screen.progress import part_of, progress_bar
 from tests.at_length import some_or_all
 
 SCENARIO = """
@@ -196,6 +197,23 @@ def test_the_bar_goes_on_while_pages_are_drawn() -> None:
         drawing(part)
     assert told == pytest.approx([0.8, 0.9, 1.0])
     assert part_of(None, 0.8, 1.0) is None
+
+
+def test_a_log_gets_a_line_now_and_then_instead_of_a_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job in CI that plays a thousand runs is not silent until its end."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress_bar("nightly") as (tell, _):
+        for second in range(100):
+            now[0] = float(second)
+            tell(second / 99)
+    assert capsys.readouterr().err.splitlines() == [
+        "nightly: 30 % done after 0:30, about 1:09 more",
+        "nightly: 61 % done after 1:00, about 0:39 more",
+        "nightly: 91 % done after 1:30, about 0:09 more",
+    ]
 
 
 def test_columns_of_a_table_on_screen_do_not_touch() -> None:

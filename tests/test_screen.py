@@ -110,7 +110,7 @@ def test_the_sketch() -> None:
         "    2:12 replicator back-off",
         " outage      7:02                            SLA 30:00  PASS",
         "detect 0:30  decide 4:10",
-        'TOLD?  yes: Mon 02:15:03 "no new transaction logs", 10:03 after event 2 began,',
+        'WARNED?  yes: Mon 02:15:03 "no new transaction logs", 10:03 after event 2 began,',
         "32:09 before the loss.  missed 0  late 0  false 0",
         "max 47:12",
         "above 15:00 for 32:12",
@@ -121,7 +121,7 @@ def test_the_sketch() -> None:
 
 
 def test_who_was_not_told_is_said() -> None:
-    assert "TOLD?  no: crm had been in danger since Mon 02:15:00" in shown(
+    assert "WARNED?  no: crm had been in danger since Mon 02:15:00" in shown(
         sketch(alerted=False), a_scenario()
     )
 
@@ -269,14 +269,14 @@ def test_what_was_not_told_or_did_not_end_stands_beside_that_no_alert_was_due() 
     text, summary, _ = of_run(
         ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n"
     )
-    assert "TOLD?  no alert was due before the failure\n" in text
+    assert "WARNED?  no alert was due before the failure\n" in text
     assert summary.alerts.missed == 0
     muted = [
         (
             "missed",
-            "TOLD?  no alert was due before the failure, but 1 danger at another time raised no alert",
+            "WARNED?  no alert was due before the failure, but 1 danger at another time raised no alert",
         ),
-        ("endless", "TOLD?  no alert was due before the failure; users were not served again"),
+        ("endless", "WARNED?  no alert was due before the failure; users were not served again"),
     ]
     scenario = ran(ONE).context.scenario
     for what, words in muted:
@@ -302,7 +302,7 @@ events: [{at: 1 min, link_outage: 30 s}, {at: 3 h, lose: site}]
     )
     (failover,) = summary.failovers
     assert failover.told.answer == "yes" and failover.told.fault is None
-    assert "began" not in text[text.index("TOLD?") :].split("before the loss")[0]
+    assert "began" not in text[text.index("WARNED?") :].split("before the loss")[0]
 
 
 NEAR_IS_GONE = """run_for: 1 day

@@ -65,7 +65,7 @@ def _calibrate(a: argparse.Namespace) -> int:
 
     check_place(a.out)
     with progress_bar(f"calibrate {a.engine}") as (progress, _):
-        costs = calibrate(a.engine, progress or (lambda part: None))
+        costs = calibrate(a.engine, progress)
     text = cost_section(costs, a.out.name)
     write_together({a.out: text})
     print(text, end="")

@@ -44,7 +44,7 @@ from dr_sim.screen.failovers import (
     tenant_words,
 )
 from dr_sim.screen.mistakes import mistake_words
-from dr_sim.screen.standing import how_to_meet, own_targets, why_and_help
+from dr_sim.screen.standing import how_to_meet, standing_notes, why_and_help
 from dr_sim.units import clock
 from dr_sim.version import VERSION
 
@@ -92,7 +92,7 @@ def report_html(
         failovers=parts,
         facts=_facts(summary, scenario),
         standings=rows,
-        own_targets=own_targets(summary.standings),
+        standing_notes=standing_notes(summary.standings),
         why=[
             *why_and_help(summary, scenario, shown.verdict.lines),
             *how_to_meet(outcomes, "scenario.yaml"),

@@ -1,4 +1,6 @@
-"""A progress bar on a terminal or in a notebook's cell, for what takes longer than a second."""
+"""A progress bar on a terminal or in a notebook's cell, for what takes longer than a second; a line
+now and then elsewhere, as in the log of a CI job.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +11,28 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dr_sim.formatting.cell import cell_bar, is_in_cell
+from dr_sim.units import SECOND_US, clock
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 SHOW_AFTER_S = 1.0
+LINE_EVERY_S = 30.0
+"""Seconds between two lines where nobody sees a bar."""
 
 
 @contextmanager
 def progress_bar(
     what: str,
-) -> Iterator[tuple[Callable[[float], None] | None, Callable[[], float]]]:
-    """Yields (progress(part done) or None off a terminal, seconds passed so far)."""
+) -> Iterator[tuple[Callable[[float], None], Callable[[], float]]]:
+    """Yields (progress(part done), seconds passed so far)."""
     began = time.monotonic()
     if is_in_cell():
         with _in_cell(what, began) as told:
             yield told, lambda: time.monotonic() - began
         return
     if not sys.stderr.isatty():
-        yield None, lambda: time.monotonic() - began
+        yield _by_lines(what, began), lambda: time.monotonic() - began
         return
     shown: list[Progress] = []
 
@@ -42,6 +47,31 @@ def progress_bar(
     finally:
         for bar in shown:
             bar.stop()
+
+
+def _by_lines(what: str, began: float) -> Callable[[float], None]:
+    """Return a progress that writes a line now and then to stderr."""
+    told_s = began
+
+    def progress(part: float) -> None:
+        nonlocal told_s
+        now = time.monotonic()
+        if now - told_s < LINE_EVERY_S or part >= 1:
+            return
+        told_s = now
+        passed_s = now - began
+        left = ""
+        if part > 0:
+            left_us = round((1 - part) / part * passed_s * SECOND_US)
+            left = f", about {clock(left_us)} more"
+        passed = clock(round(passed_s * SECOND_US))
+        print(
+            f"{what}: {100 * part:.0f} % done after {passed}{left}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return progress
 
 
 def _started_bar(what: str) -> Progress:

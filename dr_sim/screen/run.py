@@ -207,20 +207,20 @@ def _told(summary: Summary, scenario: Scenario) -> list[str]:
         due = counted(alerts.due, "lasting danger")
         return [f"ALERTS  {due}, {score}"]
     first, *later = summary.failovers
-    parts = [f"TOLD?  {_told_before(summary, first, scenario)}"]
+    parts = [f"WARNED?  {_told_before(summary, first, scenario)}"]
     met = [f for f in later if f.told.answer != "no danger"]
     for f in met[:MANY_TOLD]:
         said = _told_before(summary, f, scenario)
-        parts.append(f"       before failure {f.number}: {said}")
+        parts.append(f"         before failure {f.number}: {said}")
     if len(met) > MANY_TOLD:
         parts.append(
-            f"       {len(met) - MANY_TOLD} later failures met a danger, too"
+            f"         {len(met) - MANY_TOLD} later failures met a danger, too"
         )
     lines = "\n".join(parts).splitlines()
     if lines[-1].endswith(("before the loss.", "before the outage.")):
         lines[-1] += f"  {score}"
     else:
-        lines.append(f"       {score}")
+        lines.append(f"         {score}")
     return lines
 
 
@@ -248,7 +248,7 @@ def _told_before(
     what = "outage" if f.by_itself else "loss"
     return (
         f'yes: {instant(alert.time_us, scenario)} "{words}",{after}\n'
-        f"       {clock(told.before_failure_us or 0)} before the {what}."
+        f"         {clock(told.before_failure_us or 0)} before the {what}."
     )
 
 

@@ -5,6 +5,7 @@ sentences why, and what would help.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
@@ -60,9 +61,31 @@ def standing_table(summary: Summary) -> list[str]:
         out.append(
             f" {len(rows) - len(shown)} more; the page shows all of them"
         )
-    if note := own_targets(rows):
-        out.append(f" {note}")
+    out += [f" {note}" for note in standing_notes(rows)]
     return out
+
+
+def standing_notes(rows: Sequence[DatabaseStanding]) -> list[str]:
+    """Say what a reader of the table of databases would wonder about."""
+    return [
+        note for note in (own_targets(rows), _over_all_time(rows)) if note
+    ]
+
+
+def _over_all_time(rows: Sequence[DatabaseStanding]) -> str:
+    """Say what an SLA line on exposure counts, where the columns part the time at a failure; '' if
+    no such line is missed.
+    """
+    after = any(row.after.max_us is not None for row in rows)
+    missed = any(
+        re.match(r"exposure\b", name) for row in rows for name in row.misses
+    )
+    if not (after and missed):
+        return ""
+    return (
+        "an SLA line on exposure counts the whole run, the time after the failure too; the columns "
+        "show the two apart"
+    )
 
 
 def _row(row: DatabaseStanding) -> list[str]:

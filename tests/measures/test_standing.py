@@ -17,7 +17,13 @@ from dr_sim.measures.verdict import Judged, Outcome
 from dr_sim.runs.run import Result, run
 from dr_sim.scenario.asked_model import SlaLine
 from dr_sim.scenario.model import Scenario
-from dr_sim.screen.standing import MOST_ROWS, own_targets, standing_table, why_and_help
+from dr_sim.screen.standing import (
+    MOST_ROWS,
+    own_targets,
+    standing_notes,
+    standing_table,
+    why_and_help,
+)
 from dr_sim.units import MINUTE_US
 from tests.library.runs import SCENARIOS
 from tests.measures.make import TWO_DATABASES
@@ -245,6 +251,18 @@ def test_a_line_of_one_database_is_told_beside_a_service_that_meets_its_own(own:
     )
     assert by_name["slow"].misses == ["exposure_before.p99"]
     assert own_targets([service, by_name["slow"]]) == ""
+
+
+def test_a_missed_line_on_exposure_says_that_it_counts_the_time_after_the_failure(
+    own: Result,
+) -> None:
+    service, *rows = own.summary.standings
+    assert rows[0].after.max_us is not None
+    assert not any("whole run" in note for note in standing_notes([service, *rows]))
+    missed = replace(rows[0], misses=["exposure.max"])
+    assert any("counts the whole run" in note for note in standing_notes([service, missed]))
+    before = replace(rows[0], misses=["exposure_before.max"])
+    assert not any("whole run" in note for note in standing_notes([service, before]))
 
 
 def test_a_missed_exposure_is_explained_where_it_was_that_and_not_by_the_loss(
