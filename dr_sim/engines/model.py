@@ -37,7 +37,7 @@ of them: model_database.py; errors: sql_server_errors.py, and those of PostgreSQ
 from __future__ import annotations
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.engines import backup_set, postgres_words
+from dr_sim.engines import backup_set, own_errors, postgres_words
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
 from dr_sim.engines.commits import MASK, mark, rot
 from dr_sim.engines.model_database import (
@@ -311,6 +311,14 @@ class ModelEngine:
         db.commits = commits
         db.lsn = lsn
 
+    def _no_full(self, database: str) -> EngineError:
+        """Return the answer to a log backup before any full. PostgreSQL has no words for it: the
+        engine for a real server refuses it in dr_sim's own words.
+        """
+        if self.carries_base:
+            return self.refusal(4214)
+        return own_errors.refusal(60020, db=database)
+
     def close(self) -> None:
         """Forget all databases: they are in memory."""
         self.databases.clear()
@@ -323,7 +331,7 @@ class ModelEngine:
         fork, lsn = db.path[-1][0], db.lsn
         if order.kind is _LOG:
             if not backup_set.log_has_begun(chain):
-                raise self.refusal(4214)
+                raise self._no_full(database)
             first_fork = chain.log_fork
             header = BackupHeader(
                 database,

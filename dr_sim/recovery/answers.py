@@ -12,7 +12,7 @@ from dr_sim.machines import Command
 from dr_sim.recovery import events
 from dr_sim.recovery.failover import draining
 from dr_sim.recovery.files.file import LOG
-from dr_sim.recovery.repair import repairs
+from dr_sim.recovery.repair import repairs, rot
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay.replay import DatabaseReplay
@@ -27,7 +27,9 @@ def backup_taken(
         db.drain.taken(e)
     else:
         db.remake.taken(e, out)
-        if db.repair.taken(e, out):
+        waits = db.repair.taken(e, out)
+        rot.taken(db, e, out)
+        if waits:
             db.advance(e, out)
 
 

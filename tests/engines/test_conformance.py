@@ -61,6 +61,7 @@ def in_postgres_words(refusals: dict[str, set[int]]) -> dict[str, set[int]]:
     found = {
         situation: {told[number] for number in numbers} for situation, numbers in refusals.items()
     }
+    found["log_before_full"] = {60020}  # as the real server's engine says
     for situation in ("cut_in_header", "cut_off_in_backup"):
         # of which nothing is left: an empty file has the wrong size
         found[situation].add(told[3203])

@@ -281,3 +281,21 @@ def test_no_machine_is_told_anything_between_two_commands(tmp_path: Path) -> Non
     entered = next(i for i, row in enumerate(rows) if row.kind == "seen.EnterPhase")
     after = [row.kind for row in rows[entered + 1 :] if row.time_us == rows[entered].time_us]
     assert after[:2] == ["seen.Fence", "seen.PagesSound"]
+
+
+def test_a_full_of_rotten_pages_is_asked_for_again_after_waits_that_grow(tmp_path: Path) -> None:
+    """The copy comes from the full of Mon 01:00, which is rotten, as is each that follows. By hand:
+    a full takes a second and 50 GB at 187.5 MB/s, 4:28, and people name it as soon as it is made.
+    So they are asked for at 10:30, and from 11:35, 13:40 and 17:45 on: an hour, two hours, four,
+    eight and sixteen after they were named, at the next retry. They were 58.
+    """
+    lost = "{at: Mon 04:00, lose_secondary: 30 min}"
+    result = outcome(tmp_path, "", rots("queried: 10 h", "Mon 00:30"), lost)
+    assert result.summary.violations == []
+    asked = [
+        row.time_us // MIN
+        for row in result.journal.rows("seen.TakeBackup")
+        if row.values["kind"] == 0
+    ]
+    by_hand = ((10, 30), (11, 35), (13, 40), (17, 45), (25, 50), (41, 55))
+    assert asked == [60 * hours + minutes for hours, minutes in by_hand]

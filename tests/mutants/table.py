@@ -19,6 +19,7 @@ from tests.mutants.outside import OUTSIDE
 from tests.mutants.planting import Edit, Mutant, one
 from tests.mutants.reader import READER
 from tests.mutants.refusing import REFUSING
+from tests.mutants.renewed import RENEWED
 from tests.mutants.stalled import STALLED
 from tests.mutants.strangers import STRANGERS
 
@@ -801,4 +802,5 @@ MUTANTS = (
     *STALLED,
     *EVERYDAY,
     *READER,
+    *RENEWED,
 )

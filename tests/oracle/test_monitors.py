@@ -641,6 +641,12 @@ CASES = (
             **TOLD, "database": "crm", "kind": 0, "name": FULL_ON_ITS_WAY}, file=99),
         insert("truth.manager", "seen.TakeBackup", {"database": "crm", "kind": 0}, up=1,
                incarnation=2))),
+    Case(asking.no_full_of_rotten_pages_is_asked_for_at_once, DAMAGED, "R11", both(
+        insert("seen.Restored", "seen.BackupTaken", {
+            **TOLD, "database": "crm", "kind": 0, "name": FULL_ON_ITS_WAY}, name=LOG_15),
+        insert("seen.BackupTaken", "seen.PagesRot", {
+            **TOLD, "database": "crm", "fulls": json.dumps([FULL_ON_ITS_WAY]), "copy": 0}),
+        insert("seen.PagesRot", "seen.TakeBackup", {"database": "crm", "kind": 0}))),
     Case(asking.dropped_only_for_what_fits, DAMAGED, "R11", both(
         insert("seen.Restored", "seen.Drop", {"database": "crm"}),
         insert("seen.Restored", "seen.NoRoom", NO_ROOM))),

@@ -166,7 +166,7 @@ def _why_skipped(causes: Causes, skipped: Row) -> tuple[str, str]:
     if reason.startswith("paused"):
         label = causes.during(time, time + 1, Explains.PAUSED, database)
         return noted(f"{word} backups paused", label), reason
-    if reason.startswith(("4208", "4214", "55000")):
+    if reason.startswith(("4208", "4214", "55000", "60020")):
         label = causes.during(time, time + 1, Explains.REFUSED, database)
         return noted(f"{word} backup refused", label), reason
     if reason == OVERRUN:

@@ -103,6 +103,7 @@ MONITORS: tuple[Monitor, ...] = (
     asking.what_is_damaged_is_taken_again,
     asking.asked_again_once_refused,
     asking.nothing_is_asked_for_twice,
+    asking.no_full_of_rotten_pages_is_asked_for_at_once,
     asking.dropped_only_for_what_fits,
     choices.the_best_backup_gets_past,
     choices.files_are_sent_in_order,

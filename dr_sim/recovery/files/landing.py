@@ -168,6 +168,7 @@ def _other_is_whole(
         _has_come(db, file, e, out)
         if file.kind is FULL:
             kept.full_is_whole(db, file, e, out)
+            db.rotten.full_is_sound(header, out)
     db.remake.validated(file.kind, header, out)
     repairs.validated(db, file, e, out)
     if db.drain is not None:

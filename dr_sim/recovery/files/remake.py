@@ -5,7 +5,9 @@ Another copy of the file does not help then. The next backup may be a day or a w
 one of its kind is requested at once. An alert reports the missing backup and becomes critical
 (event 4), until a later one of that kind, or a full, is here and complete. If the new one is no
 better, it is requested again an hour later. While a repair runs, the repair requests what it needs
-itself.
+itself. Where incrementals stand on each other, the next one would stand on the lost one: then a
+full is requested in its place (bases.py). A full whose pages have rotted is requested again after
+waits that grow (rotten.py).
 
 When the primary has taken such a backup is durable, so a restart does not request another one while
 that one is on its way.
@@ -21,7 +23,8 @@ from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Event, Save
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.commands import TakeBackup
-from dr_sim.recovery.files.file import File
+from dr_sim.recovery.files.bases import can_be_restored, leads_past
+from dr_sim.recovery.files.file import FULL, File
 from dr_sim.recovery.replay.limits import MINUTE_US, elapsed_us
 from dr_sim.recovery.saved import of_type, read
 
@@ -38,13 +41,14 @@ for minutes to an hour).
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """Records when the primary had taken a backup, on both clocks, and how long it may be on its
-    way.
+    """Records when the primary had taken a backup, on both clocks, for how long it may be on its
+    way, and its name.
     """
 
     mono_us: int
     utc_us: int
     after_us: int
+    name: str
 
 
 def _stored(text: str) -> dict[Kind, _Taken]:
@@ -55,8 +59,10 @@ def _stored(text: str) -> dict[Kind, _Taken]:
     }
 
 
-def _taken(numbers: list[int]) -> _Taken:
-    return _Taken(*(of_type(each, int) for each in numbers))
+def _taken(values: list[object]) -> _Taken:
+    *numbers, name = values
+    mono_us, utc_us, after_us = (of_type(each, int) for each in numbers)
+    return _Taken(mono_us, utc_us, after_us, of_type(name, str))
 
 
 class Remake:
@@ -87,6 +93,12 @@ class Remake:
             read(self._key, text, _stored) if text else {}
         )
 
+    @property
+    def full(self) -> str:
+        """Return the name of the full that was taken last, as asked for here; '' if none."""
+        taken = self._taken.get(FULL)
+        return "" if taken is None else taken.name
+
     def retries(self) -> list[int]:
         """Return when something is reported again."""
         return [self._retry_at_us[kind] for kind in self.lost]
@@ -116,9 +128,13 @@ class Remake:
                 self._ask(kind, e, out)
 
     def _ask(self, kind: Kind, e: Event, out: list[Command]) -> None:
-        db = self._db
+        db, lost = self._db, self.lost.get(kind)
+        if lost is not None:
+            kind = leads_past(db, lost)
         another_asks = db.repair.on or db.drain is not None
         too_early = kind in self._asked or self._is_coming(kind, e)
+        if kind is FULL and not db.rotten.may_ask(e):
+            return
         if another_asks or db.machine_silent or too_early:
             return
         self._asked.add(kind)
@@ -150,12 +166,13 @@ class Remake:
             after_us = AGAIN_US
             if e.kind is Kind.FULL:
                 after_us = self._full_after_us
-            self._taken[e.kind] = _Taken(e.mono_us, e.utc_us, after_us)
+            taken = _Taken(e.mono_us, e.utc_us, after_us, e.name)
+            self._taken[e.kind] = taken
             self._save(out)
 
     def _save(self, out: list[Command]) -> None:
         values = {
-            int(kind): [of.mono_us, of.utc_us, of.after_us]
+            int(kind): [of.mono_us, of.utc_us, of.after_us, of.name]
             for kind, of in self._taken.items()
         }
         out.append(Save(self._key, json.dumps(values) if values else ""))
@@ -168,8 +185,10 @@ class Remake:
         self, kind: Kind, header: BackupHeader, out: list[Command]
     ) -> None:
         """Note that a backup of that kind is here and whole: what was lost before it is not needed
-        any more.
+        any more. One that stands on a backup that is not here is of no use.
         """
+        if kind in self.lost and not can_be_restored(self._db, header):
+            return
         came = False
         for each in (
             (Kind.FULL, Kind.INCREMENTAL) if kind is Kind.FULL else (kind,)

@@ -31,6 +31,9 @@ class Refusal(enum.Enum):
     LOST = "primary lost"
     SIMPLE_MODEL = "4208"  # the recovery model keeps no log
     NO_CHAIN = "4214"  # there is no full that a log could follow
+    NO_FULL = (
+        "60020"  # the same in dr_sim's words, of an engine that has none
+    )
     WAL_LEVEL = (
         "55000"  # PostgreSQL: wal_level keeps, or kept, too little log
     )
@@ -58,6 +61,7 @@ class Refusal(enum.Enum):
 _FOR_GOOD = (
     Refusal.SIMPLE_MODEL,
     Refusal.NO_CHAIN,
+    Refusal.NO_FULL,
     Refusal.WAL_LEVEL,
     Refusal.ENGINE,
     Refusal.NO_LOGS,

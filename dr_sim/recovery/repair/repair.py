@@ -194,6 +194,11 @@ class Repair:
         return self._phase.state in _ASKED
 
     @property
+    def coming(self) -> str:
+        """Return the name of the backup that is waited for; '' if none."""
+        return self.name if self.on else ""
+
+    @property
     def unanswered(self) -> bool:
         return self._phase.state is RepairPhase.UNANSWERED
 
@@ -378,7 +383,11 @@ class Repair:
             return self._look_for_running(e, out)
         if (self.sought_first or self.unanswered) and not self.name:
             sought = FULL if self.sought_first else self.kind
-            found = [name for name in e.waiting if kind_of(name) is sought]
+            found = [
+                name
+                for name in e.waiting
+                if kind_of(name) is sought and name not in self._db.rotten
+            ]
             if found:
                 self.kind = sought
                 self._found(found[-1], out)
@@ -402,6 +411,7 @@ class Repair:
             for name, written_utc_us in e.waiting.items()
             if kind_of(name) is self.kind
             and written_utc_us >= self._asked_utc_us
+            and name not in self._db.rotten
         ]
         if on_way:
             self._found(on_way[-1], out)

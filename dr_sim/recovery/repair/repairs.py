@@ -113,6 +113,8 @@ def _ask_primary(
 ) -> None:
     if db.machine_silent:
         return  # a dead primary takes no backup
+    if kind is FULL and not db.rotten.may_ask(e):
+        return  # it would hold rotten pages, as the last one does
     if not _is_refused_here(db, kind):
         db.repair.ask(kind, e, out)
 

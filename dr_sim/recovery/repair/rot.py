@@ -20,12 +20,32 @@ def said(
     db: DatabaseReplay, e: events.PagesRot, out: list[Command]
 ) -> None:
     """Set the fulls aside that people name; restore the copy again if it holds such pages."""
+    news = frozenset(e.fulls) - db.rotten.names
     db.rotten.said(e, out)
     set_aside(db)
+    if db.repair.coming in news or db.remake.full in news:
+        _asked_in_vain(db, e, out)
     db.beside.rot_is_known()
     if db.rules.keeps:
         kept.begin(db, e, out)  # no full may be left
     db.advance(e, out)
+
+
+def taken(
+    db: DatabaseReplay, e: events.BackupTaken, out: list[Command]
+) -> None:
+    """Handle a full that was asked for: people may have named it already."""
+    if e.name in db.rotten:
+        _asked_in_vain(db, e, out)
+
+
+def _asked_in_vain(
+    db: DatabaseReplay, e: Event, out: list[Command]
+) -> None:
+    """Wait for that full no longer; the next one is asked for after a wait."""
+    if db.repair.coming in db.rotten:
+        db.repair.useless()
+    db.rotten.asked_in_vain(e, out)
 
 
 def sound_again(
@@ -33,6 +53,7 @@ def sound_again(
 ) -> None:
     """Note that the primary's pages are sound again. What people have said of fulls stays true."""
     db.alerts.over(Danger.PRIMARY_PAGES, out)
+    db.rotten.sound(out)
 
 
 def set_aside(db: DatabaseReplay) -> None:

@@ -28,12 +28,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.chain import stands_on_full
 from dr_sim.backups.model import Kind
 from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import Danger
-from dr_sim.recovery.files.file import FULL, INCREMENTAL, LOG, File
+from dr_sim.recovery.files.bases import can_be_restored
+from dr_sim.recovery.files.file import FULL, INCREMENTAL, File
 from dr_sim.recovery.files.file_life import Content
 from dr_sim.recovery.replay.limits import elapsed_us
 from dr_sim.recovery.timers import Timer
@@ -102,7 +102,7 @@ class Overdue:
             header = file.header
             if file.kind not in self._kinds or header is None:
                 continue
-            if _can_be_restored(db, header):
+            if can_be_restored(db, header):
                 newest = _later(newest, header)
             elif useless is not _later(useless, header):
                 useless, self.useless = header, file.name
@@ -138,7 +138,7 @@ class Overdue:
         assert header is not None
         if header.started_utc_us <= self._newest_utc_us:
             return  # an older one that was damaged here, and is whole again
-        if not _can_be_restored(self._db, header):
+        if not can_be_restored(self._db, header):
             self.useless = file.name
             return
         self.useless = ""
@@ -205,34 +205,6 @@ def _later(one: BackupHeader | None, other: BackupHeader) -> BackupHeader:
     if one is None or one.started_utc_us < other.started_utc_us:
         return other
     return one
-
-
-def _can_be_restored(db: DatabaseReplay, header: BackupHeader) -> bool:
-    """Return whether the backups on which that one stands are here, or have been restored. A full
-    and an incremental may begin at one LSN: one that stands on the full does not stand on the
-    other.
-    """
-    begun: dict[tuple[Kind, int], BackupHeader] = {
-        (file.kind, file.header.first_lsn): file.header
-        for file in db.files.values()
-        if file.header and file.kind is not LOG
-    }
-    while header.kind is INCREMENTAL:
-        base_lsn = header.differential_base_lsn
-        state = db.state
-        if state.exists and state.differential_base_lsn == base_lsn:
-            return True
-        if (FULL, base_lsn) in begun:
-            return True
-        base = begun.get((INCREMENTAL, base_lsn))
-        if (
-            base is None
-            or stands_on_full(header)
-            or base.first_lsn >= header.first_lsn
-        ):
-            return False
-        header = base
-    return True
 
 
 def overdue_watches(db: DatabaseReplay) -> tuple[Overdue, Overdue]:
