@@ -163,6 +163,7 @@ class Notice(enum.StrEnum):
     JOB_FAILED = "job failed"
     JOB_OVERDUE = "job overdue"
     NOT_CLEANED = "not cleaned"
+    AGENT_SILENT = "agent silent"  # at a site, since the manager's start, and jobs wait for it
     NO_ROOM = "no room"  # for machines, at a site
     AT_LIMIT = "at the limit"  # of machines in a network, at a site
     AT_QUOTA = "at the quota"  # of a tenant's machines, at a site

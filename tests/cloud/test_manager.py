@@ -30,6 +30,7 @@ from dr_sim.cloud.events import (
     MirrorSwitched,
     ProvisionAsked,
     SideRead,
+    SilentAgent,
     SiteStands,
 )
 from dr_sim.cloud.jobs.job import JOBS
@@ -218,6 +219,49 @@ def test_people_know_once_of_an_attempt_that_nobody_confirms() -> None:
         assert not overdue(bench) and not bench.started()
     bench.say("ops/r1", Word.DONE)  # it had been done, and nobody could hear it
     assert bench.call("r1").state is JobState.DONE
+
+
+def silent(bench: Bench) -> list[tuple[str, int]]:
+    """Who is reported as silent by the last event, and since when."""
+    notices = [n for n in bench.given(Notify) if n.notice is Notice.AGENT_SILENT]
+    return [(n.about, n.since_utc_us - UTC) for n in notices]
+
+
+def observe(bench: Bench, *who: SilentAgent) -> None:
+    bench.tell(AgentsObserved(bench.now_us, UTC + bench.now_us, bench.life, (), who))
+
+
+def test_people_know_once_of_an_agent_for_which_jobs_wait_since_a_restart() -> None:
+    """Nothing is started at A, so no attempt of r1 is ever overdue."""
+    bench = Bench()
+    at_a = SilentAgent("prod", "A")
+    bench.now_us = 7 * MINUTE
+    bench.start(silent=[("prod", "A"), ("prod", "B")])
+    bench.call("r1")
+    told = []
+    for _ in range(20):
+        bench.alarm("", "jobs")
+        observe(bench, at_a, SilentAgent("prod", "B"))
+        told += [(bench.now_us, *each) for each in silent(bench)]
+        assert not bench.started()
+    # nothing waits for B
+    assert told == [(37 * MINUTE, "A", 7 * MINUTE)]
+    bench.alarm("", "jobs")
+    observe(bench)
+    assert [each.job for each in bench.started()] == ["ops/r1"]
+
+
+def test_nobody_is_told_of_a_silent_agent_for_which_nothing_waits() -> None:
+    bench = Bench()
+    bench.start(silent=[("prod", "A")])
+    for _ in range(20):
+        bench.alarm("", "jobs")
+        observe(bench, SilentAgent("prod", "A"))
+        assert not silent(bench)
+    bench.call("r1")  # from now on something waits, for an agent that is silent for long
+    bench.alarm("", "jobs")
+    observe(bench, SilentAgent("prod", "A"))
+    assert silent(bench) == [("A", 0)]
 
 
 def test_an_attempt_that_is_confirmed_late_has_its_whole_time_then() -> None:

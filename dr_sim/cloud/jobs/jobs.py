@@ -105,9 +105,8 @@ class JobBook:
         self._dues = JobDues(self.open)
         self._orders = JobOrders(config, self._dues)
         self._asleep = True  # until it is known what agents are doing
-        self._unheard: set[tuple[str, str]] = (
-            set()
-        )  # agents that have not said yet what they are doing
+        # agents that have not said yet what they are doing, and since when; None once people know
+        self._unheard: dict[tuple[str, str], int | None] = {}
         found = [
             CloudJob.from_text(key.removeprefix(OPEN), text)
             for key, text in stored.items()
@@ -181,12 +180,14 @@ class JobBook:
     def given_up(self, site: str) -> None:
         """Ask no more what its agents are doing: nothing of that site is used."""
         self._unheard = {
-            agent for agent in self._unheard if agent[1] != site
+            agent: since_us
+            for agent, since_us in self._unheard.items()
+            if agent[1] != site
         }
 
-    def not_heard(self, agent: tuple[str, str]) -> None:
+    def not_heard(self, agent: tuple[str, str], out: Out) -> None:
         """Start nothing at an agent before it has said what it is doing: its site is used again."""
-        self._unheard.add(agent)
+        self._unheard.setdefault(agent, out.mono_us)
 
     def wake(
         self, said: list[AgentSaid], silent: list[tuple[str, str]], out: Out
@@ -197,9 +198,7 @@ class JobBook:
         Nothing is started before all answers are taken up (`awake`).
         """
         first, self._asleep = self._asleep, True
-        self._unheard = (
-            set(silent) if first else self._unheard & set(silent)
-        )
+        self._still_unheard(silent, first, out)
         known = {(word.job, word.attempt): word for word in said}
         newest = {
             word.job: word.attempt
@@ -224,7 +223,42 @@ class JobBook:
         self._dues.ask_again_us = 0
         if self._unheard:
             self._dues.ask_again_us = out.mono_us + self._config.retry_us
+            self._notify_silent(out)
         return ended
+
+    def _still_unheard(
+        self, silent: list[tuple[str, str]], first: bool, out: Out
+    ) -> None:
+        """Keep the agents that are silent: all of them in the first answers of this life, and else
+        those of which nothing was heard before.
+        """
+        before = self._unheard
+        if first:
+            before = dict.fromkeys(silent, out.mono_us)
+        self._unheard = {
+            agent: since_us
+            for agent, since_us in before.items()
+            if agent in silent
+        }
+
+    def _notify_silent(self, out: Out) -> None:
+        """Notify people of agents that have been silent for the time limit, while jobs that have
+        not begun wait for them: no attempt of these can be overdue.
+        """
+        waiting = {
+            job.agent for job in self.open.values() if job.state is _QUEUED
+        }
+        for agent, since_us in self._unheard.items():
+            if since_us is None or agent not in waiting:
+                continue
+            if out.mono_us - since_us < self._config.time_limit_us:
+                continue
+            self._unheard[agent] = None
+            network, site = agent
+            since_utc_us = out.utc_us - (out.mono_us - since_us)
+            out.commands.append(
+                Notify(network, Notice.AGENT_SILENT, site, since_utc_us)
+            )
 
     def awake(self, out: Out) -> None:
         """Start what may start: all answers are taken up, with what follows of them."""

@@ -400,7 +400,7 @@ class Mirror:
         is made again.
         """
         self._mapping.add_site(site, ids)
-        self._book.not_heard((self.name, site))
+        self._book.not_heard((self.name, site), out)
         out.saves[f"{SITE}{self.name}/{site}"] = json.dumps(ids)
         self.backlog.forget(out)
         self.direction.target = site

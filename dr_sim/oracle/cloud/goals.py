@@ -40,6 +40,7 @@ REASONS = (
     "many failed",
     "job failed",
     "job overdue",
+    "agent silent",
     "not cleaned",
 )
 

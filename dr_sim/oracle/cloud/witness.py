@@ -34,6 +34,7 @@ from dr_sim.oracle.cloud.scripts import effect, ended, script, started
 from dr_sim.oracle.cloud.seen import CloudSeen
 from dr_sim.oracle.cloud.sites import SitesInUse
 from dr_sim.oracle.cloud.tenants import tenants_broken
+from dr_sim.oracle.cloud.unheard import unheard_broken
 from dr_sim.oracle.cloud.upkeep import upkeep_broken
 from dr_sim.oracle.cloud.waiting import waiting_broken
 from dr_sim.record.encoding import pairs_from_text
@@ -65,6 +66,7 @@ def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
     found += first_broken(journal, scenario)
     found += tenants_broken(journal, scenario)
     found += waiting_broken(journal, scenario)
+    found += unheard_broken(journal, scenario)
     found += placing_broken(journal, scenario)
     found += retries_broken(journal, scenario)
     found += due_broken(journal, scenario)
