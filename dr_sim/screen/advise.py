@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dr_sim.experiments.advising.advice import Advice, Tried, money_text
 from dr_sim.experiments.advising.costs import cost_now
 from dr_sim.experiments.judging.judge import LineVerdict
@@ -21,10 +23,28 @@ def advice_text(advice: Advice, seconds: float, scenario: str) -> str:
     parts = [head, "", *_table(advice), ""]
     now = cost_now(advice.scenario)
     if now is not None:
-        parts.append(f"As it is, recovery costs {money_text(now)} a month.")
+        parts.append(
+            f"As it is, recovery costs {money_text(now)} a month, by the scenario's prices. "
+            "'a month' is what a set costs on top of that."
+        )
+    parts += list(_parts_of_costs(advice))
     parts.append(advice.sentence)
     parts += [f"BROKEN  {told}" for told in advice.broken]
     return "\n".join(parts)
+
+
+def _parts_of_costs(advice: Advice) -> Iterator[str]:
+    """Yield what makes up the cost of each copy that was tried: a store needs no machine before a
+    failure, and keeps backups for longer.
+    """
+    for tried in advice.alone:
+        for change in tried.changes:
+            if change.cost and change.cost_parts:
+                parts = [
+                    f"{name} {money_text(cost)}"
+                    for name, cost in change.cost_parts
+                ]
+                yield f"{change.name} (+{money_text(change.cost)}): {', '.join(parts)}"
 
 
 def _table(advice: Advice) -> list[str]:

@@ -208,6 +208,12 @@ def test_what_one_more_copy_costs_by_hand() -> None:
     sent = 0.05 * gb_a_day * 365 / 12
     standby = 300 + 300 + 0.02 * gb_a_day * 3 + sent
     store = 300 + 0.02 * gb_a_day * 35 + sent
+    parts = {c.name: dict(c.cost_parts) for c in usual_changes(NARROW, scenario)}
+    of_standby, of_store = (
+        parts[f"a {which} at another place"] for which in ("second standby", "store")
+    )
+    assert set(of_standby) - set(of_store) == {"machine"} and of_standby["machine"] == 300_000_000
+    assert sum(of_store.values()) == cost["a store at another place"]
     found = cost["a second standby at another place"], cost["a store at another place"]
     assert [x / 1e6 for x in found if x is not None] == pytest.approx([standby, store], rel=1e-6)
 

@@ -58,19 +58,27 @@ def _taken(found: Offered, kinds: tuple[str, ...]) -> int:
 
 def cost_of_copy(scenario: Scenario, copy: CopyCost) -> int | None:
     """Return what a standby or a store costs a month, with its link."""
+    parts = parts_of_copy(scenario, copy)
+    return sum(parts.values()) if parts else None
+
+
+def parts_of_copy(scenario: Scenario, copy: CopyCost) -> dict[str, int]:
+    """Return what a standby or a store costs a month, part by part; empty: a price is not known."""
     prices = scenario.prices
     needed = [prices.link, prices.storage, prices.egress]
     needed += [prices.machine] if copy.machines else []
     if min(needed) < 0:
-        return None
-    link = prices.link * copy.bandwidth_bit_s // 10**6
-    return link + sum(
-        (
-            _kept(prices.storage, copy.sent_bit_s, copy.kept_us),
-            _sent(prices.egress, copy.sent_bit_s),
-            prices.machine * copy.machines,
-        )
-    )
+        return {}
+    parts = {
+        "link": prices.link * copy.bandwidth_bit_s // 10**6,
+        "what is sent": _sent(prices.egress, copy.sent_bit_s),
+        "backups kept": _kept(
+            prices.storage, copy.sent_bit_s, copy.kept_us
+        ),
+    }
+    if copy.machines:
+        parts["machine"] = prices.machine * copy.machines
+    return parts
 
 
 def cost_now(scenario: Scenario) -> int | None:

@@ -19,6 +19,7 @@ from dr_sim.experiments.advising.costs import (
     CopyCost,
     cost_of_copy,
     costs_of_copies,
+    parts_of_copy,
 )
 from dr_sim.experiments.advising.usual_change import UsualChange, step
 from dr_sim.loading import load_scenario
@@ -60,7 +61,9 @@ def one_more_copy(
         with_it = _loaded(path, (*overrides, *sets))
         if with_it is not None:
             of_it = _cost_at(with_it, _free(names, place))
-            yield UsualChange(name, sets, cost_of_copy(with_it, of_it))
+            parts = tuple(parts_of_copy(with_it, of_it).items())
+            cost = cost_of_copy(with_it, of_it)
+            yield UsualChange(name, sets, cost, parts)
 
 
 def _loaded(

@@ -12,12 +12,14 @@ _PLAIN = re.compile(r"[\w-]+")
 @dataclass(frozen=True, slots=True)
 class UsualChange:
     """One change. sets: as after `--set`. cost: more money a month, in millionths of the unit in
-    which the scenario's prices are; None: a price is not known.
+    which the scenario's prices are; None: a price is not known. cost_parts: what makes up the cost
+    of one more copy.
     """
 
     name: str
     sets: tuple[str, ...]
     cost: int | None = 0
+    cost_parts: tuple[tuple[str, int], ...] = ()
 
 
 def sets_of(changes: Iterable[UsualChange]) -> list[str]:
