@@ -442,7 +442,7 @@ FOUND = cloud_events.FoundAttempt("ops/r1", 2, Word.FAILED, WhyFailed.SCRIPT)
 WHOLE = dataclasses.replace(
     FOUND, network="prod", site="B", script="set", change="c1", params='{"id": "x"}'
 )
-MACHINES = cloud_events.FoundMachines(
+MACHINES = cloud_events.MachinesAtSite(
     (
         cloud_events.FoundMachine("web-1", True, "A-1", "web 1", "web", "front_end"),
         cloud_events.FoundMachine("web-2", False, "A-2", "web 1", "web", "front_end"),

@@ -182,7 +182,7 @@ class FoundMachine:
 
 
 @dataclass(slots=True)
-class FoundMachines:
+class MachinesAtSite:
     """The machines of a network at a site, and the images at the site's install point."""
 
     machines: tuple[FoundMachine, ...]
@@ -196,7 +196,7 @@ class MachinesRead(Event):
     network: str
     site: str
     number: int
-    machines: FoundMachines | None
+    machines: MachinesAtSite | None
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 from dr_sim.cloud.events import (
     FoundAttempt,
     FoundMachine,
-    FoundMachines,
     FoundThing,
+    MachinesAtSite,
     SilentAgent,
 )
 from dr_sim.cloud.words import WhyFailed, Word
@@ -106,7 +106,7 @@ def _identifiers(found: Any) -> dict[str, dict[str, str]]:
 _RUNS = {True: "running", False: "down"}
 
 
-def _machines_text(found: FoundMachines) -> str:
+def _machines_text(found: MachinesAtSite) -> str:
     machines = [_machine_list(machine) for machine in found.machines]
     return json.dumps({"machines": machines, "images": found.images})
 
@@ -122,9 +122,9 @@ def _machine_list(machine: FoundMachine) -> list[str]:
     ]
 
 
-def _machines(found: Any) -> FoundMachines:
+def _machines(found: Any) -> MachinesAtSite:
     machines = tuple(_machine(*_texts(one)) for one in found["machines"])
-    return FoundMachines(machines, _texts(found["images"]))
+    return MachinesAtSite(machines, _texts(found["images"]))
 
 
 def _machine(name: str, state: str, *what: str) -> FoundMachine:
@@ -140,7 +140,7 @@ CLOUD_CODECS: dict[Any, Codec] = {
         Codec(_things_text, checked(_things))
     ),
     dict[str, dict[str, str]]: Codec(json.dumps, checked(_identifiers)),
-    FoundMachines | None: _or_nobody(
+    MachinesAtSite | None: _or_nobody(
         Codec(_machines_text, checked(_machines))
     ),
 }

@@ -11,8 +11,8 @@ from dr_sim.cloud.events import (
     AgentSaid,
     AgentsObserved,
     FoundMachine,
-    FoundMachines,
     ImageSaid,
+    MachinesAtSite,
     MachinesBack,
     MachinesRead,
     MachinesSilent,
@@ -117,7 +117,7 @@ class Told:
 
     def reads(self, command: ReadMachines) -> list[Command]:
         there = self.there[command.site]
-        told = FoundMachines(tuple(there), tuple(self.images[command.site]))
+        told = MachinesAtSite(tuple(there), tuple(self.images[command.site]))
         return self.tell(MachinesRead, 1, "prod", command.site, command.number, told)
 
     def silent(self, *names: str) -> list[Command]:
@@ -232,7 +232,7 @@ def test_a_copy_that_was_cut_off_is_ordered_again_at_the_retry() -> None:
 def test_what_a_site_says_of_itself_beats_the_records() -> None:
     of = Told()
     stray = FoundMachine("stray-7", True, "A-compute-3", "web 1", "web", "front_end")
-    there = FoundMachines((stray,), ())
+    there = MachinesAtSite((stray,), ())
     of.manager = CloudManager(of.config, 2, {**of.manager._kept})
     of.manager.resume()
     asked = of.tell(AgentsObserved, 2, (), ())

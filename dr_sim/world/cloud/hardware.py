@@ -21,7 +21,7 @@ from dr_sim.cloud.commands import (
 )
 from dr_sim.cloud.events import (
     FoundMachine,
-    FoundMachines,
+    MachinesAtSite,
     MachinesBack,
     MachinesRead,
     MachinesSilent,
@@ -444,7 +444,7 @@ class Hardware:
             found,
         )
 
-    def _found(self, network: str, site: str) -> FoundMachines:
+    def _found(self, network: str, site: str) -> MachinesAtSite:
         index = self._world.names.index[network]
         found = tuple(
             FoundMachine(m.name, m.up, m.physical, m.image, m.farm, m.role)
@@ -452,7 +452,7 @@ class Hardware:
             if m.network == index
         )
         images = sorted(self._good_images(site))
-        return FoundMachines(found, tuple(images))
+        return MachinesAtSite(found, tuple(images))
 
     def _note(self, machine: RealMachine, what: str) -> None:
         if what == "running":
