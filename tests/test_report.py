@@ -613,6 +613,10 @@ def test_a_phone_shows_a_database_as_a_card_and_a_list_sorts(browser: Any, sever
     cell = "const c = document.querySelector('.standing tbody tr').cells[1]; return "
     before = "getComputedStyle(c, '::before').content"
     assert "data loss, worst" in browser.execute_script(cell + before)
+    heads = (
+        "return [...document.querySelectorAll('.standing tbody tr td')].map(c => c.dataset.head)"
+    )
+    assert "exposure from then on, max" in browser.execute_script(heads)
     choose = "const s = document.querySelector('label.narrow select'); s.value = '{}'; s.onchange()"
     browser.execute_script(choose.format(0))
     assert browser.execute_script(ROWS) == ["loud", "quiet", "service"]

@@ -31,7 +31,7 @@ from dr_sim.measures.summary.types import (
 )
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.report.page import MARKS, rendered
-from dr_sim.report.standings import standings, with_values
+from dr_sim.report.standings import ON_A_CARD, standings, with_values
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_facts
@@ -100,6 +100,7 @@ def report_html(
         alerts=_alerts(summary, scenario),
         raised=summary.alerts.raised,
         standing_heads=heads,
+        on_a_card=ON_A_CARD,
         sla=[_line(line) for line in shown.verdict.lines],
         resolved=dump_resolved(scenario),
         examined=examined,

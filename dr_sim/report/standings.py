@@ -28,6 +28,8 @@ class StandingRow:
 
 
 BEFORE, AFTER = "exposure before the first failure", "from then on"
+ON_A_CARD = {AFTER: "exposure from then on"}
+"""Headings that say too little where no other one stands beside them, as on a phone."""
 WITHOUT_FAILURE = {BEFORE: "exposure"}
 STANDING_HEADS: tuple[StandingGroup, ...] = (
     ("data loss", ("worst", "RPO")),
