@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.scenario.fields.fields import Params
 from dr_sim.scenario.fields.laws import Law
-from dr_sim.scenario.fields.quantities import Duration
+from dr_sim.scenario.fields.quantities import Detour
 from dr_sim.scenario.kind import COPY, EventKind, Explains
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Latency(Params):
-    more: Duration
+    more: Detour
     duration: Law
 
 

@@ -14,10 +14,11 @@ from dr_sim.cli.main import main
 from dr_sim.engines import postgres_words
 from dr_sim.engines.postgres.errors import sqlstate
 from dr_sim.engines.sql_server_errors import ERRORS as SQL_SERVER_ERRORS
+from dr_sim.loading import load_scenario
 from dr_sim.measures.causes.ledger import explain_at
 from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.journal import Row
-from dr_sim.runs.run import Result
+from dr_sim.runs.run import Result, run
 from dr_sim.screen.run import screen
 from dr_sim.world.link.offered import offered, overload
 
@@ -787,3 +788,19 @@ def test_with_wal_level_minimal_no_backup_of_any_kind_is_made_and_only_a_base_go
         r.values["kind"] for r in rows(sql_server, "truth.backup_finished") if r.time_us < back
     ]
     assert Kind.INCREMENTAL in early
+
+
+def test_an_answer_that_takes_longer_than_a_retry_is_waited_for(tmp_path: Path) -> None:
+    """The backups are paused. The primary is asked why; its answer is still on its way when event 2
+    is raised again, 10 s later (R9).
+    """
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "run_for: 4 h\ndatabases: {crm: {size: 5 GB}}\nreplay: {retry: 10 s}\n"
+        "link: {bandwidth: 200 Mbit/s, rtt: 1 min}\n"
+        "events: [{at: 2 h 1 min, paused_backups: {database: crm, duration: 1 h}}]\n",
+        encoding="utf-8",
+    )
+    result = run(load_scenario(path))
+    assert result.summary.violations == []
+    assert [row for row in result.journal.rows("seen.RaiseAlert") if row.values["event_id"] == 2]

@@ -1019,3 +1019,17 @@ def test_a_loss_that_is_drawn_may_have_come_before(write: Write) -> None:
     )
     path = write(SMALLEST + lost_again + "\n")
     assert validate(path, ["after_failover.new_secondary=none"]) == []
+
+
+@pytest.mark.parametrize(("rtt", "more"), [("61 s", "1 s"), ("1 min", "61 s")])
+def test_a_round_trip_beyond_a_minute_is_refused(rtt: str, more: str) -> None:
+    detour = {"at": "1 h", "latency": {"more": more, "duration": "1 h"}}
+    with pytest.raises(InputError, match="'61 s' is more than 1 min, the most for a round trip"):
+        load_scenario(
+            {
+                "run_for": "1 day",
+                "databases": {"crm": {"size": "1 GB"}},
+                "link": {"bandwidth": "200 Mbit/s", "rtt": rtt},
+                "events": [detour],
+            }
+        )

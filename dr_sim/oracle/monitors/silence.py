@@ -13,6 +13,7 @@ from dr_sim.oracle.monitors.alert_rows import NO_NEW_LOGS
 from dr_sim.oracle.monitors.attempts import attempts
 from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
+from dr_sim.record.journal import Row
 
 
 def silence_is_told(story: Story) -> Iterator[Breach]:
@@ -183,9 +184,10 @@ def silence_is_looked_into(story: Story) -> Iterator[Breach]:
             row.time_us, until_us
         ):
             continue
-        if not story.any_within(
+        asked = story.any_within(
             ("seen.AskPrimary",), database, from_us, until_us
-        ):
+        )
+        if not asked and not _waits_for_answer(story, database, row):
             yield Breach(
                 "R9",
                 row.seq,
@@ -194,3 +196,17 @@ def silence_is_looked_into(story: Story) -> Iterator[Breach]:
                 "an alert reports that no new logs come, and nobody looks at the "
                 "backup jobs at the primary",
             )
+
+
+def _waits_for_answer(story: Story, database: int, row: Row) -> bool:
+    """Return whether the primary was asked in this life, and its answer is still on its way: over a
+    link with a round trip longer than a retry, that is no neglect.
+    """
+    life_us = story.life_at(row.time_us)[0]
+    asked = story.rows_between("seen.AskPrimary", database, 0, row.time_us)
+    if not asked or asked[-1].time_us < life_us:
+        return False
+    answers = story.rows_between(
+        "seen.PrimaryAnswered", database, asked[-1].seq, row.time_us
+    )
+    return not answers

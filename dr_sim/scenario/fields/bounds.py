@@ -113,6 +113,13 @@ REVERIFY = Bound(
     units.format_duration,
     "each reads every file that a restore would need",
 )
+ROUND_TRIP = Bound(
+    "a round trip",
+    0,
+    units.MINUTE_US,
+    units.format_duration,
+    "TCP repeats after a minute what has no answer by then (RFC 6298): a longer one is an outage",
+)
 BEAT = Bound(
     "a time between heartbeats",
     1_000,
@@ -137,7 +144,7 @@ def round_trip(text: str) -> int:
         raise units.UnitError(
             f"{number!r} has no unit; write '{number} ms'"
         )
-    return duration(text)
+    return ROUND_TRIP.check(units.parse_duration(text), text)
 
 
 def size(text: str) -> int:

@@ -137,6 +137,8 @@ Reverify = Annotated[
     Duration, _within(bounds.REVERIFY, or_none_at_all=True)
 ]
 Beat = Annotated[Duration, _within(bounds.BEAT)]
+Detour = Annotated[Duration, _within(bounds.ROUND_TRIP)]
+"""Microseconds that a round trip takes longer."""
 
 Size = Annotated[
     int,
@@ -181,10 +183,10 @@ NEVER = -1
 
 RoundTrip = Annotated[
     int,
-    _reader(bounds.round_trip, bounds.DURATION),
+    _reader(bounds.round_trip, bounds.ROUND_TRIP),
     Quantity("duration", units.format_duration),
     _text(
-        f"a duration, {bounds.DURATION.told()}",
+        f"a duration, {bounds.ROUND_TRIP.told()}",
         DURATION_PATTERN,
         "30 ms",
         "0.5 ms",
