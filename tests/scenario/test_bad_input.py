@@ -428,6 +428,13 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
             "4:25: sla.rto (the same as outage): a bound is written 'at most 30 min'",
         ],
     ),
+    (
+        "failover: manual",
+        [
+            "4:11: failover: a mapping of settings belongs here, not 'manual'; write "
+            "failover: {mode: manual}"
+        ],
+    ),
     ("sla: {data_loss: '> 15'}", ["4:18: sla.data_loss: a bound is written 'at most 15 min'"]),
     (
         "sla: {data_loss: > 15 min}",

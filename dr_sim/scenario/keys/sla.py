@@ -38,6 +38,12 @@ from dr_sim.scenario.sla_measures import (
 _KEYS = ("id", "database", "class", "fault", "tenant")
 _OF_SERVICE = ("jobs_twice", "jobs_lost", "api", "to_goal")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
+_OTHER_BOUND = re.compile(
+    r"\s*(?:<=?|≤|=|(?:no more|not more|less) than|up to|max(?:imum)?|under|below|within)?:?\s*"
+    r"(.+?)(?:\s+(?:or less|at most|max))?\s*",
+    re.DOTALL | re.IGNORECASE,
+)
+"""A bound as people write it from habit: '<= 30 min', 'under 30 min', '30 min max'."""
 _UNKNOWN_IS = (
     "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, "
     "writes_refused, degraded, each for every run or "
@@ -299,9 +305,11 @@ def parse_bound(kind: str, text: str) -> tuple[bool, int]:
     given = text if len(text) <= LONGEST_VALUE else ""
     match = _BOUND.fullmatch(given)
     if match is None:
+        other = _OTHER_BOUND.fullmatch(given)
+        amount = other[1] if other else ""
         right = (
-            f"'at most {given}'"
-            if given and _parsed(kind, given) is not None
+            f"'at most {amount}'"
+            if amount and _parsed(kind, amount) is not None
             else f"'at most {example}'"
         )
         raise units.UnitError(f"a bound is written {right}")

@@ -149,6 +149,7 @@ _SECTIONS = {
     "databases": "databases: {crm: {size: 500 GB}}",
 }
 """Examples of sections that people write as one value."""
+_FAILOVER_MODES = ("manual", "automatic")
 _CHOICES = {
     **dict.fromkeys(("datacenter", "data center", "dc", "region"), "site"),
     **dict.fromkeys(("primary", "server", "machine", "node", "vm"), "host"),
@@ -478,6 +479,8 @@ def _reason(found: dict[str, Any], here: Node) -> str:
             for path, text in _SECTIONS.items()
             if found["loc"] and path == found["loc"][-1]
         )
+        if given in _FAILOVER_MODES:
+            example = example.replace("automatic", given)
         return f"a mapping of settings belongs here, not {shown}{example}"
     if kind in ("list_type", "tuple_type"):
         return f"a list belongs here, not {shown}"
