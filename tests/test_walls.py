@@ -30,7 +30,7 @@ from dr_sim.recovery.events import EVENTS, Event, Restored, Validated
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.scenario.kind import EventKind
 from dr_sim.world.play import play
-from tests.syntax import forget_trees, tree_of
+from tests.syntax import forget_trees, nodes_of, tree_of
 from tests.world.build import ONE, ran
 
 ROOT = Path(__file__).parents[1]
@@ -91,7 +91,7 @@ def imports_of(path: Path) -> set[str]:
     count as modules where such modules exist.
     """
     found: set[str] = set()
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -192,7 +192,7 @@ def test_an_import_that_a_pure_room_may_not_have_is_found(
     ids=lambda p: f"{p.parent.name}/{p.name}",
 )
 def test_decisions_ask_no_clock_and_no_one_else(path: Path) -> None:
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             assert name not in BANNED_CALLS, f"{path.name}:{node.lineno} calls {name}"
@@ -384,7 +384,7 @@ def classes_twice() -> dict[str, list[str]]:
     """Class name -> the files that define one of that name, where these are several."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "dr_sim").rglob("*.py")):
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     return {name: files for name, files in found.items() if len(files) > 1}
@@ -469,7 +469,7 @@ def kinds_written_in(path: Path) -> list[str]:
     """Every text in a file's code that is the name of a kind of event, whole."""
     names = {kind.name for kind in KINDS}
     found = []
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Constant) and node.value in names:
             found.append(f"{path.name}:{node.lineno} {node.value!r}")
     return found
@@ -595,7 +595,7 @@ def _is_text(node: ast.AST) -> bool:
 def states_as_texts(path: Path) -> list[str]:
     """Return the lines where the state of an object is set to a text, or compared with one."""
     found = []
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Assign):
             bad = _is_text(node.value) and any(_is_state(each) for each in node.targets)
         elif isinstance(node, ast.Compare):
@@ -649,8 +649,7 @@ def comprehensions_of(statement: ast.stmt) -> int:
 
 def packed_in(path: Path) -> list[str]:
     """Return the statements with more than one comprehension."""
-    tree = tree_of(path)
-    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    statements = [node for node in nodes_of(path) if isinstance(node, ast.stmt)]
     return [f"{path}:{node.lineno}" for node in statements if comprehensions_of(node) > 1]
 
 
@@ -726,7 +725,7 @@ state laws, which may begin so.
 def clauses_in(path: Path) -> list[str]:
     """Docstrings of functions that begin with a clause."""
     found = []
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         text = (ast.get_docstring(node) or "") if isinstance(node, ast.FunctionDef) else ""
         if CLAUSE.match(text):
             found.append(f"{path}:{node.lineno} {text[:40]}")
@@ -738,7 +737,7 @@ def clipped_in(path: Path) -> list[str]:
     phrase.
     """
     found = []
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         lines = getattr(node, "body", ())
         for line in lines if isinstance(lines, list) else ():
             text = getattr(getattr(line, "value", None), "value", None)

@@ -90,7 +90,8 @@ def test_what_a_page_shows_as_a_scenario_loads(
 
 
 # ---- commands in sentences and tables
-COMMANDS = dict(commands_of(parser_of_all()))
+PARSER = parser_of_all()
+COMMANDS = dict(commands_of(PARSER))
 MENTIONED = re.compile(r"`(dr-sim [^`]+)`")
 BLOCKS = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 STOPS = re.compile(r" [|>#].*|\\\n *")
@@ -114,7 +115,7 @@ def not_understood(line: str, capsys: pytest.CaptureFixture[str]) -> str:
     """
     words = shlex.split(STOPS.sub(" ", line))[1:]
     try:
-        _, extra = parser_of_all().parse_known_args(words)
+        _, extra = PARSER.parse_known_args(words)
     except SystemExit as stopped:
         said = capsys.readouterr().err
         if stopped.code == 0:
