@@ -134,3 +134,20 @@ def test_an_unknown_word_is_told_with_what_was_meant(
         main(argv)
     assert left.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        ([], "COMMAND; `dr-sim --help` lists all of them"),
+        (["ways", "a.yaml"], "--at; `dr-sim ways --help` shows an example"),
+        (["compare", "a.yaml"], "B.yaml; `dr-sim compare --help` shows an example"),
+    ],
+)
+def test_what_is_missing_is_named_with_where_to_look(
+    argv: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(argv)
+    assert left.value.code == 2
+    assert f"the following arguments are required: {hint}" in capsys.readouterr().err

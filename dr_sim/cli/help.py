@@ -435,6 +435,11 @@ class Parser(argparse.ArgumentParser):
                 f"there is no {what} {word!r}; {_meant(word, known)}"
                 f"`{self.prog} --help` lists all of them"
             )
+        elif missing := re.search(r"are required: (.*)", message):
+            shows = "shows an example"
+            if missing[1] in ("COMMAND", "KIND", "PART"):
+                shows = "lists all of them"
+            message += f"; `{self.prog} --help` {shows}"
         self.print_usage(sys.stderr)
         note(f"{self.prog}: error: {message}")
         self.exit(2)

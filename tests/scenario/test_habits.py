@@ -68,6 +68,8 @@ WRITTEN = [
     ("link_outage: 12 min", "network_outage: 12 min", "did you mean 'link_outage'?"),
     ("data_loss: at most 15 min", "data_loss: 15 min", "written 'at most 15 min'"),
     ("data_loss: at most 15 min", "data_loss: '<= 15 min'", "written 'at most 15 min'"),
+    ("data_loss: at most 15 min", "availability: 99.9 %", "as in 'outage: at most 30 min'"),
+    ("data_loss: at most 15 min", "mttr: 30 min", "write 'outage.mean: at most 30 min'"),
     ("data_loss: at most 15 min", "data_loss: '< 31 min'", "written 'at most 31 min'"),
     ("data_loss: at most 15 min", "data_loss: under 31 min", "written 'at most 31 min'"),
     ("data_loss: at most 15 min", "data_loss: 31 min max", "written 'at most 31 min'"),

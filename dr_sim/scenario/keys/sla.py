@@ -38,6 +38,8 @@ from dr_sim.scenario.sla_measures import (
 _KEYS = ("id", "database", "class", "fault", "tenant")
 _OF_SERVICE = ("jobs_twice", "jobs_lost", "api", "to_goal")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
+_SHARES_OF_TIME = ("availability", "uptime", "nines")
+_TIMES_TO_REPAIR = ("mttr", "recovery_time")
 _OTHER_BOUND = re.compile(
     r"\s*(?:<=?|≤|=|(?:no more|not more|less) than|up to|max(?:imum)?|under|below|within)?:?\s*"
     r"(.+?)(?:\s+(?:or less|at most|max))?\s*",
@@ -281,6 +283,13 @@ def _meant(measure: str) -> str:
         return (
             "of one copy write outage_if_now@NAME.max or exposure@NAME.max"
         )
+    if measure.lower() in _SHARES_OF_TIME:
+        return (
+            "a share of the time depends on how often failures come: write what one may cost, as "
+            "in 'outage: at most 30 min'"
+        )
+    if measure.lower() in _TIMES_TO_REPAIR:
+        return "write 'outage.mean: at most 30 min'"
     meant = nearest(
         measure,
         (
