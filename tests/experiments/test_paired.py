@@ -15,6 +15,7 @@ from dr_sim.experiments.comparing.paired import (
     Key,
     PairedDifference,
     differences,
+    in_words,
     is_sure,
     mean_texts,
     p_value,
@@ -246,3 +247,15 @@ def test_never_has_no_mean() -> None:
     assert ranked([found]) == [found]
     (finite,) = differences(a, a)
     assert mean_texts(finite) == ["2:05", "2:05"] and finite.interval.low == 0
+
+
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [
+        ("exposure_after.p99", "exposure after the first failure p99"),
+        ("exposure_before.max", "exposure before the first failure max"),
+        ("exposure.above_900000000_us", "exposure above 15:00"),
+    ],
+)
+def test_a_measure_is_named_as_people_read_it(measure: str, words: str) -> None:
+    assert in_words(measure) == words

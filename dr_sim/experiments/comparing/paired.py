@@ -225,7 +225,7 @@ def mean_texts(d: PairedDifference) -> list[str]:
 
 _IN_WORDS = {
     "exposure_before": "exposure before the first failure",
-    "exposure_after": "exposure from the first failure on",
+    "exposure_after": "exposure after the first failure",
     "ways_open_before": "ways open before the first failure",
 }
 """Measures whose names do not say by themselves what they are."""
