@@ -299,3 +299,26 @@ def test_a_full_of_rotten_pages_is_asked_for_again_after_waits_that_grow(tmp_pat
     ]
     by_hand = ((10, 30), (11, 35), (13, 40), (17, 45), (25, 50), (41, 55))
     assert asked == [60 * hours + minutes for hours, minutes in by_hand]
+
+
+@pytest.mark.parametrize("events", [
+    # no copy is here while the next full waits
+    ["{at: 58 min, rotting_pages: {database: crm, queried: 20 min}}",
+     "{at: 104 min, lose_secondary: 5 min}"],
+    # the full that was asked for is lost, and another one was asked for in its place
+    ["{at: 64 min, rotting_pages: {database: crm, queried: 90 min}}",
+     "{at: 82 min, lose_secondary: 5 min}",
+     "{at: 64 min, missing_file: {database: crm, kind: full, where: both}}"],
+    # the full that was asked for was restored long before people call it rotten
+    ["{at: 36 min, rotting_pages: {database: crm, queried: 90 min}}",
+     "{at: 99 min, lose_secondary: 5 min}"],
+])  # fmt: skip
+def test_a_wait_for_sound_pages_is_no_neglect(tmp_path: Path, events: list[str]) -> None:
+    path = tmp_path / "s.yaml"
+    lines = "".join(f"  - {event}\n" for event in events)
+    path.write_text(
+        "run_for: 10 h\ndatabases: {crm: {size: 5 GB, full: every 4 h, incremental: none}}\n"
+        f"link: {{bandwidth: 200 Mbit/s}}\nevents:\n{lines}",
+        encoding="utf-8",
+    )
+    assert run(load_scenario(path)).summary.violations == []

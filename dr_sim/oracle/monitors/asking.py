@@ -21,6 +21,7 @@ from dr_sim.oracle.monitors.alert_rows import (
 )
 from dr_sim.oracle.monitors.attempts import is_accepted
 from dr_sim.oracle.monitors.primary import IN_A_ROW, PASSING
+from dr_sim.oracle.monitors.rotten import waits_of
 from dr_sim.oracle.monitors.story import (
     FULL,
     HOUR_US,
@@ -29,15 +30,12 @@ from dr_sim.oracle.monitors.story import (
     Breach,
     Story,
     kind_in_name,
-    rot_said,
 )
 from dr_sim.record.journal import Row
 from dr_sim.scenario.schedule import longest_gap_us
 
 _SAME_LIST = 20
 """Rows among which the commands that follow on an event stand."""
-_LONGEST_WAIT_US = 24 * HOUR_US
-"""The longest time between two requests for a full while pages are rotten."""
 _LACKS_A_LOG = "is missing in this store"
 _NO_BASE = "stands is not here"
 """Words of alerts about a store that lacks a log, and about a backup that cannot be restored."""
@@ -421,69 +419,28 @@ def _is_coming(story: Story, row: Row, again: Row) -> bool:
 def no_full_of_rotten_pages_is_asked_for_at_once(
     story: Story,
 ) -> Iterator[Breach]:
-    """Where people say that a full that was asked for holds rotten pages, another one is asked for
-    an hour later, and each time that this happens again after twice that time, up to a day, until
-    the pages are sound (R11).
+    """Where people say that a full that was asked for holds rotten pages, the next one is asked for
+    after a wait (R11).
     """
     for database in story.databases:
-        said = rot_said(story, database)
-        if not said:
-            continue
-        waits = 0
-        since: Row | None = None
-        for row in _about_rot(story, database, said):
-            if _ends_the_wait(row, said) or story.failing_over(row.seq):
-                waits, since = 0, None
-            elif row.kind == "seen.BackupTaken":
-                waits, since = waits + 1, _later(row, said)
-            elif row.kind == "seen.TakeBackup" and since is not None:
-                wait_us = min(HOUR_US << (waits - 1), _LONGEST_WAIT_US)
-                if row.time_us < since.time_us + wait_us - SLACK_US:
-                    yield Breach(
-                        "R11",
-                        row.seq,
-                        row.time_us,
-                        database,
-                        "the full that was asked for holds rotten pages, and the next one is asked "
-                        "for at once",
-                    )
-                    break
-                since = None
-
-
-def _about_rot(
-    story: Story, database: int, said: dict[str, Row]
-) -> list[Row]:
-    """Return, in the order in which people can know, the requests for fulls, the answers that name
-    a rotten one, and what shows that the pages are sound.
-    """
-    found: list[tuple[int, Row]] = []
-    for kind in ("seen.TakeBackup", "seen.PagesSound", "seen.Landed"):
-        for row in story.rows(kind):
-            if (
-                row.entity == database
-                and row.values.get("kind", FULL) == FULL
+        waits = waits_of(story, database)
+        for row in story.rows_of("seen.TakeBackup", database):
+            if row.values["kind"] != FULL or story.failing_over(row.seq):
+                continue
+            later_us = row.time_us + SLACK_US
+            if any(
+                wait.since.seq < row.seq and wait.holds_at(later_us)
+                for wait in waits
             ):
-                found.append((row.seq, row))
-    for row in story.rows_of("seen.BackupTaken", database):
-        if row.values["kind"] == FULL and row.values["name"] in said:
-            found.append((_later(row, said).seq, row))
-    return [row for _, row in sorted(found, key=lambda each: each[0])]
-
-
-def _later(taken: Row, said: dict[str, Row]) -> Row:
-    """Return the later row of the two: the full is known, and people call it rotten."""
-    return max(taken, said[taken.values["name"]], key=lambda row: row.seq)
-
-
-def _ends_the_wait(row: Row, said: dict[str, Row]) -> bool:
-    """Return whether the row shows that the pages are sound: people say so, or a full has landed
-    that nobody ever calls rotten.
-    """
-    if row.kind != "seen.Landed":
-        return row.kind == "seen.PagesSound"
-    name = row.values["name"]
-    return kind_in_name(name) == FULL and name not in said
+                yield Breach(
+                    "R11",
+                    row.seq,
+                    row.time_us,
+                    database,
+                    "the full that was asked for holds rotten pages, and the next one is asked for "
+                    "at once",
+                )
+                break
 
 
 def dropped_only_for_what_fits(story: Story) -> Iterator[Breach]:

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from dr_sim.oracle.monitors.rotten import waits_of
 from dr_sim.oracle.monitors.story import (
     FULL,
     MINUTE_US,
@@ -102,6 +103,8 @@ def _is_left(
         return False
     if is_restoring(story, database, until_us):
         return False
+    if any(wait.holds_at(from_us) for wait in waits_of(story, database)):
+        return False  # another full would hold rotten pages, as the last one does
     if _is_hashing(story, database, until_us):
         return False
     seq = _last_seq(story, until_us)
@@ -235,6 +238,10 @@ def full_sent_again(row: Row) -> str:
 def _news_us(story: Story, database: int) -> list[int]:
     """Return when anything happened that has to do with the database's copy or its fulls."""
     found = [story.first_start_us, story.end_us]
+    found += [
+        min(wait.until_us, story.end_us)
+        for wait in waits_of(story, database)
+    ]
     for kind in _OF_A_FILE:
         rows = story.of(kind, database)
         names = story.texts(rows["name"])
