@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Timer
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from dr_sim.chaos.api import CallAnswered, CallMade, EffectSeen
 from dr_sim.errors import DrSimError, input_error
 from dr_sim.scenario.cloud_model import OPERATIONS
+from dr_sim.stores import StoreError
+
+if TYPE_CHECKING:  # the extra is needed where the store is a database
+    from dr_sim.stores.postgres import PostgresStore
 
 _LONGEST_S = 60.0
 _NOT_FOUND = 404
@@ -59,9 +64,7 @@ def emptied(store: str) -> Iterator[None]:
     if not store:
         yield
         return
-    from dr_sim.stores.postgres import PostgresStore
-
-    with PostgresStore(store) as database:
+    with _opened(store) as database:
         if database.load():
             raise input_error(
                 "--store",
@@ -70,8 +73,20 @@ def emptied(store: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with PostgresStore(store) as database:
+        with _opened(store) as database:
             database.save_all(dict.fromkeys(database.load(), ""))
+
+
+@contextmanager
+def _opened(store: str) -> Iterator[PostgresStore]:
+    """Open a database. Raises InputError where it cannot be used."""
+    from dr_sim.stores.postgres import PostgresStore
+
+    try:
+        with PostgresStore(store) as database:
+            yield database
+    except StoreError as error:
+        raise input_error("--store", str(error)) from None
 
 
 class OwnServer:

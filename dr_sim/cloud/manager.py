@@ -42,15 +42,14 @@ from dr_sim.cloud.machines.machine_jobs import found_job
 from dr_sim.cloud.machines.machines import LOOK_AT_MACHINES, MachineManager
 from dr_sim.cloud.machines.upgrades import MOVE, DatabaseMove
 from dr_sim.cloud.mirror.drift import LIMIT
-from dr_sim.cloud.mirror.mapping import Mapping, UntranslatableError
+from dr_sim.cloud.mirror.mapping import UntranslatableError
 from dr_sim.cloud.mirror.mirror import (
     AUDIT,
-    MAPPED,
     MIRROR_DUE,
-    SITE,
     Mirror,
 )
 from dr_sim.cloud.mirror.sending import Means
+from dr_sim.cloud.mirror.table import table_of
 from dr_sim.cloud.out import Out
 from dr_sim.cloud.used_sites import UsedSites
 from dr_sim.cloud.words import (
@@ -87,11 +86,7 @@ class CloudManager:
         self._limit_us = config.mirror.limit_us
         self._retry_us = config.jobs.retry_us
         self._mappings = mappings = {
-            network.name: Mapping(
-                network,
-                _mapped(network.name, stored),
-                _added(network.name, stored),
-            )
+            network.name: table_of(network, stored)
             for network in config.networks
         }
         self._book = JobBook(config, stored, mappings)
@@ -531,28 +526,3 @@ class CloudManager:
         for mirror in self._mirrors.values():
             mirror.finish(out)
         self._book.release(out)
-
-
-def _added(
-    network: str, stored: dict[str, str]
-) -> dict[str, dict[str, str]]:
-    """Identifiers of the sites that were added to a network, by site and entity."""
-    prefix = f"{SITE}{network}/"
-    return {
-        key.removeprefix(prefix): json.loads(text)
-        for key, text in stored.items()
-        if key.startswith(prefix)
-    }
-
-
-def _mapped(
-    network: str, stored: dict[str, str]
-) -> dict[tuple[str, str], str]:
-    """Rows of a network's mapping table that were changed."""
-    prefix = f"{MAPPED}{network}/"
-    found = {}
-    for key, identifier in stored.items():
-        if key.startswith(prefix):
-            entity, _, site = key.removeprefix(prefix).rpartition("/")
-            found[entity, site] = identifier.strip()
-    return found

@@ -21,9 +21,9 @@ from dr_sim.figures.charts import (
 )
 from dr_sim.formatting.words import counted
 from dr_sim.measures.cloud.machines import (
-    FoundMachines,
     ImageMoved,
     MachineCount,
+    MachineFindings,
     Pause,
     Short,
     machine_counts,
@@ -59,7 +59,7 @@ def machine_lanes(timeline: Timeline) -> Iterator[Chart]:
         yield _jobs(timeline, jobs)
 
 
-def _front_ends(timeline: Timeline, found: FoundMachines) -> Chart:
+def _front_ends(timeline: Timeline, found: MachineFindings) -> Chart:
     at = [level.at_us for level in found.levels]
     active = [level.serves_ppm for level in found.levels]
     second = [level.would_serve_ppm for level in found.levels]

@@ -130,6 +130,16 @@ def test_its_state_may_be_in_an_empty_postgresql_database(
         assert store.load() == {"log/1.1": "precious"}
 
 
+def test_a_database_that_cannot_be_used_is_one_clear_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("chaos.yaml").write_text(CHAOS.format(run_for="75 s"))
+    url = "postgresql://nobody:secret@127.0.0.1:1/none"
+    code, told = chaos(capsys, "--real", "--store", url)
+    assert code == 2 and told.count("\n") == 1
+    assert told.startswith("--store: postgresql://nobody@127.0.0.1:1/none cannot be used")
+
+
 def test_a_server_that_answers_otherwise_than_the_model_is_found(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

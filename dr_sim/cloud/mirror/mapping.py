@@ -46,6 +46,15 @@ class Mapping:
             self.add_site(site, ids)
         self._rows.update(changed)
 
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Return the sites that have rows."""
+        return tuple(sorted({site for _, site in self._rows}))
+
+    def row(self, entity: str, site: str) -> str:
+        """Return what the row of a thing at a site holds, right or wrong; '' if there is none."""
+        return self._rows.get((entity, site), "")
+
     def add_site(self, site: str, ids: dict[str, str]) -> None:
         """ids: its identifiers, by entity."""
         for entity, identifier in ids.items():

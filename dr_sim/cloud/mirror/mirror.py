@@ -13,6 +13,7 @@ audit, a new side or a failover asks for it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from dr_sim.cloud.commands import Notify
 from dr_sim.cloud.config import CloudConfig, NetworkConfig
@@ -67,13 +68,13 @@ class Mirror:
         self._book = means.book
         self._mapping = means.mapping
         self.direction = Direction(
-            *_roles(network, stored.get(ROLES + name, "")),
+            *sides_of(network, stored),
             on=stored.get(SWITCH + name) != "off",
             is_new_side=bool(stored.get(UNREAD + name)),
         )
         self._due_set = False
         self.rows = {
-            entity.name: _row(name, entity.name, entity.kind, stored)
+            entity.name: row_of(name, entity.name, entity.kind, stored)
             for entity in network.entities
         }
         self._sending = Sending(
@@ -439,15 +440,19 @@ class Mirror:
             self.watch.report(self.backlog.behind(), out)
 
 
-def _roles(network: NetworkConfig, stored: str) -> tuple[str, str, str]:
-    if not stored:
+def sides_of(
+    network: NetworkConfig, stored: Mapping[str, str]
+) -> tuple[str, str, str]:
+    """Return the sites of a network: the active one, the source and the target of its mirror."""
+    roles = stored.get(ROLES + network.name, "")
+    if not roles:
         return (network.sites[0], *network.sites)
-    active, source, target = json.loads(stored)
+    active, source, target = json.loads(roles)
     return active, source, target
 
 
-def _row(
-    network: str, name: str, kind: str, stored: dict[str, str]
+def row_of(
+    network: str, name: str, kind: str, stored: Mapping[str, str]
 ) -> InventoryRow:
     """Return a row of the configuration database, as it was stored or new."""
     text = stored.get(f"{ROW}{network}/{name}")

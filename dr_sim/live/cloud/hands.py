@@ -145,6 +145,23 @@ class CloudHands:
             self.give_up()
         return taken
 
+    def stored(self) -> Future[dict[str, str]]:
+        """Read what the manager has stored, in its thread: the store belongs to that."""
+        found: Future[dict[str, str]] = Future()
+
+        def read() -> None:
+            if not found.set_running_or_notify_cancel():
+                return
+            if self._ended:
+                found.set_exception(StoppedError())
+            else:
+                found.set_result(self._store.load())
+
+        self._queue.put(read)
+        if self._ended:
+            self.give_up()
+        return found
+
     def stop(self) -> None:
         """Have the manager end, once it has dealt with what it was told before."""
 

@@ -42,6 +42,52 @@ _PARAMS = {
 }
 _OUTCOMES = [each.value for each in CallOutcome]
 _STATES = [each.value for each in JobState]
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "integer", "minimum": 0}
+
+
+def _row(**columns: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": list(columns),
+        "additionalProperties": False,
+        "properties": columns,
+    }
+
+
+_THING_ROW = _row(
+    name=_TEXT,
+    kind=_TEXT,
+    tenants={"type": "array", "items": _TEXT},
+    version={
+        **_NUMBER,
+        "description": "Number of changes at the active site.",
+    },
+    identifiers={
+        "type": "object",
+        "additionalProperties": _TEXT,
+        "description": "By site, as the mapping table has them now.",
+    },
+)
+_JOB_ROW = _row(
+    job=_TEXT,
+    site=_TEXT,
+    thing=_TEXT,
+    script=_TEXT,
+    attempt=_NUMBER,
+)
+_NETWORK_ROW = _row(
+    name=_TEXT,
+    active=_TEXT,
+    second=_TEXT,
+    mirror_on={"type": "boolean"},
+    things={"type": "array", "items": _THING_ROW},
+    jobs={
+        "type": "array",
+        "items": _JOB_ROW,
+        "description": "Jobs that are not over, the oldest first.",
+    },
+)
 SCHEMAS: dict[str, Any] = {
     "Answer": {
         "type": "object",
@@ -76,8 +122,13 @@ SCHEMAS: dict[str, Any] = {
     },
     "Status": {
         "type": "object",
-        "required": ["drift", "work", "notices", "provisioned"],
+        "required": ["sites", "drift", "work", "notices", "provisioned"],
         "properties": {
+            "sites": {
+                "type": "object",
+                "description": "By network: `active`, where changes are made, and `second`, where "
+                "they are mirrored to ('' if there is none).",
+            },
             "drift": {
                 "type": "object",
                 "description": "By network: since when changes wait for the other site.",
@@ -85,6 +136,14 @@ SCHEMAS: dict[str, Any] = {
             "work": {"type": "array", "items": {"type": "object"}},
             "provisioned": {"type": ["object", "null"]},
             "notices": {"type": "array", "items": {"type": "object"}},
+        },
+    },
+    "Networks": {
+        "type": "object",
+        "required": ["networks"],
+        "additionalProperties": False,
+        "properties": {
+            "networks": {"type": "array", "items": _NETWORK_ROW},
         },
     },
     "Done": {
@@ -196,6 +255,14 @@ def openapi() -> dict[str, Any]:
             "responses": _responses(_OPERATORS, "Status"),
         }
     }
+    networks = {
+        "get": {
+            "operationId": "networks",
+            "summary": "Read the rows of networks, databases and farms, and the jobs that are not "
+            "over (operators only).",
+            "responses": _responses(_OPERATORS, "Networks"),
+        }
+    }
     done = {
         "post": {
             "operationId": "done",
@@ -252,6 +319,7 @@ def openapi() -> dict[str, Any]:
             "/v1/second": second,
             "/v1/work/done": done,
             "/v1/status": status,
+            "/v1/networks": networks,
         },
         "components": {
             "schemas": SCHEMAS,

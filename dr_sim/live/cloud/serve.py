@@ -31,7 +31,12 @@ from dr_sim.live.cloud.hands import CloudHands, StoppedError
 from dr_sim.live.cloud.memory import AgentMemory
 from dr_sim.live.cloud.processes import ScriptRuns
 from dr_sim.live.cloud.scripts import ScriptFolders
-from dr_sim.live.cloud.tokens import Tokens, make_tokens, read_tokens
+from dr_sim.live.cloud.tokens import (
+    Tokens,
+    add_tokens,
+    make_tokens,
+    read_tokens,
+)
 from dr_sim.live.cloud.web import ApiApp
 from dr_sim.live.life import LIFE, OWN, Live
 from dr_sim.stores import (
@@ -197,7 +202,7 @@ def serve(
     try:
         manager.ready.wait()
         if manager.hands is not None:
-            app = ApiApp(manager.hands, tokens, config.networks).app()
+            app = ApiApp(manager.hands, tokens, config).app()
             _serve(manager, app, listening, say)
     finally:
         listening.close()
@@ -272,7 +277,17 @@ def _tokens(config: CloudConfig, options: ServeOptions) -> Tokens:
     if options.tokens is None and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         make_tokens(path, (caller.name for caller in config.callers))
-    return read_tokens(path)
+    tokens = read_tokens(path)
+    if options.tokens is not None:
+        return tokens  # what people keep by themselves
+    known = {holder.name for holder in tokens.holders}
+    later = [
+        caller.name for caller in config.callers if caller.name not in known
+    ]
+    if later:
+        add_tokens(path, later)
+        tokens = read_tokens(path)
+    return tokens
 
 
 def _callers(

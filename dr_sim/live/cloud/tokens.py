@@ -61,10 +61,7 @@ def _hash(token: str) -> bytes:
 
 def make_tokens(path: Path, names: Iterable[str]) -> None:
     """Write a file with a new token for each caller, which nobody else can read."""
-    lines = [
-        f"{shlex.quote(name)} {secrets.token_urlsafe(_BYTES)}\n"
-        for name in names
-    ]
+    lines = _new_lines(names)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         handle = os.open(path, flags, 0o600)
@@ -74,6 +71,26 @@ def make_tokens(path: Path, names: Iterable[str]) -> None:
         ) from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(_HEAD + "".join(lines))
+
+
+def add_tokens(path: Path, names: Iterable[str]) -> None:
+    """Write a new token for each of these callers at the end of a file."""
+    try:
+        with path.open("r+", encoding="utf-8") as file:
+            text = file.read()
+            ends = "" if text.endswith("\n") or not text else "\n"
+            file.write(ends + "".join(_new_lines(names)))
+    except OSError as error:
+        raise input_error(
+            str(path), f"cannot be written ({error.strerror})"
+        ) from None
+
+
+def _new_lines(names: Iterable[str]) -> list[str]:
+    return [
+        f"{shlex.quote(name)} {secrets.token_urlsafe(_BYTES)}\n"
+        for name in names
+    ]
 
 
 def read_tokens(path: Path) -> Tokens:

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -20,13 +21,14 @@ from starlette.routing import Route
 
 from dr_sim.cloud.api import READ
 from dr_sim.cloud.commands import AnswerCall
-from dr_sim.cloud.config import NetworkConfig
+from dr_sim.cloud.config import CloudConfig, NetworkConfig
 from dr_sim.cloud.events import (
     HandsDone,
     MirrorSwitched,
     ProvisionAsked,
     SiteStands,
 )
+from dr_sim.cloud.rows import NetworkRow, network_rows
 from dr_sim.cloud.texts import OPERATORS, SEPARATORS, parts_names
 from dr_sim.cloud.words import CallOutcome
 from dr_sim.live.cloud.hands import CloudHands, StoppedError
@@ -61,11 +63,12 @@ class ApiApp:
         self,
         hands: CloudHands,
         tokens: Tokens,
-        networks: tuple[NetworkConfig, ...],
+        config: CloudConfig,
     ) -> None:
         self._hands = hands
         self._tokens = tokens
-        self._networks = networks
+        self._config = config
+        self._networks = config.networks
 
     def app(self) -> Starlette:
         thing = "/v1/networks/{network}/things/{thing}/{operation}"
@@ -82,6 +85,7 @@ class ApiApp:
             Route("/v1/second", self._second, methods=["PUT"]),
             Route("/v1/work/done", self._done, methods=["POST"]),
             Route("/v1/status", self._status, methods=["GET"]),
+            Route("/v1/networks", self._rows, methods=["GET"]),
             Route("/v1/openapi.json", _description, methods=["GET"]),
         ]
         app = Starlette(
@@ -140,7 +144,28 @@ class ApiApp:
     # ---- for operators
     async def _status(self, request: Request) -> Response:
         self._operator(request)
-        return JSONResponse(self._hands.board.shown())
+        return JSONResponse(await self._shown())
+
+    async def _rows(self, request: Request) -> Response:
+        """Show the rows of the configuration database, and the jobs that are not over."""
+        self._operator(request)
+        rows = await self._network_rows()
+        return JSONResponse({"networks": [asdict(row) for row in rows]})
+
+    async def _shown(self) -> dict[str, Any]:
+        """Return what people should know, with the sites of each network."""
+        sites = {
+            row.name: {"active": row.active, "second": row.second}
+            for row in await self._network_rows()
+        }
+        return {"sites": sites, **self._hands.board.shown()}
+
+    async def _network_rows(self) -> tuple[NetworkRow, ...]:
+        try:
+            stored = await asyncio.wrap_future(self._hands.stored())
+        except StoppedError:
+            raise _has_ended() from None
+        return network_rows(self._config, stored)
 
     async def _done(self, request: Request) -> Response:
         self._operator(request)
@@ -150,7 +175,7 @@ class ApiApp:
         if board.work.pop((network, work), None) is None:
             raise HTTPException(404, "there is no such work")
         await self._told(heard(HandsDone, network, work))
-        return JSONResponse(board.shown())
+        return JSONResponse(await self._shown())
 
     async def _mirror(self, request: Request) -> Response:
         self._operator(request)

@@ -134,7 +134,7 @@ class MachineLevel:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundMachines:
+class MachineFindings:
     """Everything about machines in a run."""
 
     levels: tuple[MachineLevel, ...]
@@ -268,7 +268,7 @@ class _Sides:
         return least
 
 
-def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:
+def machines_found(t: Tables, scenario: Scenario) -> MachineFindings | None:
     """Return the measures of machines; None where there are none. t: of the first leg, in which the
     cloud manager lives.
     """
@@ -281,7 +281,7 @@ def machines_found(t: Tables, scenario: Scenario) -> FoundMachines | None:
     what = Counter(
         row.values["what"] for row in t.rows("truth.cloud_machine")
     )
-    return FoundMachines(
+    return MachineFindings(
         levels=levels,
         degraded=tuple(_short(levels, end_us, at_second=False)),
         second_short=tuple(_short(levels, end_us, at_second=True)),

@@ -14,7 +14,8 @@ import pytest
 
 from dr_sim.live.cloud.openapi import openapi
 from dr_sim.live.cloud.web import BODY_S, MOST_BYTES, STATUS, ApiApp
-from tests.live.cloud.serving import Served, script, within
+from tests.cloud.bench import config
+from tests.live.cloud.serving import SCENARIO, Served, script, within
 
 ASKED: dict[str, Any] = {"operation": "rotate_secret", "network": "prod", "thing": "crm"}
 
@@ -174,7 +175,7 @@ def test_every_path_is_described_and_every_outcome_has_its_status(served: Served
         for method in item
         if method != "parameters"
     }
-    routes = ApiApp(None, None, ()).app().routes  # type: ignore[arg-type]
+    routes = ApiApp(None, None, config()).app().routes  # type: ignore[arg-type]
     there = {
         (route.path, method)  # type: ignore[attr-defined]
         for route in routes
@@ -254,6 +255,67 @@ def test_the_agents_of_a_newer_script_get_it_at_the_next_start(tmp_path: Path) -
         assert [line.split()[4] for line in served.effects()[4:]] == ["begun", "newer", "done"] * 2
 
 
+def sites(served: Served) -> Any:
+    return ask(served, "/v1/status", b"", "GET")[1]["sites"]
+
+
+def test_operators_read_the_rows_of_networks_things_and_open_jobs(tmp_path: Path) -> None:
+    """The script waits until its rows have been read."""
+    script(tmp_path, "rotate_secret", "while [ ! -e go ]; do sleep 0.02; done")
+    with Served(tmp_path) as served:
+        served.start()
+        status, told = ask(served, "/v1/networks", b"", "GET")
+        jsonschema.validate(told, openapi()["components"]["schemas"]["Networks"])
+        assert status == 200 and [row["name"] for row in told["networks"]] == ["prod", "gov"]
+        prod = told["networks"][0]
+        crm, *farms = prod.pop("things")
+        ids = crm.pop("identifiers")
+        assert set(ids) == {"A", "B"} and len(set(ids.values())) == 2
+        assert crm == {"name": "crm", "kind": "database", "tenants": ["other"], "version": 0}
+        assert {row["kind"] for row in farms} == {"farm"}
+        assert prod == {
+            "name": "prod",
+            "active": "A",
+            "second": "B",
+            "mirror_on": True,
+            "jobs": [],
+        }
+        served.put("r1")
+        within(20, lambda: served.state("r1") == "running")
+        (job,) = ask(served, "/v1/networks", b"", "GET")[1]["networks"][0]["jobs"]
+        assert (job["job"], job["site"], job["thing"]) == ("operators/r1", "A", "crm")
+        assert job["attempt"] >= 1
+        (tmp_path / "go").touch()
+
+        def first() -> Any:
+            return ask(served, "/v1/networks", b"", "GET")[1]["networks"][0]
+
+        within(20, lambda: first()["things"][0]["version"] == 1 and not first()["jobs"])
+        assert ask(served, "/v1/networks", b"", "GET", caller="portal")[0] == 403
+        assert ask(served, "/v1/networks", b"", "GET", caller="")[0] == 401
+
+
+def test_a_client_that_is_added_later_gets_a_token(tmp_path: Path) -> None:
+    script(tmp_path, "rotate_secret")
+    with Served(tmp_path) as served:
+        served.start()
+        served.stop()
+        before = (tmp_path / "cloud.db.tokens").read_text()
+        later = SCENARIO.replace("clients: {", "clients: {late one: {calls: 1 per min}, ")
+        (tmp_path / "served.yaml").write_text(later)
+        served.start()
+        served.stop()
+        added = (tmp_path / "cloud.db.tokens").read_text().removeprefix(before)
+        assert re.fullmatch(r"'late one' \S{43}\n", added)
+        served.start()
+        assert (tmp_path / "cloud.db.tokens").read_text() == before + added
+        token = added.split()[-1]
+        status, answer = served.http(
+            "PUT", "/v1/requests/r1", json.dumps({**ASKED, "thing": "crm"}).encode(), token
+        )
+        assert (status, answer["outcome"]) == (202, "accepted")
+
+
 def test_a_failover_and_a_second_site_that_is_made_anew(tmp_path: Path) -> None:
     """Changes go on at B. When A is there again it is made what B is, and follows."""
     for name in ("rotate_secret", "rebuild"):
@@ -271,6 +333,7 @@ def test_a_failover_and_a_second_site_that_is_made_anew(tmp_path: Path) -> None:
         def provisioned() -> Any:
             return ask(served, "/v1/status", b"", "GET")[1]["provisioned"]
 
+        assert sites(served)["prod"]["active"] == "B"
         within(20, provisioned)
         assert provisioned()["site"] == "B"
         served.put("r2")
@@ -279,7 +342,9 @@ def test_a_failover_and_a_second_site_that_is_made_anew(tmp_path: Path) -> None:
         served.start()
         assert within(20, provisioned)["site"] == "B"  # as nobody may have heard it
         assert [line.split()[0] for line in served.effects()[4:]] == ["B", "B"]
+        assert sites(served)["prod"] == {"active": "B", "second": ""}
         assert ask(served, "/v1/second", {"site": "A"}) == (202, {"site": "A"})
+        assert sites(served)["prod"] == {"active": "B", "second": "A"}
         within(20, lambda: len(served.effects()) == 8)
         assert served.effects()[6].startswith("A crm set/prod/crm>A")
         served.put("r3")
