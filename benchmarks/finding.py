@@ -1,7 +1,8 @@
 """Does exploration find things? Of each planted bug (tests/mutants/table.py): by what it is found,
 after how many cases, in how many CPU seconds, and shrunk to how many events.
 
-    python benchmarks/finding.py [--seconds 60] [--out FILE] [--table FILE.md] [NAME ...]
+    python benchmarks/finding.py [--seconds 60] [--compared] [--out FILE] [--table FILE.md]
+                                 [--sample N] [NAME ...]
 
 Each bug gets a process with a copy of the package that has it. The cases are those of
 `dr-sim explore --seed 1`, one after the other, untouched, so a find is the same each time. The
@@ -9,6 +10,11 @@ bug `none` is the package as it is: nothing may be found in it. With --out the a
 a file, one line each; a bug that was found, or was searched for as long already, is not tried
 again. So the same command goes on where it was stopped, and one with more seconds tries the
 missed ones.
+
+--compared: each case runs with the package as it is too, as `dr-sim explore` does by itself in a
+checkout with uncommitted changes. Then a measure that is worse is a find. A case that differs and
+is not worse is no find; the column `differs` says how many there were. --sample N: N bugs at
+random.
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -32,39 +39,50 @@ SOUND = Mutant("none", "", "nothing", ())
 CHILD = r"""
 import json, random, sys, time
 from dr_sim.explore import search
-from dr_sim.explore.case import load, look
+from dr_sim.explore.against.asking import OtherSide
+from dr_sim.explore.against.code import OtherCode
+from dr_sim.explore.against.difference import look_beside
+from dr_sim.explore.case import load
 from dr_sim.explore.runners import is_for_the_lane
 from dr_sim.explore.shrink import shrink
 seconds, seed, runs = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+sound = sys.argv[4]
 random.seed(0)
+other = OtherSide(OtherCode("as it is", (sound,), "")) if sound else None
 state = search.Exploration(seed)
 services = search.services_of(seed, None)
-began = time.process_time()
+def cpu_s():
+    return time.process_time() + (0.0 if other is None else other.cpu_s)
+began = cpu_s()
 number = -1
-while time.process_time() - began < seconds:
+while cpu_s() - began < seconds:
     number += 1
     tree = search._next_case(state, services, number)
     scenario = load(tree)
     if scenario is None:
         continue
-    looked = look(scenario, is_for_the_lane(tree))
+    looked = look_beside(tree, scenario, is_for_the_lane(tree), other)
     state.take_up(tree, looked)
+    state.take_difference(number, tree, looked)
     if looked.signs:
-        took = time.process_time() - began
-        sign = next(iter(looked.signs))
-        small = shrink(tree, sign, runs)
+        took = cpu_s() - began
+        sign = search.worth_a_find(looked.signs)[0][0]
+        small = shrink(tree, sign, runs, other=other)
         events = len(small.tree.get("events", []))
-        shrunk = time.process_time() - began - took
-        print(json.dumps([sign.text(), number + 1, took, events, small.runs, shrunk]))
+        shrunk = cpu_s() - began - took
+        shown = [sign.text(), number + 1, took, events, small.runs, shrunk, state.differs]
+        print(json.dumps(shown))
         break
 else:
-    print(json.dumps(["", number + 1, time.process_time() - began, 0, 0, 0.0]))
+    print(json.dumps(["", number + 1, cpu_s() - began, 0, 0, 0.0, state.differs]))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Holds what became of one search. by: the sign; '': nothing was found."""
+    """Holds what became of one search. by: the sign; '': nothing was found. differs: cases that
+    differ from the code as it is, and are not worse.
+    """
 
     name: str
     by: str
@@ -73,14 +91,23 @@ class Answer:
     events: int
     shrink_runs: int
     shrink_cpu_s: float
+    differs: int = 0
 
 
-def found(mutant: Mutant, seconds: float, seed: int, shrink_runs: int) -> Answer:
-    """Search for one bug in a process of its own."""
+def found(mutant: Mutant, seconds: float, seed: int, shrink_runs: int, compared: bool) -> Answer:
+    """Search for one bug in a process of its own. compared: with the package as it is."""
     with tempfile.TemporaryDirectory(prefix="dr_sim-mutant-") as folder:
         planted(mutant, Path(folder))
         done = subprocess.run(
-            [sys.executable, "-c", CHILD, str(seconds), str(seed), str(shrink_runs)],
+            [
+                sys.executable,
+                "-c",
+                CHILD,
+                str(seconds),
+                str(seed),
+                str(shrink_runs),
+                str(ROOT) if compared else "",
+            ],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": folder},
             capture_output=True,
@@ -106,10 +133,12 @@ def row(mutant: Mutant, answer: Answer) -> str:
     """Write a line of the table in the docs."""
     wrong = f"{mutant.requirement} {mutant.wrong}"
     if not answer.by:
-        return f"| {wrong} | not found | {answer.cases} | {answer.cpu_s:.1f} | | |"
+        return (
+            f"| {wrong} | not found | {answer.cases} | {answer.cpu_s:.1f} | | | {answer.differs} |"
+        )
     return (
         f"| {wrong} | {answer.by} | {answer.cases} | {answer.cpu_s:.1f} | {answer.events} | "
-        f"{answer.shrink_runs} |"
+        f"{answer.shrink_runs} | {answer.differs} |"
     )
 
 
@@ -118,22 +147,27 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU seconds for each bug")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shrink-runs", type=int, default=250)
+    parser.add_argument("--compared", action="store_true")
+    parser.add_argument("--sample", type=int, help="so many bugs at random")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--table", type=Path)
     parser.add_argument("names", nargs="*")
     a = parser.parse_args()
     lines = [
-        "| planted | found by | cases | CPU s | events left | runs to shrink |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| planted | found by | cases | CPU s | events left | runs to shrink | differs |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     before = kept(a.out)
     answers = []
-    for mutant in (SOUND, *MUTANTS):
+    tried = [SOUND, *MUTANTS]
+    if a.sample is not None:
+        tried = random.Random(a.seed).sample(MUTANTS, a.sample)
+    for mutant in tried:
         if a.names and mutant.name not in a.names:
             continue
         answer = before.get(mutant.name)
         if answer is None or not (answer.by or answer.cpu_s >= a.seconds):
-            answer = found(mutant, a.seconds, a.seed, a.shrink_runs)
+            answer = found(mutant, a.seconds, a.seed, a.shrink_runs, a.compared)
             if a.out is not None:
                 with a.out.open("a", encoding="utf-8") as out:
                     out.write(json.dumps(asdict(answer)) + "\n")

@@ -226,9 +226,8 @@ BLIND: tuple[Mutant, ...] = (
     ),
     one(
         "readers_stay_out", "R15", "after a failover that was called off nobody may read the copy again",
-        "recovery/failover/draining.py",
-        "    if drain.has_disconnected:\n"
-        "        out.append(AdmitReaders(db.name))\n",
+        "recovery/replay/replay.py",
+        "            out.append(AdmitReaders(self.name))\n",
         "",
     ),
     # ---- several copies

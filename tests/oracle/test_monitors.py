@@ -780,6 +780,37 @@ def test_a_failover_that_an_operator_has_called_off_does_not_go_on() -> None:
     assert found(coming_online.planned_ones_need_the_primary, of, doctored) == set()
 
 
+@pytest.mark.parametrize(("phase", "broken"), [("watching", {"R15"}), ("choosing", set())])
+def test_an_order_that_is_passed_on_while_a_failover_is_due_here_makes_it_no_planned_one(
+    phase: str, broken: set[str]
+) -> None:
+    """A copy whose failover is due after silence takes up no order of another copy."""
+    of, rows = recorded(PLANNED)
+    passed_on = {**TOLD, "operator": "dba", "planned": 1}
+    unreachable = {**TOLD, "reason": "unreachable"}
+    edit = both(
+        drop("seen.Fenced"), insert("seen.Fence", "seen.FenceFailed", unreachable, -1),
+        drop("seen.FailoverOrdered", operator="dba"),
+        insert("truth.event", "seen.OrderPassedOn", passed_on, -1, number=2, begins=1),
+        insert("truth.event", "seen.EnterPhase", {"phase": phase}, -1, number=2, begins=1),
+    )  # fmt: skip
+    doctored = [out for row in rows for out in edit(row)]
+    assert found(coming_online.planned_ones_need_the_primary, of, doctored) == broken
+
+
+def test_a_late_landing_need_not_be_reported_by_a_manager_that_dies_at_that_instant() -> None:
+    """The clocks differ, and the manager dies before it can say so a second time."""
+    text = CRM.replace("3 h", "4 h").replace("100 Mbit/s", "20 Mbit/s")
+    of, rows = recorded(
+        f"{text}replay: {{every: 15 min}}\nevents:\n"
+        "- {at: 213 min, paused_backups: {database: crm, duration: 7 min}}\n"
+        "- {at: 210 min, wrong_clock: {side: primary, behind: 1 h}}\n"
+        "- {at: 0 s, manager_crash: {before: RaiseAlert, nth: 3}}\n"
+    )
+    crashed = [row.time_us for row in rows if row.kind == "truth.manager"]
+    assert len(crashed) > 1 and found(trouble.late_landings_are_told, of, rows) == set()
+
+
 def test_a_manager_is_watched_until_its_failover_has_ended(tmp_path: Path) -> None:
     """The next leg begins with the first database that is online; users follow a minute later."""
     path = tmp_path / "two.yaml"

@@ -176,6 +176,16 @@ def test_a_failover_that_is_called_off_lets_go() -> None:
     assert count(world, c.ReleaseClaim) == begun_with + 1
 
 
+@pytest.mark.parametrize("mode", ["automatic", "manual"])
+def test_a_claim_that_is_given_when_nothing_is_to_be_done_any_more_is_let_go(mode: str) -> None:
+    """Its answer was on its way when the failover was left. Nobody else could take over."""
+    world = standby(0, mode)
+    before = count(world, c.ReleaseClaim)
+    world.tell(e.ClaimGiven(world.mono_us, world.utc_us, 1))
+    assert count(world, c.ReleaseClaim) == before + 1
+    assert phases(world)[-1:] in ([], ["watching"])
+
+
 @pytest.mark.parametrize("other", ["", "far"])
 def test_one_that_died_in_the_middle_claims_again_and_yields_to_another(other: str) -> None:
     world = standby(0)

@@ -113,6 +113,35 @@ def test_a_failover_that_is_called_off_admits_whom_it_has_kept_out(disconnected:
     )
 
 
+@pytest.mark.parametrize("by", ["an earlier drain", "the order to bring it online"])
+def test_readers_are_admitted_whatever_part_of_the_failover_has_disconnected_them(by: str) -> None:
+    """A database that cannot be brought online is drained a second time, and then the failover is
+    left.
+    """
+    world = begun(FakeWorld(config()))
+    manager = world.manager
+    assert manager is not None
+    db = manager.databases[DB]
+    at = e.Event(SECOND, SECOND, 0)
+    out: list[c.Command] = []
+    db.start_draining(False, at, out)
+    if by == "an earlier drain":
+        file = File("crm_2026_09_01_00_05_00_log_000", LOG, 0, 0, 0)
+        file.failure = Failure(None, 3101, "")
+        assert db.drain is not None
+        draining.refused(db, db.drain, file, at, out)
+    else:
+        manager.failover.online.failed(e.RecoverFailed(SECOND, SECOND, 0, DB, 3101, ""), out)
+    db.start_draining(False, at, out)
+    db.stop_draining(at, out)
+    db.start_draining(False, at, out)
+    db.stop_draining(at, out)
+    assert [each for each in out if isinstance(each, (c.Disconnect, c.AdmitReaders))] == [
+        c.Disconnect(DB),
+        c.AdmitReaders(DB),
+    ]
+
+
 IN_USE, NO_ROOM = 3101, 3257
 
 

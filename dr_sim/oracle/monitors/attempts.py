@@ -18,6 +18,9 @@ ORDERS = ("seen.FailoverOrdered", "seen.FailoverOrderedToPoint")
 EMPTYING = ("fencing", "preparing", "draining", "tail")
 """Phases in which nothing has been ordered online yet."""
 
+_FREE = ("", "watching")
+"""Phases in which an order that is passed on is taken up."""
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -145,7 +148,7 @@ def most_turns(spec: Scenario) -> int:
 
 def _passed_on_before(story: Story, begin: PhaseRow) -> list[Row]:
     """Return the orders that another copy could not carry out: this one takes its turn, after it
-    has waited for offers for a turn at most.
+    has waited for offers for a turn at most. It takes up no order while a failover is due here.
     """
     failover = story.scenario.failover
     turns_us = (most_turns(story.scenario) + 1) * failover.turn_us
@@ -155,4 +158,5 @@ def _passed_on_before(story: Story, begin: PhaseRow) -> list[Row]:
         if row.seq < begin.seq
         and begin.time_us - row.time_us <= turns_us + 2 * SLACK_US
         and row.values["operator"] in failover.operators
+        and story.phase_at(row.seq) in _FREE
     ]

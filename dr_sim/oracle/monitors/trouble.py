@@ -430,7 +430,7 @@ def late_landings_are_told(story: Story) -> Iterator[Breach]:
             late_us = int(rows["utc_us"][place])
             late_us -= int(rows["modified_utc_us"][place])
             if late_us <= replay.age_us or not story.quiet_between(
-                at_us, at_us
+                at_us, at_us + SLACK_US
             ):
                 since_us = -1
                 continue

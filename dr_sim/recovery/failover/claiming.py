@@ -109,6 +109,8 @@ def given(f: Failover, e: events.ClaimGiven, out: list[Command]) -> None:
         going_back.ask(f, e, out)
     elif f.on:
         f.fence_again(out)
+    elif f.phase in _NOT_BEGUN:
+        f.claiming.let_go(bool(f.silence.declined), out)
     if f.phase is not FailoverPhase.CLAIMING:
         return
     if to_unfence:

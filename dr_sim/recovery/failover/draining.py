@@ -11,7 +11,7 @@ from dr_sim.machines import Command, Event
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import PROPERTIES_MISMATCH, Danger
-from dr_sim.recovery.commands import AdmitReaders, AskShare
+from dr_sim.recovery.commands import AskShare
 from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.failover.drain import NEVER_US, Drain, Remedy
 from dr_sim.recovery.files.file import LOG, Failure, File
@@ -262,13 +262,11 @@ def tell_left(
 def call_off(
     db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]
 ) -> None:
-    """Let the copy stay a standby: people may read it again, and files that were given up are tried
-    again. What endangered the failover alone is over.
+    """Let the copy stay a standby: files that were given up are tried again. What endangered the
+    failover alone is over.
     """
     for danger in (Danger.LEFT_BEHIND, Danger.ONLY_WAY):
         db.alerts.over(danger, out)
-    if drain.has_disconnected:
-        out.append(AdmitReaders(db.name))
     for file in drain.given_up:
         rotten = file.name in db.rotten
         if (

@@ -11,7 +11,7 @@ from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import FILE_MISSING, Danger
-from dr_sim.recovery.commands import Disconnect, LookAtCopy, Recover
+from dr_sim.recovery.commands import LookAtCopy, Recover
 from dr_sim.recovery.repair.refusals import IN_USE_ERRORS
 from dr_sim.recovery.timers import Timer
 
@@ -113,7 +113,7 @@ class Online:
         for name in self._databases:
             if name in self.unrecovered:
                 if name in self._in_use:
-                    out.append(Disconnect(name))
+                    self._databases[name].disconnect_readers(out)
                 out.append(Recover(name))
 
     def recovered(self, e: events.Recovered, out: list[Command]) -> None:
@@ -139,7 +139,8 @@ class Online:
             and e.database not in self._in_use
         ):
             self._in_use.add(e.database)
-            out.extend((Disconnect(e.database), Recover(e.database)))
+            db.disconnect_readers(out)
+            out.append(Recover(e.database))
             return
         self._errors[e.database] = said(e.error_number, e.error_text)
         self.tell(e.database, e, out)

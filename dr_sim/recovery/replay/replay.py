@@ -27,6 +27,8 @@ from dr_sim.recovery import answers, events
 from dr_sim.recovery.alerts import telling
 from dr_sim.recovery.alerts.alerts import LACKS_COPY, AlertBook
 from dr_sim.recovery.commands import (
+    AdmitReaders,
+    Disconnect,
     Recopy,
     Recover,
     RenameWorkingCopy,
@@ -76,6 +78,7 @@ class DatabaseReplay:
     __slots__ = (
         "_attempts_key",
         "_copy_key",
+        "_readers_are_out",
         "_until_utc_us",
         "alerts",
         "beside",
@@ -153,6 +156,7 @@ class DatabaseReplay:
         self.recovering = False
         self.machine_silent = False
         self.job_open = False
+        self._readers_are_out = False
 
     # ---- after a start: what is really there
     def observe(
@@ -448,6 +452,7 @@ class DatabaseReplay:
     def start_draining(
         self, planned: bool, e: Event, out: list[Command]
     ) -> None:
+        self._note_disconnected()
         self.drain = Drain(self, planned)
         draining.start(self, e, out)
 
@@ -455,12 +460,14 @@ class DatabaseReplay:
         """End the drain, as the failover was called off: files that were given up are tried again,
         and delays and limits apply as before.
         """
+        self._note_disconnected()
         drain, self.drain = self.drain, None
         held, self.recovering = self.recovering, False
         if drain is None and not held:
             return
         if drain is not None:
             draining.call_off(self, drain, e, out)
+        self._admit_readers(out)
         self.watch.goes_on()
         self.log_window.goes_on(e, out)
         for watch in self.overdue:
@@ -468,6 +475,21 @@ class DatabaseReplay:
         self.look(e, out)
         self.advance(e, out)
         standby.failover_left(self, e, out)
+
+    def _note_disconnected(self) -> None:
+        """Note whether the drain, which ends, has disconnected readers."""
+        if self.drain is not None and self.drain.has_disconnected:
+            self._readers_are_out = True
+
+    def disconnect_readers(self, out: list[Command]) -> None:
+        """Disconnect whoever reads the copy. Nobody else may read it while the failover goes on."""
+        self._readers_are_out = True
+        out.append(Disconnect(self.name))
+
+    def _admit_readers(self, out: list[Command]) -> None:
+        if self._readers_are_out:
+            self._readers_are_out = False
+            out.append(AdmitReaders(self.name))
 
     def order_online(self, out: list[Command]) -> None:
         self.recovering = True
