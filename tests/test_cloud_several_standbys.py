@@ -205,7 +205,7 @@ def test_the_witness_sees_a_script_that_was_forgotten_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted: nobody asks the agents of a side that is used again what they are doing."""
-    monkeypatch.setattr(JobBook, "not_heard", lambda self, agent: None)
+    monkeypatch.setattr(JobBook, "not_heard", lambda self, agent, out: None)
     run = played(tmp_path, NEAR_IS_GONE, HANGS, *THREE, LOST, sets=(CHANGES_AT_ONCE,))
     assert "cloud 9" in run.broken
 

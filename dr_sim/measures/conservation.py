@@ -135,7 +135,7 @@ def _of(t: Tables, database: int) -> Conservation:
         _rolled_back(t, found, total)
     if found.unaccounted:
         found.wrong.append(
-            f"{counted(found.unaccounted, 'byte')} of {found.acknowledged} are unaccounted for: "
+            f"{counted(found.unaccounted, 'byte')} of {found.acknowledged:,} are unaccounted for: "
             f"{found.parts()}"
         )
     return found

@@ -262,7 +262,7 @@ ROW = "restore_date,backup_set_uuid\n"
     [
         (ROW + "soon,ab-0\n2026-03-02 01:00,ab-0\n1/2/26,ab-1\n", "r.csv:2:1: restore 1: restore_date "
             "is 'soon', an instant like"),
-        (ROW + "2026-03-02 01:00\n", "r.csv:2:1: has 1 columns here, 2 in its first line"),
+        (ROW + "2026-03-02 01:00\n", "r.csv:2:1: has 1 column here, 2 in its first line"),
         (ROW + "2026-03-02 01:00,zz\n", "r.csv:1:1: holds no restore of a backup in the history"),
         (ROW, "r.csv:1:1: holds no restores"),
         ("restore_date,backup_set_id\n2026-03-02 01:00,4\n", "it has no backup_set_uuid "

@@ -273,7 +273,7 @@ def test_a_zone_that_is_none_is_refused(zone: int) -> None:
         (b'{"DatabaseName": "a"}', "has no Type"), (b"nul", "neither JSON"),
         (b"[1]", "an object"), (b"[{}", "not valid JSON"),
         (b"\xff\xfe\x00", "neither UTF-8"), (b"\x80abc", "neither UTF-8"), (b"a,b\n1,2\n", "neither JSON, CLIXML nor CSV"),
-        (b"database_name,type\ncrm\n", "1 columns here"), (b"[" * 100_000, "not a backup history"),
+        (b"database_name,type\ncrm\n", "1 column here"), (b"[" * 100_000, "not a backup history"),
         (b'[{"FirstLSN": ' + b"9" * 5000 + b"}]", "not a backup history"), (b'{"FirstLSN": 1e999999999}', "backup 1"),
     ],
 )  # fmt: skip
@@ -654,7 +654,9 @@ def test_what_is_odd_is_reported(tmp_path: Path) -> None:
     rows[8]["physical_device_name"] = "E:\\elsewhere\\file.trn"
     del rows[6]
     scenario, report = imported(tmp_path, json.dumps(rows).encode())
-    assert "gap: LSN 1000000400000000 to 1000000500000000 (about 512000 bytes), in no log" in report
+    assert (
+        "gap: LSN 1000000400000000 to 1000000500000000 (about 512,000 bytes), in no log" in report
+    )
     assert "1 copy-only full, " in report
     assert "foreign device: 1 log went to device type 2, E:/elsewhere" in report
     series = scenario.databases[0].log_volume.series_bytes

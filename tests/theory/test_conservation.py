@@ -136,7 +136,9 @@ def test_a_wrong_reckoning_of_loss_is_found(
     summary: dict[str, Any] = json.loads(capsys.readouterr().out)
     (violation,) = summary["violations"]
     assert violation["invariant"] == "conservation"
-    assert violation["detail"].startswith("crm: -1000000 bytes of 4210000000 are unaccounted for")
+    assert violation["detail"].startswith(
+        "crm: -1,000,000 bytes of 4,210,000,000 are unaccounted for"
+    )
 
 
 def test_a_log_that_vanishes_untold_is_found(

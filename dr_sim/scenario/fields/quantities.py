@@ -137,7 +137,16 @@ Reverify = Annotated[
     Duration, _within(bounds.REVERIFY, or_none_at_all=True)
 ]
 Beat = Annotated[Duration, _within(bounds.BEAT)]
-Detour = Annotated[Duration, _within(bounds.ROUND_TRIP)]
+Detour = Annotated[
+    Duration,
+    _within(bounds.ROUND_TRIP),
+    _text(
+        f"a duration, {bounds.ROUND_TRIP.told()}",
+        DURATION_PATTERN,
+        "200 ms",
+        "2 s",
+    ),
+]
 """Microseconds that a round trip takes longer."""
 
 Size = Annotated[
