@@ -56,9 +56,8 @@ def _taken(found: Offered, kinds: tuple[str, ...]) -> int:
     return sum(by_kind[kind] for kind in kinds)
 
 
-def cost_of_copy(scenario: Scenario, copy: CopyCost) -> int | None:
-    """Return what a standby or a store costs a month, with its link."""
-    parts = parts_of_copy(scenario, copy)
+def sum_of_parts(parts: dict[str, int]) -> int | None:
+    """Return what the parts cost together; None: a price is not known."""
     return sum(parts.values()) if parts else None
 
 
@@ -86,7 +85,8 @@ def cost_now(scenario: Scenario) -> int | None:
     standby and store.
     """
     each = [
-        cost_of_copy(scenario, copy) for copy in costs_of_copies(scenario)
+        sum_of_parts(parts_of_copy(scenario, copy))
+        for copy in costs_of_copies(scenario)
     ]
     if None in each:
         return None

@@ -17,9 +17,9 @@ from typing import Any
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.advising.costs import (
     CopyCost,
-    cost_of_copy,
     costs_of_copies,
     parts_of_copy,
+    sum_of_parts,
 )
 from dr_sim.experiments.advising.usual_change import UsualChange, step
 from dr_sim.loading import load_scenario
@@ -61,9 +61,9 @@ def one_more_copy(
         with_it = _loaded(path, (*overrides, *sets))
         if with_it is not None:
             of_it = _cost_at(with_it, _free(names, place))
-            parts = tuple(parts_of_copy(with_it, of_it).items())
-            cost = cost_of_copy(with_it, of_it)
-            yield UsualChange(name, sets, cost, parts)
+            parts = parts_of_copy(with_it, of_it)
+            cost = sum_of_parts(parts)
+            yield UsualChange(name, sets, cost, tuple(parts.items()))
 
 
 def _loaded(
