@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cpu import DEAR, SHARED, WALLS, dear_names, dear_of, table, write_dear
+from tests.cpu import DEAR, NEVER_LEFT, SHARED, dear_names, dear_of, table, write_dear
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,7 +36,7 @@ def test_what_fits_in_the_budget_is_not_dear() -> None:
 def test_walls_are_never_dear() -> None:
     costs = {"a.py::x": 1.0, "tests/test_walls.py::y": 9.0, "tests/test_owners.py::z[a]": 9.0}
     assert dear_of(costs, 18.5) == dear_of(costs, 0.1) == {"a.py::x"}
-    assert not [name for name in dear_names(DEAR) if name.startswith(WALLS)]
+    assert not [name for name in dear_names(DEAR) if name.startswith(NEVER_LEFT)]
 
 
 def test_tests_that_share_a_run_are_dear_together() -> None:
