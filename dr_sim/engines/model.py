@@ -388,6 +388,12 @@ class ModelEngine:
             raise self.refusal(911, db=database)
         return self._chain(db, chain).log_lsn
 
+    def log_has_begun(self, database: str, chain: str = "") -> bool:
+        db = self.databases.get(database)
+        if db is None:
+            raise self.refusal(911, db=database)
+        return backup_set.log_has_begun(self._chain(db, chain))
+
     def _chain(self, db: ModelDatabase, name: str) -> BackupChain:
         """Return the chain of that name. SQL Server knows one, whoever takes the backups."""
         return db if self.carries_base else db.chain(name)

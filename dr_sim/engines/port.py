@@ -132,6 +132,9 @@ class Engine(Protocol):
     def log_starts_at(self, database: str, chain: str = "") -> int:
         """The oldest LSN the log still holds for that chain: its next log backup begins here."""
 
+    def log_has_begun(self, database: str, chain: str = "") -> bool:
+        """Return whether a log backup of that chain may be taken: a full has begun it."""
+
     def read_header(self, path: str) -> BackupHeader:
         """RESTORE HEADERONLY. Raises EngineError 3241 (header unreadable), 3201 (no file), 3203
         (cut off).

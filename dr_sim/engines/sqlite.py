@@ -423,6 +423,9 @@ class SqliteEngine:
     def log_starts_at(self, database: str, chain: str = "") -> int:
         return self._known(database).log_lsn
 
+    def log_has_begun(self, database: str, chain: str = "") -> bool:
+        return backup_set.log_has_begun(self._known(database))
+
     def read_header(self, path: str) -> BackupHeader:
         return header_of(MAGIC, self._read(path), path)
 

@@ -183,8 +183,9 @@ class PrimaryAnswered(Event):
 
     covering_name: the file in the primary's share whose range holds the LSN asked for ('' if there
     is none); copying: that file is in transfer or queued for it now. remakeable: the log still
-    holds that LSN, so the next log backup will cover it. jobs_paused: why log backups are paused
-    ('move', 'upgrade', ...), '' if not. clock_there_utc_us: what the primary's wall clock shows.
+    holds that LSN and may be backed up, so the next log backup will cover it. jobs_paused: why log
+    backups are paused ('move', 'upgrade', ...), '' if not. clock_there_utc_us: what the primary's
+    wall clock shows.
     """
 
     database: str

@@ -696,7 +696,11 @@ class Conformance:
             p.log("log")
         assert told.value.number in servers.behaviour.refusals["log_before_full"]
         assert not p.files.exists("log")
+        assert not p.engine.log_has_begun(DB)
+        p.full("copy only", copy_only=True)
+        assert not p.engine.log_has_begun(DB)
         p.full("full")
+        assert p.engine.log_has_begun(DB)
         p.write(3)
         p.log("log")
         ship("log", p, s)

@@ -79,6 +79,24 @@ events:
     assert len(alerts(result, 0, 19)) == 1
 
 
+@pytest.mark.parametrize("imitates", ["sql_server", "postgres"])
+def test_no_log_is_asked_for_before_the_first_full(tmp_path: Path, imitates: str) -> None:
+    """The jobs of the schedule fail until the full has begun the chain, one event 9 for each."""
+    result = made(tmp_path, f"""
+name: no_full_yet
+run_for: 4 h
+engine: {{imitates: {imitates}}}
+databases: {{a: {{size: 50 GB, seeded: false, full: daily 01:00}}}}
+link: {{bandwidth: 200 Mbit/s}}
+""")  # fmt: skip
+    full = times(result, "truth.backup_finished", kind=Kind.FULL)[0]
+    assert all(asked > full for asked in times(result, "seen.TakeBackup"))
+    refused = times(result, "truth.backup_skipped", reason="refused by the engine")
+    assert refused == sorted([5 * n * MINUTE for n in range(1, 13)] + [60 * MINUTE])  # no base
+    assert [row.time_us for row in alerts(result, 0, 9)] == refused
+    assert rows(result, "truth.restored") != []
+
+
 # ---- event 4
 def test_a_full_whose_copy_arrives_is_not_said_to_be_lost() -> None:
     """500 GB cross again for five and a half hours: that it could not be copied again would be

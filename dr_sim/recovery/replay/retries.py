@@ -195,6 +195,7 @@ def primary_answered(
         about is AskedAbout.SILENCE
         and stuck is None
         and not e.covering_name
+        and not telling.waits_for_first_full(db)
         and _stale(db, e)
     ):
         repairs.begin(db, e, out)

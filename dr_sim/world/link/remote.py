@@ -95,13 +95,14 @@ class Remote:
         copying = covering is not None and self._replication.on_its_way(
             covering
         )
-        kept = not (db.simple or db.log_broken)
+        engine, of_log = (
+            self._context.primary_engine,
+            (db.spec.name, self._chain),
+        )
         remakeable = (
-            kept
-            and self._context.primary_engine.log_starts_at(
-                db.spec.name, self._chain
-            )
-            <= lsn
+            not (db.simple or db.log_broken)
+            and engine.log_has_begun(*of_log)
+            and engine.log_starts_at(*of_log) <= lsn
         )
         return (
             True,
