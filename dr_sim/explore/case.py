@@ -91,7 +91,7 @@ class Looked:
     """A case that was run: the signs that it shows, each with a row's whole sentence; what was
     reached in it; the instants at which the logic did something rare. rows: of its journals, which
     say what the case costs, and are the same each time. differs: how the run differs from that of
-    other code, where nothing is worse.
+    other code, where nothing is worse; runs_change: it ran a function that differs there.
     """
 
     signs: dict[Sign, str] = field(default_factory=dict)
@@ -100,6 +100,7 @@ class Looked:
     reached: frozenset[int] = frozenset()
     probes: frozenset[str] = frozenset()
     rows: int = 0
+    runs_change: bool = False
 
 
 WORSE, DIFFERS = "worse", "differs"

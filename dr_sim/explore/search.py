@@ -4,10 +4,12 @@ is shrunk and written.
 Theory of operation. Rounds of cases go to worker processes. A case is drawn again, or made of one
 that has reached something that none had before: a pair of records of the logic, or of alerts, one
 after the other. What is added to such a case falls, in most cases, where its own run did something
-rare: a second fault in the middle of the repair of the first. Everything that matters is in one
-folder: a state file that is replaced after each round, so that the same command continues where it
-was stopped, and each found case as a scenario and a pytest test. Cases have numbers; a found one
-names its seed and number.
+rare: a second fault in the middle of the repair of the first. Where cases run with other code too,
+half of them are made of those that differed there, or that ran what has been changed.
+
+Everything that matters is in one folder: a state file that is replaced after each round, so that
+the same command continues where it was stopped, and each found case as a scenario and a pytest
+test. Cases have numbers; a found one names its seed and number.
 """
 
 from __future__ import annotations
@@ -56,6 +58,9 @@ STATE_FILE = "exploration.json"
 ROUND = 16  # cases of one worker in a round
 CORPUS = 400
 _OF_SO_MANY = 3
+_NEAR_A_CHANGE = 0.5
+"""How often a case is made of one that meets what differs from other code."""
+_MOST_NEAR = 60
 
 
 @dataclass(slots=True)
@@ -90,6 +95,7 @@ class Exploration:
     design gets past. corpus: those that reached something new. reached: pairs of records. probes:
     the rare things that happened. against: the version of the other code, code: that of the code
     at hand. differs: cases in which the two differ and nothing is worse, differing: a small one.
+    apart: the last of these; near: the last ones that ran a changed function and do not differ.
     """
 
     seed: int
@@ -105,6 +111,8 @@ class Exploration:
     code: str = ""
     differs: int = 0
     differing: Found | None = None
+    apart: list[KeptCase] = field(default_factory=list)
+    near: list[KeptCase] = field(default_factory=list)
     _differing_rows: int = 0
 
     @property
@@ -121,7 +129,14 @@ class Exploration:
     def take_difference(
         self, number: int, tree: Tree, looked: Looked
     ) -> None:
-        """Count a case that differs, and keep it if it is the cheapest so far."""
+        """Count a case that differs, and keep it to be changed, and as the one that is shown if it
+        is the cheapest so far.
+        """
+        if looked.differs or looked.runs_change:
+            kept = KeptCase(tree, looked.moments, looked.rows)
+            among = self.apart if looked.differs else self.near
+            among.append(kept)
+            del among[:-_MOST_NEAR]
         if not looked.differs:
             return
         self.differs += 1
@@ -142,6 +157,7 @@ class Exploration:
             return []
         self.code, self.against = code, against
         self.differs, self.differing = 0, None
+        self.apart, self.near = [], []
         gone = [
             each
             for each in self.found
@@ -154,21 +170,21 @@ class Exploration:
     # ---- on disk
     def write(self, folder: Path) -> None:
         """Raises InputError if the folder cannot be written to."""
-        latest = self.corpus[-CORPUS:]
-        corpus = [[kept.tree, kept.moments, kept.rows] for kept in latest]
         state = {
             "seed": self.seed,
             "runs": self.runs,
             "cpu_s": self.cpu_s,
             "mode": self.mode,
             "recoverable": self.recoverable,
-            "corpus": corpus,
+            "corpus": _kept_as_lists(self.corpus[-CORPUS:]),
             "reached": sorted(self.reached),
             "probes": sorted(self.probes),
             "found": [_as_list(each) for each in self.found],
             "against": self.against,
             "code": self.code,
             "differs": self.differs,
+            "apart": _kept_as_lists(self.apart),
+            "near": _kept_as_lists(self.near),
         }
         text = json.dumps(state, ensure_ascii=False)
         with writing(folder), folder_made(folder):
@@ -198,6 +214,17 @@ class Exploration:
             ) from None
 
 
+def _kept_as_lists(cases: Sequence[KeptCase]) -> list[list[Any]]:
+    return [[kept.tree, kept.moments, kept.rows] for kept in cases]
+
+
+def _kept_cases(lists: Sequence[list[Any]]) -> list[KeptCase]:
+    return [
+        KeptCase(tree, tuple(moments), rows)
+        for tree, moments, rows in lists
+    ]
+
+
 def _as_list(found: Found) -> list[Any]:
     sign = found.sign
     return [
@@ -221,23 +248,21 @@ def _from_text(text: str) -> Exploration:
         Found(Sign(requirement, what), *rest)
         for requirement, what, *rest in state["found"]
     ]
-    corpus = [
-        KeptCase(tree, tuple(moments), rows)
-        for tree, moments, rows in state["corpus"]
-    ]
     return Exploration(
         state["seed"],
         state["runs"],
         state["cpu_s"],
         draw.CaseMode(state["mode"]),
         state["recoverable"],
-        corpus,
+        _kept_cases(state["corpus"]),
         set(state["reached"]),
         set(state["probes"]),
         found,
         state["against"],
         state["code"],
         state["differs"],
+        apart=_kept_cases(state["apart"]),
+        near=_kept_cases(state["near"]),
     )
 
 
@@ -345,11 +370,17 @@ def _is_over(state: Exploration, budget: Budget, began: float) -> bool:
 
 def _next_case(state: Exploration, services: Services, number: int) -> Tree:
     r = random.Random(f"{state.seed} choice {number}")
-    if state.corpus and r.random() < 0.4:
-        kept = _one_kept(state.corpus, r)
-        mode = draw.mode_of(state.mode, state.seed, number)
-        return draw.mutate(kept.tree, services, r, mode, kept.moments)
-    return draw.draw(services, state.seed, number, state.mode)
+    changed = state.apart or state.near
+    among: list[KeptCase] = []
+    if changed and r.random() < _NEAR_A_CHANGE:
+        among = changed
+    elif state.corpus and r.random() < 0.4:
+        among = state.corpus
+    if not among:
+        return draw.draw(services, state.seed, number, state.mode)
+    kept = _one_kept(among, r)
+    mode = draw.mode_of(state.mode, state.seed, number)
+    return draw.mutate(kept.tree, services, r, mode, kept.moments)
 
 
 def _one_kept(corpus: Sequence[KeptCase], r: random.Random) -> KeptCase:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from dr_sim.errors import input_error
-from dr_sim.explore.against.code import OPTION, OtherCode
+from dr_sim.explore.against.changed import ChangedFunctions
+from dr_sim.explore.against.code import OPTION, OtherCode, parts_of
 from dr_sim.explore.case import Tree
 
 _START_S = 300.0
@@ -58,6 +59,17 @@ class OtherSide:
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._began = 0.0
         self._is_asked = False
+        self._changed: ChangedFunctions | None = None
+
+    def runs_change(self) -> bool:
+        """Return whether a function that differs from the other code has run in this process since
+        this was asked last. The functions are watched from the first question on.
+        """
+        if self._changed is None:
+            self._changed = ChangedFunctions.between(
+                parts_of(self._manager), self.code.folders
+            )
+        return self._changed.ran()
 
     def ready(self) -> None:
         """Start it. Raises InputError if that code cannot be run."""

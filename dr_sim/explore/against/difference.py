@@ -106,8 +106,11 @@ def look_beside(
     """Look at a case while the other side, if there is one, plays it too."""
     if other is None:
         return look(scenario, lane)
+    other.runs_change()
     other.begin(tree, stops_of(scenario))
-    return look(scenario, lane, partial(_compare, other))
+    looked = look(scenario, lane, partial(_compare, other))
+    looked.runs_change = other.runs_change()
+    return looked
 
 
 # ---- measures
