@@ -307,9 +307,12 @@ class MakeOffer(Command):
 class Claim(Command):
     """Claim to take over, as there are other standbys; answered by ClaimGiven or ClaimRefused.
     ready: a copy of every database stands here, so none has to be restored from a full.
+    even_if_heard: claim also while another copy hears the old primary. It is an order, or goes on
+    with what was begun before. A claim by silence alone is refused then.
     """
 
     ready: bool
+    even_if_heard: bool = False
 
 
 @dataclass(slots=True)

@@ -377,14 +377,18 @@ class ClaimGiven(Event):
 
 @dataclass(slots=True)
 class ClaimRefused(Event):
-    """Another standby takes over: the one at that place."""
+    """Another standby takes over: the one at that place. Or nobody does: the old primary serves
+    again, or another copy still hears it.
+    """
 
     holder: str
 
 
 @dataclass(slots=True)
 class ClaimFreed(Event):
-    """The standby that was to take over does so no more. declined: the operator said no."""
+    """The standby that was to take over does so no more, or no other copy hears the old primary any
+    more. declined: the operator said no.
+    """
 
     declined: bool
 

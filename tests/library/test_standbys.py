@@ -241,13 +241,79 @@ def test_nobody_else_is_given_a_claim_until_it_is_let_go_or_lost() -> None:
     assert claims.claim("near", told.append, True) == "far"
 
 
+BY_DATA_LINK = [
+    "heartbeat={path: data link}",
+    "failover={mode: automatic}",
+    "run_for=1 day",
+    "databases.crm.size=5 GB",
+]
+
+
+def by_data_link(*events: str, copies: str = "far: {}") -> Result:
+    """near and another copy, with heartbeats on the data link."""
+    given = [f"copies={{near: {{}}, {copies}}}", f"events=[{', '.join(events)}]"]
+    return ran("faults/base", *BY_DATA_LINK, *given)
+
+
+FAR_IS_CUT = '{at: "Mon 10:09", copy: far, link_outage: {duration: 30 min}}'
+
+
+@pytest.mark.parametrize("copies", ["far: {}", "far: {store: {}}"])
+@pytest.mark.parametrize("choose", ["preferred", "least_loss"])
+def test_a_copy_whose_own_link_is_cut_does_not_take_over(copies: str, choose: str) -> None:
+    """near hears the primary all the time: only the path to far is cut."""
+    mode = f"failover={{mode: automatic, choose: {choose}}}"
+    copies = f"copies={{near: {{}}, {copies}}}"
+    result = ran("faults/base", *BY_DATA_LINK, mode, copies, f"events=[{FAR_IS_CUT}]")
+    assert sound(result)["failovers"] == []
+    # a claim is refused once, not at every retry
+    assert [pair for pair, _ in heard(result, "seen.ClaimRefused")] == [1]
+
+
+def test_the_one_that_hears_it_last_takes_over_when_the_site_is_lost_meanwhile() -> None:
+    """The last beat came just before 10:20:00. near claims when its silence is long enough, at
+    10:20:20; far is notified then, and is refused a turn later.
+    """
+    result = by_data_link(FAR_IS_CUT, '{at: "Mon 10:19:55", lose: site}')
+    assert failover(result)["new_primary"] == "near"
+    assert sound(result)["failovers"][0]["discarded_transactions"] == 0
+    (given,) = heard(result, "seen.ClaimGiven")
+    assert given == (0, at(1, "10:20:20"))
+
+
+def test_the_one_that_is_cut_takes_over_when_nobody_else_can() -> None:
+    """near's site is lost first. Its manager's last word, that it hears the primary, holds for 30 s
+    (failover.silent_for). Then far is notified, and claims after its turn of 10 s.
+    """
+    near_lost = '{at: "Mon 10:15", copy: near, lose_secondary: 10 h}'
+    result = by_data_link(FAR_IS_CUT, near_lost, '{at: "Mon 10:15", lose: site}')
+    assert failover(result)["new_primary"] == "far"
+    assert heard(result, "seen.ClaimFreed") == [(1, at(1, "10:15:30"))]
+    assert heard(result, "seen.ClaimGiven") == [(1, at(1, "10:15:40"))]
+
+
+def test_an_order_needs_no_agreement_of_the_others() -> None:
+    order = '{at: "Mon 10:15", copy: far, order_failover: {by: dba, planned: false}}'
+    result = by_data_link(FAR_IS_CUT, order)
+    assert failover(result)["new_primary"] == "far"
+
+
+def test_a_store_that_is_the_only_copy_cannot_tell_a_cut_link_from_a_loss() -> None:
+    """Nobody else hears the primary, so this is a split brain, and the result says so."""
+    only = '{at: "Mon 10:09", link_outage: {duration: 30 min}}'
+    result = ran("faults/base", *BY_DATA_LINK, "copies={vault: {store: {}}}", f"events=[{only}]")
+    found = sound(result)["failovers"][0]
+    assert found["new_primary"] == "vault"
+    assert found["discarded_transactions"] > 0
+
+
 def test_two_that_took_over_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody is given the claim, and nobody waits for long."""
     scenario = load_scenario(
         SCENARIOS / f"{TWO}.yaml",
         ["failover.turn=1 s", "run_for=12 h", "databases.crm.size=5 GB"],
     )
-    monkeypatch.setattr(Claims, "claim", lambda claims, place, freed, ready: place)
+    monkeypatch.setattr(Claims, "claim", lambda claims, place, *given: place)
     found = summary_json(run(scenario).summary)["violations"]
     said = "far was brought online although near has taken over"
     assert said in [one["detail"] for one in found]

@@ -86,7 +86,7 @@ LATE: tuple[Mutant, ...] = (
         "restart_claims_nothing", "R14", "a restart in the middle of a failover does not claim again",
         "recovery/failover/claiming.py",
         "    else:\n"
-        "        out.append(Claim(f.stands_ready))\n",
+        "        out.append(Claim(f.stands_ready, even_if_heard=True))\n",
         "    else:\n"
         "        assert f.claiming.operator or out is not None\n",
     ),

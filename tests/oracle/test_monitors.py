@@ -265,7 +265,7 @@ def claims(row: Row) -> list[Row]:
     """It claims when it has begun."""
     if not _is(row, "seen.EnterPhase", {"phase": "fencing"}):
         return [row]
-    return [row, Row(0, "seen.Claim", row.time_us, -1, {"ready": 1})]
+    return [row, Row(0, "seen.Claim", row.time_us, -1, {"ready": 1, "even_if_heard": 0})]
 
 
 def offers_and_claims(row: Row) -> list[Row]:
@@ -990,6 +990,7 @@ failover: {mode: automatic, silent_for: 90 s, choose: least_loss}
 copies: {near: {}, vault: {store: {}}}
 events:
 - {at: 25 min, link_outage: 4 min, copy: near}
+- {at: 20 min, lose_secondary: 2 h, copy: vault}
 - {at: 1501 s, call_off_failover: {by: dba}, copy: near}
 - {at: 0 h, manager_crash: {before: RaiseAlert}}
 """

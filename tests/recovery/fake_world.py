@@ -430,7 +430,7 @@ class FakeWorld:
                     self.answer(e.ClaimYielded)
             case c.OfferToYield() if self.claims is not None:
                 self.claims.would_yield(self.place, lambda: self.answer(e.ReadyCopyWaits))
-            case c.Claim(_):
+            case c.Claim():
                 if self.claimed_by:
                     self.answer(e.ClaimRefused, self.claimed_by)
                 else:

@@ -269,7 +269,7 @@ def test_an_order_that_is_given_again_after_a_crash_is_the_same_one(again: str) 
     world = standby(0)
 
     def dies_once(command: c.Command) -> str:
-        return "crash" if command == c.Claim(True) and world.incarnation == 1 else ""
+        return "crash" if command == c.Claim(True, True) and world.incarnation == 1 else ""
 
     world.crash_before = dies_once
     order(world, "anna", planned=True)

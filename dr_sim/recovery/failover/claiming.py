@@ -7,6 +7,10 @@ Time keeps the order of preference: after the silence that counts as a failure, 
 claims at once, the next one a turn later, and so on. With another policy than 'preferred', that
 order is determined first (choosing.py). An order to this standby claims at once.
 
+A copy whose own link is cut hears nothing, though the primary serves. So a claim by silence is
+refused as long as another copy hears the primary, as the sentinels of Redis have to agree. When no
+other copy hears it any more, this one is notified and takes its turn. An order needs no agreement.
+
 If a copy has stopped the old primary but cannot carry out an order, the order is passed on to the
 others. They take their turns with it as after a loss.
 
@@ -194,10 +198,10 @@ def resume(f: Failover, out: list[Command]) -> None:
     if f.claiming.alone:
         if f.phase in _CLAIMED_AGAIN:
             f.claiming.doubt()
-            out.append(Claim(f.stands_ready))
+            out.append(Claim(f.stands_ready, even_if_heard=True))
     elif f.brings_online and f.phase is not FailoverPhase.RECOVERING:
         f.claiming.keep()
     elif f.phase in _NOT_BEGUN:
         out.append(ReleaseClaim(bool(f.silence.declined)))
     else:
-        out.append(Claim(f.stands_ready))
+        out.append(Claim(f.stands_ready, even_if_heard=True))

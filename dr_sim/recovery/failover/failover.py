@@ -309,7 +309,7 @@ class Failover:
         self.planned, self.by_silence = planned, not operator
         self.claiming.ask(operator)
         self.move(FailoverEvent.CLAIMS, out)
-        out.append(Claim(self.stands_ready))
+        out.append(Claim(self.stands_ready, even_if_heard=bool(operator)))
 
     def offers(self, out: list[Command]) -> None:
         """Move on to wait for the offers of other copies: a failover is due by silence."""

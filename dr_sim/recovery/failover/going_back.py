@@ -133,7 +133,7 @@ def ordered(
     elif watches:
         f.claiming.ask(e.operator, to_unfence=True)
         f.move(FailoverEvent.CLAIMS, out)
-        out.append(Claim(f.stands_ready))
+        out.append(Claim(f.stands_ready, even_if_heard=True))
     elif f.phase is not FailoverPhase.UNFENCING:
         reason = OrderRefused(WhyNoFailover.ONE_IS_ON, (f.phase.value,))
         out.append(RefuseOrder(e.operator, reason))
@@ -174,7 +174,7 @@ def again(f: Failover, e: Event, out: list[Command]) -> None:
     else:
         f.claiming.ask("", to_unfence=True)
         f.move(FailoverEvent.CLAIMS, out)
-        out.append(Claim(f.stands_ready))
+        out.append(Claim(f.stands_ready, even_if_heard=True))
 
 
 def _is_silent(f: Failover, e: Event) -> bool:

@@ -104,7 +104,12 @@ class FailoverHands:
         self._driver.answer_after(0, 0, e.OffersHeard, offers, awaited)
 
     def _claim(self, command: c.Claim) -> None:
-        holder = self._claims.claim(self._place, self._freed, command.ready)
+        holder = self._claims.claim(
+            self._place,
+            self._freed,
+            command.ready,
+            command.even_if_heard,
+        )
         if holder == self._place:
             self._driver.soon(e.ClaimGiven)
         else:

@@ -37,11 +37,22 @@ class Heartbeats:
             str
         ] = []  # the machine of each server that has fallen
         self._last_seen: dict[str, int] = {}
+        self._last_sent: dict[str, int] = {}
         self._due: dict[str, Entry] = {}
         self.silent: dict[
             str, int
         ] = {}  # reported as lost: machine -> last seen
         link.on_change.append(self.changed)
+
+    def silent_since_us(self) -> int | None:
+        """Return when the last beat was sent that came through, where so many machines are silent
+        that they count as a failure; None: too few are. It is the same for all places that hear a
+        machine, however long their ways are.
+        """
+        scenario = self._context.scenario
+        needed = scenario.failover.machines_silent or len(scenario.machines)
+        sent = sorted(self._last_sent[machine] for machine in self.silent)
+        return sent[needed - 1] if len(sent) >= needed else None
 
     def machine_down(self, machine: str) -> None:
         if machine not in self._machines_down:
@@ -90,7 +101,10 @@ class Heartbeats:
         for machine in self._context.scenario.machines:
             heard = path and self._beats(machine)
             if not heard and machine not in self._last_seen:
-                self._last_seen[machine] = now // every * every + on_way_us
+                self._last_sent[machine] = now // every * every
+                self._last_seen[machine] = (
+                    self._last_sent[machine] + on_way_us
+                )
                 self._plan(
                     machine, self._last_seen[machine] + every, self._missed
                 )

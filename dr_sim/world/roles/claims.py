@@ -6,6 +6,12 @@ that claims gets the claim, and may ask for it again at any time. It releases th
 loses it when its recovery manager has been dead for the length of the lease and nothing has been
 ordered online there. Then all standbys that were refused are notified.
 
+The manager of each copy also records here whether it hears the old primary. Machines that have
+been silent for long enough are not heard. A claim by silence is refused as long as another copy
+hears them: only the claimant's own path is cut. The claimant is notified when no other copy hears
+them any more. What a manager has recorded is void when it has been dead for as long as the silence
+that counts as a failure.
+
 A copy that has the claim may offer to let it go for one that stands ready. It is told as soon as
 such a copy waits for the claim, and lets go by itself.
 
@@ -24,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dr_sim.recovery.failover.policy import Offer
-from dr_sim.world.kernel.agenda import Agenda, Class, Entry
+from dr_sim.world.kernel.agenda import NEVER_US, Agenda, Class, Entry
 
 Heard = Callable[[tuple[Offer, ...], int], None]
 """Hears the open offers, and how many more there could be."""
@@ -39,12 +45,21 @@ class Claims:
     claimed. declined: the operator has said no to a failover.
     """
 
-    def __init__(self, agenda: Agenda, lease_us: int) -> None:
+    def __init__(
+        self, agenda: Agenda, lease_us: int, word_us: int = 0
+    ) -> None:
+        """word_us: for how long a dead manager's record that it hears the primary is valid."""
         self.holder = ""  # the place of the standby that has it
         # the holder has ordered a database online: it is never let go, unless the order failed
         self.kept = False
         self._agenda = agenda
         self._lease_us = lease_us
+        self._word_us = word_us
+        # by place that does not hear the old primary: from when on the silence is long enough
+        self._silent_from_us: dict[str, int] = {}
+        # the places whose claim was refused, as others hear the old primary
+        self._alone: dict[str, Callable[[bool], None]] = {}
+        self._look: Entry | None = None
         self._refused: dict[str, Callable[[bool], None]] = {}
         # of those, the places where a copy of every database stands
         self._ready: set[str] = set()
@@ -77,13 +92,25 @@ class Claims:
         return since_us is None or dead_us < self._lease_us
 
     def claim(
-        self, place: str, freed: Callable[[bool], None], ready: bool
+        self,
+        place: str,
+        freed: Callable[[bool], None],
+        ready: bool,
+        even_if_heard: bool = True,
     ) -> str:
         """Return the place that has it now: that of the claimant, or another's. freed(declined) is
         called once when the other has it no more. ready: a copy of every database stands there.
+        even_if_heard: the claim is valid also while another copy hears the old primary.
         """
         if place in self._ended:
             self._ended.discard(place)
+            return OLD_PRIMARY
+        self._alone.pop(place, None)
+        heard_until_us = self._heard_elsewhere_until_us(place)
+        may_be_refused = not (self.holder or even_if_heard)
+        if may_be_refused and self._agenda.now_us < heard_until_us:
+            self._alone[place] = freed
+            self._reconsider()
             return OLD_PRIMARY
         if not self.holder:
             self.holder = place
@@ -94,6 +121,55 @@ class Claims:
                 self._ready.add(place)
             self._tell_of_the_ready()
         return self.holder
+
+    def silence(self, place: str, from_us: int | None) -> None:
+        """Note from when on the machines of the old primary have been silent at that place for long
+        enough; None: they are heard there.
+        """
+        if from_us is None:
+            self._silent_from_us.pop(place, None)
+        else:
+            self._silent_from_us[place] = from_us
+        if self._alone:
+            self._reconsider()
+
+    def _heard_until_us(self, place: str) -> int:
+        """Return until when a place counts as one that hears the old primary."""
+        until_us = self._silent_from_us.get(place, NEVER_US)
+        since_us = self._dead_since_us[place]
+        if since_us is not None:
+            until_us = min(until_us, since_us + self._word_us)
+        return until_us
+
+    def _heard_elsewhere_until_us(self, claimant: str) -> int:
+        """Return until when a place other than the claimant's hears the old primary."""
+        others = (p for p in self._dead_since_us if p != claimant)
+        return max(map(self._heard_until_us, others), default=0)
+
+    def _reconsider(self) -> None:
+        """Plan to notify the copies whose claim was refused, for when no other hears the old
+        primary any more.
+        """
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        due_us = min(map(self._heard_elsewhere_until_us, self._alone))
+        if due_us < NEVER_US:
+            self._look = self._agenda.at(
+                max(due_us, self._agenda.now_us),
+                Class.HOUSEKEEPING,
+                -1,
+                self._unheard,
+            )
+
+    def _unheard(self) -> None:
+        self._look = None
+        now_us = self._agenda.now_us
+        for place in list(self._alone):
+            if self._heard_elsewhere_until_us(place) <= now_us:
+                self._alone.pop(place)(False)
+        if self._alone:
+            self._reconsider()
 
     def would_yield(self, place: str, told: Callable[[], None]) -> None:
         """Call told once, as soon as a copy that stands ready waits for what that place has."""
@@ -135,6 +211,7 @@ class Claims:
     def release(self, place: str, declined: bool) -> None:
         self._offers.pop(place, None)
         self._ended.discard(place)
+        self._alone.pop(place, None)
         if self.holder != place or self.kept:
             return
         self.holder, self._tell_holder = "", None
@@ -170,6 +247,8 @@ class Claims:
         self._dead_since_us.setdefault(place, None)
         if self._dead_since_us[place] is None:
             self._dead_since_us[place] = self._agenda.now_us
+            if self._alone:
+                self._reconsider()
         if self.holder == place and self._expiry is None:
             at = self._agenda.now_us + self._lease_us
             self._expiry = self._agenda.at(
@@ -179,6 +258,8 @@ class Claims:
     def lives(self, place: str) -> None:
         """Note that it is up, or up again."""
         self._dead_since_us[place] = None
+        if self._alone:
+            self._reconsider()
         if self.holder == place and self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None

@@ -194,10 +194,11 @@ class Pair:
         )
         if lead is None:
             self.users.again_hook = self._users_again
+        spec = context.scenario.failover
         self.claims: Claims = (
             lead.claims
             if lead
-            else Claims(context.agenda, context.scenario.failover.lease_us)
+            else Claims(context.agenda, spec.lease_us, spec.silent_for_us)
         )
         self.passing_on: PassingOn = (
             lead.passing_on if lead else PassingOn(self)
@@ -637,7 +638,18 @@ class Pair:
         self.secondary.break_copy(database, how, why)
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
+        self._record_silence()
         self.driver.tell_new(HeartbeatLost, machine, last_seen_us)
 
     def _heard(self, machine: str) -> None:
+        self._record_silence()
         self.driver.tell_new(HeartbeatBack, machine)
+
+    def _record_silence(self) -> None:
+        """Record where claims are recorded whether this place hears the primary."""
+        since_us = self.heartbeats.silent_since_us()
+        silent_for_us = self.context.scenario.failover.silent_for_us
+        self.claims.silence(
+            self.roles.secondary,
+            None if since_us is None else since_us + silent_for_us,
+        )
