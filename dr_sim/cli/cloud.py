@@ -151,9 +151,14 @@ def _serve(a: argparse.Namespace) -> int:
     _check_extra()
     from dr_sim.live.cloud.serve import ServeOptions, serve
     from dr_sim.loading import load_scenario
+    from dr_sim.scenario.keys.cloud_keys import scripts_are_real
     from dr_sim.world.cloud.manager_config import cloud_config
 
-    scenario = load_scenario(a.scenario, a.set)
+    real = scripts_are_real.set(True)
+    try:
+        scenario = load_scenario(a.scenario, a.set)
+    finally:
+        scripts_are_real.reset(real)
     if scenario.cloud is None:
         raise input_error(
             str(a.scenario), "has no cloud manager: write `networks`"

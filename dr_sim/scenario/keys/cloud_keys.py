@@ -8,6 +8,7 @@ is built.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Annotated, Any, Literal
 
 from dr_sim.cloud.texts import OPERATORS, wrong_caller, wrong_name
@@ -71,6 +72,11 @@ MOST_IN_A_NETWORK = 1_000  # as networks.*.most_machines
 """The network that is there if none is named, and its farms."""
 
 SharedOrTenants: Any = names_or("shared")
+
+scripts_are_real: ContextVar[bool] = ContextVar(
+    "scripts_are_real", default=False
+)
+"""Whether real scripts run, as in `dr-sim cloud serve`: they take the time that they need."""
 
 
 class OwnMachinesKeys(Section):
@@ -526,7 +532,11 @@ def _nowhere(root: Any, tree: Node) -> list[Problem]:
 
 
 def _scripts(root: Any, tree: Node) -> list[Problem]:
-    """Scripts that would be ended at the time limit as a rule: nothing would ever be done."""
+    """Scripts that would be ended at the time limit as a rule: nothing would ever be done. How long
+    a real script takes is not written in a scenario.
+    """
+    if scripts_are_real.get():
+        return []
     jobs = getattr(root, "jobs", None)
     limit_us = getattr(jobs, "time_limit", None)
     start_us = getattr(jobs, "start", None)

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cli.main import main
+from dr_sim.cloud import CloudConfig
 from dr_sim.errors import InputError
+from dr_sim.live.cloud import serve as serving
 from dr_sim.live.cloud.tokens import make_tokens, read_tokens
 from dr_sim.stores import SqlStore, StoreError
 from tests.live.cloud.serving import SCENARIO, Served, script
@@ -33,6 +35,22 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     found = capsys.readouterr()
     assert found.out == "" and found.err.count("\n") == 1
     return found.err
+
+
+def test_the_time_of_simulated_scripts_refuses_no_time_limit_of_real_ones(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulation with such a limit is refused: each script would be ended. A real script does not
+    take the time that is written for simulated ones.
+    """
+    Path("served.yaml").write_text(SCENARIO.replace("takes: 1 s", "takes: 10 min"))
+    assert "it would be ended" in refused(capsys, "run", "served.yaml")
+    served: list[CloudConfig] = []
+    monkeypatch.setattr(serving, "serve", lambda config, *given: served.append(config))
+    assert main(SERVE) == 0
+    (config,) = served
+    assert config.jobs.time_limit_us == 3_000_000
+    assert "it would be ended" in refused(capsys, "run", "served.yaml")
 
 
 def test_without_the_extra(
