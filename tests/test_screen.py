@@ -265,6 +265,21 @@ def test_causes_of_several_stretches_do_not_show_the_detail_of_one() -> None:
     ] + [("0:20", "4 other causes", "the largest: cause 3")]
 
 
+def test_alerts_before_any_was_due_are_named() -> None:
+    """The log of 1:05 is refused, as its secondary is set up otherwise. Event 3 is raised from the
+    fourth attempt on, before the danger has grown so large that an alert is due.
+    """
+    text, summary, _ = of_run(
+        ONE
+        + "failover: {mode: automatic}\n"
+        + "events: [{at: 62 min, setup_differs: crm}, {at: 93 min, lose: site}]\n"
+    )
+    raised = [a for a in summary.alerts.each if a.time_us <= 93 * 60 * S]
+    assert raised and summary.failovers[0].told.answer == "no danger"
+    said = f"no alert was due before the failure, although {len(raised)} alerts had been raised\n"
+    assert f"WARNED?  {said}" in text
+
+
 def test_what_was_not_told_or_did_not_end_stands_beside_that_no_alert_was_due() -> None:
     text, summary, _ = of_run(
         ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n"

@@ -273,11 +273,11 @@ def _told_of_earlier(summary: Summary, f: FailoverSummary) -> str:
     ]
     told = [episode for episode in earlier if not episode.missed]
     if not told:
-        return (
-            "no alert was due when it failed"
-            if earlier
-            else "no alert was due before the failure"
-        )
+        if earlier:
+            return "no alert was due when it failed"
+        raised = _raised_before(summary, f)
+        though = f", although {counted(raised, 'alert')} had been raised"
+        return f"no alert was due before the failure{though * (raised > 0)}"
     late = sum(episode.late for episode in told)
     how = "late" if late else "in time"
     if 0 < late < len(told):
@@ -285,6 +285,24 @@ def _told_of_earlier(summary: Summary, f: FailoverSummary) -> str:
     were = "was" if len(told) == 1 else "were"
     which = counted(len(told), "earlier danger")
     return f"no alert was due when it failed; {which} {were} told {how}"
+
+
+def _raised_before(summary: Summary, f: FailoverSummary) -> int:
+    """Return the number of right alerts before a failure and after the one before it. They may be
+    about what was lost, although the danger was not large enough yet to ask for an alert.
+    """
+    begins_us = max(
+        (
+            each.failed_us
+            for each in summary.failovers
+            if each.number < f.number
+        ),
+        default=-1,
+    )
+    return sum(
+        begins_us < alert.time_us <= f.failed_us and not alert.false
+        for alert in summary.alerts.each
+    )
 
 
 def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
