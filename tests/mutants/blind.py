@@ -130,9 +130,9 @@ BLIND: tuple[Mutant, ...] = (
         "                file.content is Content.LOST\n"
         "                or file.failures > db.rules.attempts\n"
         "            ):\n"
-        "                self.useless()",
+        "                self.useless(out)",
         "            if db.promoted:\n"
-        "                self.useless()",
+        "                self.useless(out)",
     ),
     one(
         "oldest_loss_counts", "R12", "of two fulls that are damaged the older one is kept in mind",

@@ -9,6 +9,8 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.recovery.repair.repair import RepairPhase
 from tests.recovery.fake_world import DB, MINUTE, FakeWorld, begun, config
 
 
@@ -165,3 +167,27 @@ def test_the_commands_that_bring_a_repair_to_an_end(otherwise: str) -> None:
             world.wait(at - world.mono_us)
         assert wordings(world.done[before:]) == expected, event
     assert world.redo == 300
+
+
+def taken_up(world: FakeWorld) -> RepairPhase:
+    """Return the phase of the repair that a new manager would take up from the store."""
+    new = RecoveryManager(world.config, 99, dict(world.store))
+    return new.databases[DB].repair.phase
+
+
+def test_a_full_that_people_call_rotten_is_not_waited_for_after_a_restart() -> None:
+    """The next one is asked for an hour later, so nothing else tells the store for so long."""
+    world = begun(FakeWorld(config("resync", "resync")))
+    lost = world.backup(Kind.LOG)
+    world.on_way.remove(lost)
+    world.backups[lost].at_primary = False
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(20 * MINUTE)
+    assert world.manager is not None
+    repair = world.manager.databases[DB].repair
+    assert repair.phase is taken_up(world) is RepairPhase.COMING
+    full = repair.coming
+    world.tell(e.PagesRot(world.mono_us, world.utc_us, 0, DB, (full,), False))
+    assert repair.phase is taken_up(world) is RepairPhase.SEEKING

@@ -304,16 +304,17 @@ class Repair:
         self._save(out)
         return not refusal.passes and self.policy is not OnHole.RESYNC
 
-    def came(self, file: File) -> None:
+    def _came(self, file: File, out: list[Command]) -> None:
         """Note that a full or an incremental is here and whole."""
         if self.unanswered and file.kind is self.kind:
             self._phase.move(RepairEvent.CAME)
+            self._save(out)
 
     def whole(self, file: File, out: list[Command]) -> None:
         """Note that a full or an incremental is here and whole: it may be the one that was being
         taken.
         """
-        self.came(file)
+        self._came(file, out)
         header = file.header
         if (
             self.one_runs
@@ -333,12 +334,13 @@ class Repair:
         self.kind = FULL
         self._found(name, out)
 
-    def useless(self) -> None:
+    def useless(self, out: list[Command]) -> None:
         """Forget the named backup, if there is one: it is of no use."""
+        self.sought_chain = False
         if self.name:
             self._phase.move(RepairEvent.USELESS)
-        self.name = ""
-        self.sought_chain = False
+            self.name = ""
+            self._save(out)
 
     def look_for_it(self, e: Event, out: list[Command]) -> bool:
         """Check at every retry whether the backup that was asked for is still coming. Return
@@ -351,11 +353,14 @@ class Repair:
                 file.content is Content.LOST
                 or file.failures > db.rules.attempts
             ):
-                self.useless()  # no copy of it is whole: ask for another one
+                self.useless(
+                    out
+                )  # no copy of it is whole: ask for another one
         elif self.name or self.unanswered or self.one_runs:
             out.append(AskShare(db.name))
             if self.unanswered and self._overdue(e):
                 self._phase.move(RepairEvent.OVERDUE)
+                self._save(out)
         return not self.name and not self.one_runs
 
     def _overdue(self, e: Event) -> bool:
@@ -396,7 +401,7 @@ class Repair:
         if self.name and self.name not in self._db.files:
             self._absent = 0 if self.name in e.waiting else self._absent + 1
             if self._absent >= _ABSENT_TWICE:
-                self.useless()
+                self.useless(out)
                 return True
         return False
 

@@ -281,5 +281,5 @@ def refused(
         switch(db, e, out)
     elif hopeless:
         db.files.give_up(file)
-        repair.useless()
+        repair.useless(out)
         pursue(db, e, out)

@@ -44,7 +44,7 @@ def _asked_in_vain(
 ) -> None:
     """Wait for that full no longer; the next one is asked for after a wait."""
     if db.repair.coming in db.rotten:
-        db.repair.useless()
+        db.repair.useless(out)
     db.rotten.asked_in_vain(e, out)
 
 
