@@ -276,7 +276,7 @@ def test_alerts_before_any_was_due_are_named() -> None:
     )
     raised = [a for a in summary.alerts.each if a.time_us <= 93 * 60 * S]
     assert raised and summary.failovers[0].told.answer == "no danger"
-    said = f"no alert was due before the failure, although {len(raised)} alerts had been raised\n"
+    said = f"no alert was due before the failure; {len(raised)} alerts had been raised\n"
     assert f"WARNED?  {said}" in text
 
 

@@ -276,8 +276,8 @@ def _told_of_earlier(summary: Summary, f: FailoverSummary) -> str:
         if earlier:
             return "no alert was due when it failed"
         raised = _raised_before(summary, f)
-        though = f", although {counted(raised, 'alert')} had been raised"
-        return f"no alert was due before the failure{though * (raised > 0)}"
+        others = f"; {counted(raised, 'alert')} had been raised"
+        return f"no alert was due before the failure{others * (raised > 0)}"
     late = sum(episode.late for episode in told)
     how = "late" if late else "in time"
     if 0 < late < len(told):
