@@ -558,6 +558,17 @@ events:
 - {at: 3 h, wrong_clock: {side: primary, behind: 1 h}}
 - {at: 13080 s, mistake: {database: crm, noticed: 1 min, then: [restore_beside], lost: 50 MB}}
 """,
+    # All four logs of the dead host's share have come, and there is no full: nothing leads back.
+    "a share without a full is no way back": """\
+run_for: 2 h
+databases: {crm: {size: 200 MB}}
+link: {bandwidth: 200 Mbit/s}
+failover: {mode: automatic}
+events:
+- {at: 0 h, replication_off: {duration: 50 min}}
+- {at: 1481 s, lose: host}
+- {at: 1530 s, lose_secondary: 90 min}
+""",
 }
 
 

@@ -5,6 +5,7 @@ that is heard again has answered first.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from dr_sim.oracle.monitors.attempts import (
@@ -18,9 +19,11 @@ from dr_sim.oracle.monitors.failover.back import is_called_off, is_planned
 from dr_sim.oracle.monitors.failover.causes import long_from_us
 from dr_sim.oracle.monitors.failover.course import ONLY_WAY
 from dr_sim.oracle.monitors.story import (
+    FULL,
     SLACK_US,
     Breach,
     Story,
+    kind_in_name,
     restored_us,
 )
 from dr_sim.record.journal import Row
@@ -120,7 +123,8 @@ def ordered_online_once(story: Story) -> Iterator[Breach]:
 
 def the_only_way_is_waited_for(story: Story) -> Iterator[Breach]:
     """A database of which nothing is here, and that people were told waits for its only way back,
-    is not ordered online before something of it is restored (R15).
+    is not ordered online before something of it is restored, or all of it has come and holds no
+    full (R15).
     """
     for attempt in attempts(story):
         told: dict[int, Row] = {}
@@ -136,8 +140,10 @@ def the_only_way_is_waited_for(story: Story) -> Iterator[Breach]:
             elif row.kind == "seen.RaiseAlert":
                 if row.values["event_id"] == ONLY_WAY:
                     told[story.database(row.values["database"])] = row
-            elif row.entity in told and story.up_between(
-                told[row.entity].time_us, row.time_us
+            elif (
+                row.entity in told
+                and story.up_between(told[row.entity].time_us, row.time_us)
+                and not _leads_nowhere(story, told[row.entity], row)
             ):
                 yield Breach(
                     "R15",
@@ -148,6 +154,30 @@ def the_only_way_is_waited_for(story: Story) -> Iterator[Breach]:
                     "waited for",
                 )
                 del told[row.entity]
+
+
+def _leads_nowhere(story: Story, told: Row, row: Row) -> bool:
+    """Return whether no copy is here, and all that the primary's share had for a database has been
+    hashed since, without a full in it: logs alone make no copy.
+    """
+    seen = [
+        each for each in story.rows("seen.Inventory") if each.seq < row.seq
+    ]
+    here = json.loads(seen[-1].values["databases"]) if seen else {}
+    copy = here.get(story.name(row.entity))
+    if copy is None or copy["exists"]:
+        return False
+    answers = story.rows_of("seen.ShareAnswered", row.entity)
+    before = [each for each in answers if each.seq < told.seq]
+    waited = json.loads(before[-1].values["waiting"]) if before else {}
+    hashed = {
+        each.values["name"]
+        for kind in ("seen.Validated", "seen.ValidationFailed")
+        for each in story.rows_of(kind, row.entity)
+        if told.seq < each.seq < row.seq
+    }
+    fulls = [name for name in hashed if kind_in_name(name) == FULL]
+    return not fulls and bool(waited) and hashed.issuperset(waited)
 
 
 def the_primary_that_is_heard_has_answered(
