@@ -6,10 +6,15 @@ after how many cases, in how many CPU seconds, and shrunk to how many events.
 
 Each bug gets a process with a copy of the package that has it. The cases are those of
 `dr-sim explore --seed 1`, one after the other, untouched, so a find is the same each time. The
-bug `none` is the package as it is: nothing may be found in it. With --out the answers are kept in
-a file, one line each; a bug that was found, or was searched for as long already, is not tried
-again. So the same command goes on where it was stopped, and one with more seconds tries the
-missed ones.
+bug `none` is the package as it is: nothing may be found in it.
+
+A case in which a monitor says something is run with the package as it is, too. If that shows the
+same, the planted bug did not cause it: it is no find, that sign does not count any more, and the
+search goes on. The column `as it is` says how many such signs there were.
+
+With --out the answers are kept in a file, one line each; a bug that was found, or was searched for
+as long already, is not tried again. So the same command goes on where it was stopped, and one with
+more seconds tries the missed ones.
 
 --compared: each case runs with the package as it is too, as `dr-sim explore` does by itself in a
 checkout with uncommitted changes. Then a measure that is worse is a find. A case that differs and
@@ -37,7 +42,7 @@ from tests.mutants.table import MUTANTS  # noqa: E402
 
 SOUND = Mutant("none", "", "nothing", ())
 CHILD = r"""
-import json, random, sys, time
+import json, os, random, subprocess, sys, time
 from dr_sim.explore import search
 from dr_sim.explore.against.asking import OtherSide
 from dr_sim.explore.against.code import OtherCode
@@ -46,13 +51,32 @@ from dr_sim.explore.case import load
 from dr_sim.explore.runners import is_for_the_lane
 from dr_sim.explore.shrink import shrink
 seconds, seed, runs = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-sound = sys.argv[4]
+sound, compared, look_there = sys.argv[4], sys.argv[5] == "compared", sys.argv[6]
 random.seed(0)
-other = OtherSide(OtherCode("as it is", (sound,), "")) if sound else None
+other = OtherSide(OtherCode("as it is", (sound,), "")) if compared else None
 state = search.Exploration(seed)
 services = search.services_of(seed, None)
 def cpu_s():
     return time.process_time() + (0.0 if other is None else other.cpu_s)
+def shown_as_it_is(tree):
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", look_there],
+        cwd=sound,
+        env={**os.environ, "PYTHONPATH": sound},
+        input=json.dumps(tree),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+def caused(tree, signs):
+    signs = [sign for sign, _ in search.worth_a_find(signs, alarms)]
+    if all(sign.is_compared() for sign in signs):
+        return signs
+    as_it_is = shown_as_it_is(tree)
+    alarms.update(sign for sign in signs if sign.text() in as_it_is)
+    return [sign for sign in signs if sign not in alarms]
+alarms = set()
 began = cpu_s()
 number = -1
 while cpu_s() - began < seconds:
@@ -64,24 +88,39 @@ while cpu_s() - began < seconds:
     looked = look_beside(tree, scenario, is_for_the_lane(tree), other)
     state.take_up(tree, looked)
     state.take_difference(number, tree, looked)
-    if looked.signs:
+    signs = caused(tree, looked.signs)
+    if signs:
         took = cpu_s() - began
-        sign = search.worth_a_find(looked.signs)[0][0]
+        sign = signs[0]
         small = shrink(tree, sign, runs, other=other)
         events = len(small.tree.get("events", []))
         shrunk = cpu_s() - began - took
         shown = [sign.text(), number + 1, took, events, small.runs, shrunk, state.differs]
+        shown.append(len(alarms))
         print(json.dumps(shown))
         break
 else:
-    print(json.dumps(["", number + 1, cpu_s() - began, 0, 0, 0.0, state.differs]))
+    print(json.dumps(["", number + 1, cpu_s() - began, 0, 0, 0.0, state.differs, len(alarms)]))
 """
+LOOK_THERE = """
+import json, sys
+from dr_sim.explore.case import load, look
+from dr_sim.explore.runners import is_for_the_lane
+tree = json.load(sys.stdin)
+scenario = load(tree)
+signs = () if scenario is None else look(scenario, is_for_the_lane(tree)).signs
+print(json.dumps([sign.text() for sign in signs]))
+"""
+"""Prints the signs that a case shows with the package as it is."""
+NOTHING_THERE = "print([])"
+"""Takes its place in the search of the package as it is, in which everything is a find."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Holds what became of one search. by: the sign; '': nothing was found. differs: cases that
-    differ from the code as it is, and are not worse.
+    differ from the code as it is, and are not worse. as_it_is: signs that the code as it is shows
+    in the same case, too.
     """
 
     name: str
@@ -92,6 +131,7 @@ class Answer:
     shrink_runs: int
     shrink_cpu_s: float
     differs: int = 0
+    as_it_is: int = 0
 
 
 def found(mutant: Mutant, seconds: float, seed: int, shrink_runs: int, compared: bool) -> Answer:
@@ -106,7 +146,9 @@ def found(mutant: Mutant, seconds: float, seed: int, shrink_runs: int, compared:
                 str(seconds),
                 str(seed),
                 str(shrink_runs),
-                str(ROOT) if compared else "",
+                str(ROOT),
+                "compared" if compared else "",
+                LOOK_THERE if mutant is not SOUND else NOTHING_THERE,
             ],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": folder},
@@ -134,11 +176,12 @@ def row(mutant: Mutant, answer: Answer) -> str:
     wrong = f"{mutant.requirement} {mutant.wrong}"
     if not answer.by:
         return (
-            f"| {wrong} | not found | {answer.cases} | {answer.cpu_s:.1f} | | | {answer.differs} |"
+            f"| {wrong} | not found | {answer.cases} | {answer.cpu_s:.1f} | | | {answer.differs} | "
+            f"{answer.as_it_is} |"
         )
     return (
         f"| {wrong} | {answer.by} | {answer.cases} | {answer.cpu_s:.1f} | {answer.events} | "
-        f"{answer.shrink_runs} | {answer.differs} |"
+        f"{answer.shrink_runs} | {answer.differs} | {answer.as_it_is} |"
     )
 
 
@@ -154,8 +197,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     a = parser.parse_args()
     lines = [
-        "| planted | found by | cases | CPU s | events left | runs to shrink | differs |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| planted | found by | cases | CPU s | events left | runs to shrink | differs "
+        "| as it is |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     before = kept(a.out)
     answers = []
