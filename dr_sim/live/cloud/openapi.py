@@ -131,7 +131,8 @@ SCHEMAS: dict[str, Any] = {
             },
             "drift": {
                 "type": "object",
-                "description": "By network: since when changes wait for the other site.",
+                "description": "By network: since when changes wait for the other site. A network "
+                "is absent until the manager has found such a change since its start.",
             },
             "work": {"type": "array", "items": {"type": "object"}},
             "provisioned": {"type": ["object", "null"]},
