@@ -156,9 +156,11 @@ class RottenPages:
         self._try(_Tries(list(self._ways())))
 
     def _say(self, looked_at_copies: bool) -> None:
-        """Tell each recovery manager which fulls hold these pages, and whether its copy does."""
+        """Tell each recovery manager which fulls hold these pages, and whether its copy does. One
+        whose site is lost is told when it is back.
+        """
         for pair in self._lead.together:
-            if pair.stands_by:
+            if not pair.retired:
                 say_rot(
                     pair,
                     self._spec.database,

@@ -569,6 +569,16 @@ events:
 - {at: 1481 s, lose: host}
 - {at: 1530 s, lose_secondary: 90 min}
 """,
+    # A full with rotten pages is made while the standby's site is lost. People say so when it is back,
+    # and it is not restored.
+    "what people know of a full is told a standby that comes back": """\
+run_for: 4 h
+databases: {crm: {size: 200 MB, full: daily 03:00}}
+link: {bandwidth: 200 Mbit/s}
+events:
+- {at: 1 h, rotting_pages: {database: crm, queried: 20 min}}
+- {at: 2 h, lose_secondary: 90 min}
+""",
 }
 
 
