@@ -414,7 +414,6 @@ def test_of_a_silence_that_was_no_failure_nothing_is_foretold(tmp_path: Path) ->
         "link: {bandwidth: 200 Mbit/s}\n"
         "heartbeat: {path: data link}\n"
         "failover: {mode: automatic, silent_for: 30 s}\n"
-        "copies: {near: {}, far: {}}\n"
         "events: [{at: 3 h, link_outage: 10 min}]\n",
     )
     [found] = result.summary.failovers

@@ -129,10 +129,8 @@ BLIND: tuple[Mutant, ...] = (
         "            if (\n"
         "                file.content is Content.LOST\n"
         "                or file.failures > db.rules.attempts\n"
-        "            ):\n"
-        "                self.useless(out)",
-        "            if db.promoted:\n"
-        "                self.useless(out)",
+        "            ):\n",
+        "            if db.promoted:\n",
     ),
     one(
         "oldest_loss_counts", "R12", "of two fulls that are damaged the older one is kept in mind",

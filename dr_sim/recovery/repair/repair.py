@@ -353,9 +353,8 @@ class Repair:
                 file.content is Content.LOST
                 or file.failures > db.rules.attempts
             ):
-                self.useless(
-                    out
-                )  # no copy of it is whole: ask for another one
+                # no copy of it is whole: another one is asked for
+                self.useless(out)
         elif self.name or self.unanswered or self.one_runs:
             out.append(AskShare(db.name))
             if self.unanswered and self._overdue(e):
