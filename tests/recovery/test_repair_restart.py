@@ -73,8 +73,8 @@ def restarted_before_a_restore(world: FakeWorld, full: str) -> None:
     world.settle_one()
 
 
-def test_a_full_that_is_here_and_whole_is_handed_over_at_once_after_the_restart() -> None:
-    """Perhaps nothing else lands for hours."""
+def waiting_for_a_full() -> FakeWorld:
+    """A log is lost for good, and the full that takes the copy past it has been asked for."""
     world = begun(FakeWorld(config("resync", "resync")))
     lost = world.backup(Kind.LOG)
     world.on_way.remove(lost)
@@ -83,6 +83,12 @@ def test_a_full_that_is_here_and_whole_is_handed_over_at_once_after_the_restart(
     world.backup(Kind.LOG)
     world.land_all()
     world.wait(20 * MINUTE)
+    return world
+
+
+def test_a_full_that_is_here_and_whole_is_handed_over_at_once_after_the_restart() -> None:
+    """Perhaps nothing else lands for hours."""
+    world = waiting_for_a_full()
     full, _ = world.on_way  # and the log after it, which is still on its way
     restarted_before_a_restore(world, full)
     assert world.restoring == full
@@ -177,14 +183,7 @@ def taken_up(world: FakeWorld) -> RepairPhase:
 
 def test_a_full_that_people_call_rotten_is_not_waited_for_after_a_restart() -> None:
     """The next one is asked for an hour later, so nothing else tells the store for so long."""
-    world = begun(FakeWorld(config("resync", "resync")))
-    lost = world.backup(Kind.LOG)
-    world.on_way.remove(lost)
-    world.backups[lost].at_primary = False
-    world.wait(5 * MINUTE)
-    world.backup(Kind.LOG)
-    world.land_all()
-    world.wait(20 * MINUTE)
+    world = waiting_for_a_full()
     assert world.manager is not None
     repair = world.manager.databases[DB].repair
     assert repair.phase is taken_up(world) is RepairPhase.COMING
