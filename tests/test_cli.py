@@ -639,6 +639,20 @@ def test_2_a_file_is_no_run(here: Path, capsys: pytest.CaptureFixture[str]) -> N
     )  # fmt: skip
 
 
+def test_2_a_folder_of_runs_is_no_run_and_the_newest_in_it_is_named(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in ("a", "b"):
+        assert told(capsys, "run", "short.yaml", "--no-report", "--out", f"runs/{run}")[0] == 0
+    os.utime(here / "runs/b/manifest.json", ns=(1, 1))
+    code, _, err = told(capsys, "explain", "runs")
+    assert code == 2
+    assert err == (
+        "runs: holds no manifest.json; name the folder of a run, as `dr-sim run` printed it; "
+        f"the newest run there is {Path('runs/a')}\n"
+    )
+
+
 # ---- results that cannot be read
 def nothing_there(folder: Path) -> None:
     shutil.rmtree(folder)

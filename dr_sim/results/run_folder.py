@@ -387,6 +387,18 @@ def read_results(
     return StoredRun(scenario, journal, checks, digest)
 
 
+def _newest_run(folder: Path) -> str:
+    """Return words that name the newest run right below a folder; '' if there is none."""
+    try:
+        runs = [
+            (path.stat().st_mtime_ns, str(path.parent))
+            for path in folder.glob(f"*/{MANIFEST_FILE}")
+        ]
+    except OSError:
+        return ""
+    return f"; the newest run there is {max(runs)[1]}" if runs else ""
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     """The manifest, as it was written, of a folder whose scenario and summary are as they were
     written.
@@ -400,7 +412,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise input_error(
             str(folder),
             f"holds no {MANIFEST_FILE}; name the folder of a run, as `dr-sim run` "
-            "printed it",
+            f"printed it{_newest_run(folder)}",
         ) from None
     except OSError as error:
         raise input_error(

@@ -345,6 +345,24 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
             "instant, or another start"
         ],
     ),
+    (
+        "replication: {interval: 15 min}",
+        [
+            "4:15: unknown key 'replication.interval'; write 'every: 15 min', the interval of the "
+            "copy job"
+        ],
+    ),
+    (
+        "replay: {recovery_min_apply_delay: 4h}",
+        [
+            "4:10: unknown key 'replay.recovery_min_apply_delay'; write 'delay: 4 h', how far "
+            "replay lags on purpose"
+        ],
+    ),
+    (
+        "heartbeat: {interval: 3 s}",
+        ["4:13: unknown key 'heartbeat.interval'; write 'every: 5 s', the time between heartbeats"],
+    ),
     ("replay: {slots: 16}", ["4:10: unknown key 'replay.slots'; it stands under replication"]),
     (
         "replay: {'every:3 min': }",

@@ -24,6 +24,9 @@ _MOVED = {
     "primary.retention, secondary.retention",
     "failover.reconnect": "it stands under redirect: failover.redirect.reconnect",
 }
+_PERIODS = ("interval", "period", "frequency", "schedule")
+"""Names that people give to `every`."""
+
 _HABITS: dict[str, dict[str, str]] = {
     "": {
         "rpo": "it is promised under sla, as in 'sla: {data_loss: at most 15 min}'",
@@ -135,6 +138,40 @@ _HABITS: dict[str, dict[str, str]] = {
         "speed": "write 'bandwidth: 200 Mbit/s'",
         "throughput": "write 'bandwidth: 200 Mbit/s'",
         "outage": "an outage is an event: '- {at: Tue 21:30, link_outage: 40 min}'",
+    },
+    "replication": {
+        **dict.fromkeys(
+            (*_PERIODS, "copy_interval", "copy_every"),
+            "write 'every: 15 min', the interval of the copy job",
+        ),
+        **dict.fromkeys(
+            ("retry_interval", "retry_delay", "retry_after"),
+            "write 'retry: 1 min', the wait after a cut transfer",
+        ),
+    },
+    "replay": {
+        **dict.fromkeys(
+            (*_PERIODS, "restore_interval", "restore_every"),
+            "write 'every: 15 min', the interval of the restore job",
+        ),
+        **dict.fromkeys(
+            (
+                "recovery_min_apply_delay",
+                "restore_delay",
+                "apply_delay",
+                "lag",
+            ),
+            "write 'delay: 4 h', how far replay lags on purpose",
+        ),
+        **dict.fromkeys(
+            ("retries", "max_attempts", "max_retries"),
+            "write 'attempts: 3', the reads after which a log is in trouble",
+        ),
+    },
+    "heartbeat": {
+        **dict.fromkeys(
+            _PERIODS, "write 'every: 5 s', the time between heartbeats"
+        ),
     },
 }
 """Names what people write from habit, by the section (names of their own are '*'), and what to
