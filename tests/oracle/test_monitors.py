@@ -112,6 +112,9 @@ link: {bandwidth: 100 Mbit/s}
 primary: {retention: 1 d, keep_fulls: 1}
 secondary: {retention: 1 d, keep_fulls: 1}
 """
+# a log is cut off while it is made: it is no use, and the next one covers its range
+OLD_AND_DAMAGED = KEPT + "events: [{at: 9 h 59 min 59 s, backup_cut_off: crm}]\n"
+TORN_LOG = "crm_2026_01_05_10_00_00_log_000"
 HASHED = KEPT.replace("4 d", "7 h").replace("12 h", "5 h") + "replay: {reverify: 6 h}\n"
 FULLS = """\
 run_for: 3 d
@@ -489,6 +492,7 @@ CASES = (
     Case(keeping.the_primary_keeps_what_is_not_copied, KEPT, "R18", damaged_and_wanted_again),
     Case(keeping.old_files_go, KEPT, "R18", drop("seen.Delete")),
     Case(keeping.old_files_go, KEPT, "R18", drop_after(60 * 60 * MINUTE, "seen.Delete")),
+    Case(keeping.damaged_logs_go, OLD_AND_DAMAGED, "R18", drop("seen.Delete", name=TORN_LOG)),
     Case(causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.RefuseOrder")),
     Case(causes.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.EnterPhase")),
     Case(causes.begun_for_a_reason, SITE, "R14", drop("seen.HeartbeatLost")),

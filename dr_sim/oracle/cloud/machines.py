@@ -32,6 +32,10 @@ Place = tuple[
 ]  # a site and a machine there, or a network and a site
 
 
+_Alike = tuple[int, str, str]
+"""An instant, a site, and how the names of a farm's machines of one role begin."""
+
+
 @dataclass(slots=True)
 class _There:
     """A virtual machine that takes room. up: it runs; was_up: it has run."""
@@ -62,7 +66,10 @@ class _Watched:
     database, the farm and image that serve its users. upgraded: images of each farm that is or was
     upgraded; target: the last of them. goals: that were set, by farm and role, or the least that a
     load has needed; by_hand: farms whose front ends follow no load any more. removed: machines that
-    are on their way out. spec: the scenario's, machine_spec its part of machines.
+    are on their way out. replaced: the physical machines on which silent machines stood that are
+    replaced, by instant, site and kind of name; new: the machines that got a record, by the same;
+    came_with: that of each machine, until it may be put anywhere.
+    spec: the scenario's, machine_spec its part of machines.
     """
 
     spec: Cloud
@@ -81,6 +88,9 @@ class _Watched:
     copied_goals: dict[Place, int] = field(default_factory=dict)
     by_hand: set[str] = field(default_factory=set)
     removed: set[Place] = field(default_factory=set)
+    replaced: dict[_Alike, list[str]] = field(default_factory=dict)
+    new: dict[_Alike, list[str]] = field(default_factory=dict)
+    came_with: dict[Place, _Alike] = field(default_factory=dict)
     sites: SitesInUse = field(default_factory=SitesInUse)
     last_us: int = 0  # when something last happened
 
@@ -141,11 +151,25 @@ def _read(row: Row, seen: _Watched) -> None:
 
 
 def _notified(row: Row, seen: _Watched) -> None:
-    """A machine that could not be deployed is tried again later."""
-    if row.values["notice"] == "not deployed":
-        machine, _, rest = row.values["about"].partition(" at ")
-        site = rest.partition(",")[0]
+    """A machine that could not be deployed is tried again later, on any physical machine. One that
+    was silent is replaced.
+    """
+    notice = row.values["notice"]
+    if notice not in ("not deployed", "replaced"):
+        return
+    machine, _, rest = row.values["about"].partition(" at ")
+    site, _, on = rest.partition(",")
+    if notice == "not deployed":
         seen.failed_on.pop((site, machine), None)
+        seen.came_with.pop((site, machine), None)
+    else:
+        alike = _alike(row, site, machine)
+        physical = on.removeprefix(" on ")
+        seen.replaced.setdefault(alike, []).append(physical)
+
+
+def _alike(row: Row, site: str, machine: str) -> _Alike:
+    return row.time_us, site, machine.rpartition("-")[0]
 
 
 def _upgraded(row: Row, seen: _Watched) -> None:
@@ -403,11 +427,27 @@ def _started(row: Row, seen: _Watched) -> Broken:
         return
     params = json.loads(v["params"])
     at: Place = (v["site"], params["machine"])
-    if params["physical"] in seen.failed_on.get(at, ()):
+    physical = params["physical"]
+    if physical in seen.failed_on.get(at, ()):
+        yield 16, f"{at[1]} failed on {physical}, and is put there again"
+    if physical == _left(at, seen):
         yield (
             16,
-            f"{at[1]} failed on {params['physical']}, and is put there again",
+            f"{at[1]} replaces a machine that fell silent on {physical}, and is put there",
         )
+
+
+def _left(at: Place, seen: _Watched) -> str:
+    """Return the physical machine that a machine was made to leave; '' if it replaces none, or it
+    is not known which.
+    """
+    alike = seen.came_with.get(at)
+    if alike is None:
+        return ""
+    new, replaced = seen.new[alike], seen.replaced.get(alike, [])
+    if len(new) != len(replaced):
+        return ""
+    return replaced[new.index(at[1])]
 
 
 def _saved(row: Row, seen: _Watched) -> Broken:
@@ -419,7 +459,7 @@ def _saved(row: Row, seen: _Watched) -> Broken:
         return
     for key, value in pairs_from_text(entries):
         if key.startswith(_VM):
-            seen.records[key.removeprefix(_VM)] = value
+            _recorded(row, key.removeprefix(_VM), value, seen)
         elif key.startswith(_REMOVES) and not value:
             _is_over(seen.jobs.get(key), seen)
         elif key.startswith(_REMOVES) and key not in seen.jobs:
@@ -430,6 +470,15 @@ def _saved(row: Row, seen: _Watched) -> Broken:
             if at not in seen.removed and not _is_asked_for(at, seen):
                 yield from _repaired((network, site), machine, seen)
             seen.removed.add((site, machine))
+
+
+def _recorded(row: Row, name: str, text: str, seen: _Watched) -> None:
+    if name not in seen.records:
+        site, _, machine = name.partition("/")
+        alike = _alike(row, site, machine)
+        seen.new.setdefault(alike, []).append(machine)
+        seen.came_with[site, machine] = alike
+    seen.records[name] = text
 
 
 def _is_over(at: Place | None, seen: _Watched) -> None:

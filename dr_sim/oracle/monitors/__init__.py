@@ -120,6 +120,7 @@ MONITORS: tuple[Monitor, ...] = (
     keeping.the_primary_keeps_what_is_not_copied,
     keeping.old_logs_go_every_day,
     keeping.old_files_go,
+    keeping.damaged_logs_go,
     causes.orders_are_obeyed_or_refused,
     causes.begun_for_a_reason,
     refusals.refusals_are_true,

@@ -11,6 +11,7 @@ import numpy as np
 
 from dr_sim.oracle.monitors.alert_rows import position_before
 from dr_sim.oracle.monitors.kept_files import gone_seqs, leads_on
+from dr_sim.oracle.monitors.needless import clocks_may_be_wrong
 from dr_sim.oracle.monitors.story import (
     DAY_US,
     FULL,
@@ -20,6 +21,7 @@ from dr_sim.oracle.monitors.story import (
     Breach,
     Ints,
     Story,
+    kind_in_name,
     lost_here,
 )
 from dr_sim.record.journal import Row
@@ -418,3 +420,65 @@ def old_files_go(story: Story) -> Iterator[Breach]:
                 f"{story.text(left[0])} is long past the retention, nothing needs it, and it is "
                 "not deleted",
             )
+
+
+def damaged_logs_go(story: Story) -> Iterator[Breach]:
+    """A log that never was whole here goes once it is older than the retention and a log that was
+    begun after its end has been restored (R18). As with `old_files_go`, it may take a day, after a
+    restart two.
+    """
+    never_died = story.up_between(story.first_start_us, story.end_us)
+    days = 1 if never_died else 2
+    since_us = story.end_us - days * DAY_US - story.retry_us
+    if story.scenario.store is not None or clocks_may_be_wrong(story):
+        return
+    if since_us <= 0 or not story.quiet_between(since_us, story.end_us):
+        return
+    for database in story.databases:
+        if lost_here(story, database, 0, story.end_us):
+            continue
+        left = _damaged_left(story, database, since_us)
+        if left is not None:
+            yield Breach(
+                "R18",
+                left.seq,
+                story.end_us,
+                database,
+                f"{left.values['name']} is damaged and long past the retention, nothing needs it, "
+                "and it is not deleted",
+            )
+
+
+def _damaged_left(story: Story, database: int, since_us: int) -> Row | None:
+    """Return the row with which a log landed that is damaged, and should have gone since."""
+    reached_us = _restored_from_us(story, database, since_us)
+    retention_us = story.scenario.secondary.retention_us
+    old_us = min(
+        reached_us,
+        story.scenario.start_utc_us + since_us - retention_us,
+    )
+    landed = story.of("seen.Landed", database)
+    old = (landed["modified_utc_us"] < old_us) & (
+        landed["time_us"] < since_us
+    )
+    known = [
+        story.of(kind, database)["name"]
+        for kind in ("seen.Validated", "seen.Delete")
+    ]
+    failed = story.of("seen.ValidationFailed", database)
+    mine = old & np.isin(landed["name"], failed["name"])
+    mine &= ~np.isin(landed["name"], np.concatenate(known))
+    for place in np.flatnonzero(mine).tolist():
+        if kind_in_name(story.text(int(landed["name"][place]))) == LOG:
+            return story.journal.row(int(landed["seq"][place]))
+    return None
+
+
+def _restored_from_us(story: Story, database: int, before_us: int) -> int:
+    """Return when the newest log that was restored before that instant was begun; 0: none was."""
+    restored = story.of("seen.Restored", database)
+    names = restored["name"][restored["time_us"] < before_us]
+    whole = story.of("seen.Validated", database)
+    logs = (whole["header.kind"] == LOG) & np.isin(whole["name"], names)
+    begun_us = whole["header.started_utc_us"][logs]
+    return int(begun_us.max()) if len(begun_us) else 0

@@ -261,7 +261,9 @@ def _acted(story: Story, at_us: int, due_us: int) -> bool:
             if row.time_us <= due_us
         )
     declined = any(
-        row.time_us <= due_us and not row.values["approve"]
+        row.time_us <= due_us
+        and not row.values["approve"]
+        and _is_about(story, row, due_us)
         for row in story.rows("seen.OperatorAnswered")
     )
     told = any(
@@ -269,7 +271,9 @@ def _acted(story: Story, at_us: int, due_us: int) -> bool:
         for row in story.rows("seen.RaiseAlert")
     )
     paged = any(
-        row.time_us <= due_us for row in story.rows("seen.PageOperator")
+        row.time_us <= due_us
+        and (row.time_us >= at_us or not _is_answered(story, row, at_us))
+        for row in story.rows("seen.PageOperator")
     )
     looked = any(
         at_us <= row.time_us <= due_us
@@ -281,6 +285,32 @@ def _acted(story: Story, at_us: int, due_us: int) -> bool:
     )  # an order, or another standby takes over
     refused = any(row.time_us <= due_us for row in story.rows(*no))
     return declined or told or paged or looked or refused
+
+
+def _is_about(story: Story, no: Row, until_us: int) -> bool:
+    """Return whether the operator's no is about the silence of that time: none of the machines that
+    were silent has been heard since.
+    """
+    silent = set(story.silent_at(no.seq))
+    for row in story.rows("seen.HeartbeatBack", "seen.Inventory"):
+        since = row.seq > no.seq and row.time_us <= until_us
+        if since and not silent.isdisjoint(story.heard_at(row)):
+            return False
+    return True
+
+
+def _is_answered(story: Story, page: Row, until_us: int) -> bool:
+    """Return whether a page was answered by then, or what it was about had ended."""
+    ends = [
+        (row.seq, row.time_us)
+        for row in story.rows("seen.OperatorAnswered")
+    ]
+    for phase in story.phases:
+        if phase.phase != "deciding":
+            ends.append((phase.seq, phase.time_us))
+    return any(
+        page.seq < seq and time_us <= until_us for seq, time_us in ends
+    )
 
 
 def _pages_are_repeated(story: Story) -> Iterator[Breach]:
