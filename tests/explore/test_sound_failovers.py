@@ -579,6 +579,15 @@ events:
 - {at: 1 h, rotting_pages: {database: crm, queried: 20 min}}
 - {at: 2 h, lose_secondary: 90 min}
 """,
+    # The standby's copy breaks while each full holds rotten pages, and people order a failover. What
+    # is left of the copy is not brought online.
+    "a failover leaves a copy with rotten pages offline": """run_for: 14 h
+databases: {web: {size: 200 MB}, archive: {size: 200 MB}}
+link: {bandwidth: 20 Mbit/s}
+events:
+- {at: 7 h, standby_broken: {database: archive}}
+- {at: 6 h, rotting_pages: {database: archive, queried: 3 h, then: [restore_pages, restore]}}
+""",
 }
 
 

@@ -527,7 +527,7 @@ def _empties(f: Failover, e: _Inventory, out: list[Command]) -> None:
 
 
 def _recovers(f: Failover, e: _Inventory, out: list[Command]) -> None:
-    way_over.recover_again(f, out)
+    way_over.recover_again(f, e, out)
 
 
 def _provisions(f: Failover, e: _Inventory, out: list[Command]) -> None:

@@ -36,6 +36,11 @@ _NOTHING_HERE = said(
 )
 """The error after a restart, which does not know what the engine has said."""
 
+_ROTTEN = "Its copy here holds pages that had rotted at the primary."
+_TOO_LATE = (
+    "Its copy here holds writes from after the instant that was ordered."
+)
+
 
 class Online:
     """The databases that are to be brought online.
@@ -85,6 +90,20 @@ class Online:
             self.ordered_before.update(names)
         for name in names:
             self.order(name, out)
+
+    def useless(self, later: set[str]) -> list[str]:
+        """Return the databases that are due, and whose copies may not be brought online as they
+        are.
+        """
+        not_due = later | self.looks | self.unanswered
+        names = [
+            name
+            for name, db in self._databases.items()
+            if not (db.promoted or name in not_due)
+            and db.must_not_come_online
+        ]
+        self.unrecovered.difference_update(names)
+        return names
 
     def order(self, name: str, out: list[Command]) -> None:
         self.unanswered.add(name)
@@ -151,8 +170,11 @@ class Online:
 
     def tell(self, name: str, e: Event, out: list[Command]) -> None:
         """Raise event 5, and again at every retry."""
-        error = self._errors.get(name, _NOTHING_HERE)
-        telling.tell_not_recovered(self._databases[name], error, e, out)
+        db = self._databases[name]
+        if db.must_not_come_online:
+            self._errors[name] = _ROTTEN if db.rotten.copy else _TOO_LATE
+        error = self._errors.setdefault(name, _NOTHING_HERE)
+        telling.tell_not_recovered(db, error, e, out)
 
     @property
     def none_is_under_way(self) -> bool:

@@ -132,7 +132,7 @@ def _lacks_some(f: Failover) -> bool:
 
 
 def _could_come_online(db: DatabaseReplay) -> bool:
-    if db.state.exists:
+    if db.state.exists and not db.rotten.copy:
         return True
     return any(
         file.kind is FULL

@@ -91,7 +91,7 @@ def progress(f: Failover, e: Event, out: list[Command]) -> None:
             out.append(CancelAlarm("", Timer.PLANNED))
         emptying.tell_left(e, out)
         f.move(FailoverEvent.TAILS_ARE_IN, out)
-        recover(f, out)
+        recover(f, e, out)
 
 
 def tail_taken(
@@ -133,13 +133,33 @@ def drain_rang(f: Failover, e: Event, out: list[Command]) -> None:
 
 
 # ---- bringing online
-def recover(f: Failover, out: list[Command], again: bool = False) -> None:
+def recover(
+    f: Failover, e: Event, out: list[Command], again: bool = False
+) -> None:
     """Order all databases online. again: after a restart."""
+    _restore_useless(f, e, out, again)
     f.online.begin(f.emptying.later, again, out)
     _recovered_all(f, out)
 
 
-def recover_again(f: Failover, out: list[Command]) -> None:
+def _restore_useless(
+    f: Failover, e: Event, out: list[Command], again: bool = False
+) -> None:
+    """Restore those databases first whose copies may not be brought online as they are. again:
+    after a restart; an earlier incarnation may have ordered them before that was known.
+    """
+    names = f.online.useless(f.emptying.later)
+    for name in names:
+        if again:
+            f.online.may_have_been_ordered(name)
+        f.online.tell(name, e, out)
+        f.emptying.restore_first(name, e, out)
+    if names:
+        f.save(out)
+        out.append(SetAlarm("", Timer.RECOVER, e.mono_us + f.retry_us))
+
+
+def recover_again(f: Failover, e: Event, out: list[Command]) -> None:
     """Order all databases online after a restart. The claim may have been lost before the first
     order: until it is given again nothing is ordered, and nothing more is restored. A planned
     failover has left nothing behind; else what has landed meanwhile is restored first.
@@ -152,7 +172,7 @@ def recover_again(f: Failover, out: list[Command]) -> None:
         waits = name in f.emptying.later
         if not (f.planned or waits) and leads_on(db):
             f.online.look_first(name, out)
-    recover(f, out, again=True)
+    recover(f, e, out, again=True)
 
 
 def copy_seen(f: Failover, e: events.CopySeen, out: list[Command]) -> None:
@@ -174,7 +194,7 @@ def claim_given(
     claiming.given(f, e, out)
     if waited and f.phase is FailoverPhase.RECOVERING:
         later_again(f, e, out)
-        recover_again(f, out)
+        recover_again(f, e, out)
 
 
 def recovered(f: Failover, e: events.Recovered, out: list[Command]) -> None:
@@ -219,6 +239,7 @@ def recover_rang(f: Failover, e: Event, out: list[Command]) -> None:
     """Handle the alarm 'recover': order again what could not be brought online; where nothing is
     here, look for it again.
     """
+    _restore_useless(f, e, out)
     f.online.again(out)
     for name in f.emptying.without_a_way():
         f.online.tell(name, e, out)

@@ -292,6 +292,18 @@ class DatabaseReplay:
         return self.drain is not None or self.recovering
 
     @property
+    def must_not_come_online(self) -> bool:
+        """Return whether the copy here, as it is, may not be brought online: people have said that
+        it holds rotten pages, or it holds what was written after the instant that was ordered.
+        """
+        if self.rotten.copy:
+            return True
+        stop_utc_us = self.stop_before_utc_us
+        return (
+            bool(stop_utc_us) and waiting.reached_utc_us(self) > stop_utc_us
+        )
+
+    @property
     def only_keeps(self) -> bool:
         """Return whether files are kept here, and none is restored now."""
         return self.rules.keeps and self.drain is None and not self.promoted
